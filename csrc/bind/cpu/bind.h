@@ -1,0 +1,92 @@
+// What every binding needs: registration, array checks, the choice of dtype and ISA. No mathematics.
+//
+// `const py::array&` parameters and one look at the flags are three times cheaper a call than py::array_t.
+// The Python ops check what users pass; these checks guard memory.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include "cpu/runtime/isa.h"
+#include "support/shape.h"
+
+namespace lamina::bind {
+
+namespace py = pybind11;
+
+/// `static const Registration r([](py::module_& m) { m.def(...); });` in a binding's file adds it to the
+/// module.
+struct Registration {
+  using Function = void (*)(py::module_&);
+  explicit Registration(Function f) : function(f), next(head()) { head() = this; }
+  static Registration*& head() {
+    static Registration* value = nullptr;
+    return value;
+  }
+  Function function;
+  Registration* next;
+};
+
+template <class T>
+constexpr int type_number() {
+  if constexpr (std::is_same_v<T, float>) return py::detail::npy_api::NPY_FLOAT_;
+  if constexpr (std::is_same_v<T, double>) return py::detail::npy_api::NPY_DOUBLE_;
+  if constexpr (std::is_same_v<T, uint8_t>) return py::detail::npy_api::NPY_UBYTE_;
+  if constexpr (std::is_same_v<T, int32_t>) return py::detail::npy_api::NPY_INT_;
+  if constexpr (std::is_same_v<T, int64_t>) return py::detail::npy_api::NPY_LONG_;
+}
+
+inline int type_of(const py::array& a) {
+  return py::detail::array_descriptor_proxy(py::detail::array_proxy(a.ptr())->descr)->type_num;
+}
+
+template <class T>
+T* checked(const py::array& a, int64_t size, int flags) {
+  const auto* p = py::detail::array_proxy(a.ptr());
+  const auto* descr = py::detail::array_descriptor_proxy(p->descr);
+  if (descr->type_num != type_number<T>() || descr->byteorder == '>') throw py::type_error("array has the wrong dtype");
+  if ((p->flags & flags) != flags) throw py::value_error("array must be C-contiguous, aligned and writable if written");
+  if (a.size() != size)
+    throw py::value_error("array has " + std::to_string(a.size()) + " elements, expected " + std::to_string(size));
+  return reinterpret_cast<T*>(p->data);
+}
+constexpr int READ = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+
+/// The data of an array that a kernel reads, or writes, after checks of dtype, layout and number of elements.
+template <class T>
+const T* in(const py::array& a, int64_t size) {
+  return checked<T>(a, size, READ);
+}
+template <class T>
+T* out(const py::array& a, int64_t size) {
+  return checked<T>(a, size, READ | py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
+}
+/// The same for an array or None.
+template <class T>
+const T* in(const py::object& a, int64_t size) {
+  return a.is_none() ? nullptr : in<T>(py::reinterpret_borrow<py::array>(a), size);
+}
+template <class T>
+T* out(const py::object& a, int64_t size) {
+  return a.is_none() ? nullptr : out<T>(py::reinterpret_borrow<py::array>(a), size);
+}
+
+inline int64_t size_of(const py::array& a, int axis, const char* what) {
+  if (axis >= a.ndim()) throw py::value_error(std::string(what) + ": too few dimensions");
+  return a.shape(axis);
+}
+
+/// f(Target{}, T{}) for the ISA in force and the dtype of `like`, without the GIL.
+template <class F>
+void launch(const py::array& like, F&& f) {
+  const int type = type_of(like);
+  if (type != type_number<float>() && type != type_number<double>())
+    throw py::type_error("expected float32 or float64");
+  py::gil_scoped_release release;
+  dispatch([&](auto target) { type == type_number<float>() ? f(target, float{}) : f(target, double{}); });
+}
+
+}  // namespace lamina::bind

@@ -1,0 +1,215 @@
+#include "cpu/runtime/threads.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace lamina {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto SPIN = std::chrono::microseconds(100);  // longer than the Python between two kernels of a small step
+constexpr int MAX_THREADS = 256;
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Waits until ready() holds: spinning first, then through sleep().
+template <class Ready, class Sleep>
+void wait_until(Ready ready, Sleep sleep) {
+  for (auto end = Clock::now() + SPIN; Clock::now() < end;)
+    for (int i = 0; i < 64; ++i) {
+      if (ready()) return;
+      relax();
+    }
+  while (!ready()) sleep();
+}
+
+thread_local bool inside_region = false;
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int count) { start(count - 1); }
+  ~ThreadPool() { stop(); }
+
+  int size() const { return int(workers_.size()) + 1; }
+  std::mutex& mutex() { return mutex_; }
+
+  void resize(int count) {
+    if (count == size()) return;
+    stop();
+    start(count - 1);
+  }
+
+  /// mutex() is held by the caller.
+  void run(int64_t tasks, RangeBody body, void* context) {
+    parts_ = tasks < size() ? tasks : size();
+    tasks_ = tasks;
+    body_ = body;
+    context_ = context;
+    error_ = nullptr;
+    pending_.store(int(workers_.size()), std::memory_order_relaxed);
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    run_part(0);
+    wait_until([&] { return pending_.load(std::memory_order_acquire) == 0; }, [] { std::this_thread::yield(); });
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  void start(int count) {
+    stopping_ = false;
+    for (int i = 0; i < count; ++i) workers_.emplace_back([this, i, seen = round_.load()] { work(i + 1, seen); });
+  }
+  void stop() {
+    stopping_ = true;
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    workers_.clear();
+  }
+  void work(int part, uint32_t seen) {
+    inside_region = true;
+    for (;;) {
+      wait_until([&] { return round_.load(std::memory_order_acquire) != seen; }, [&] { round_.wait(seen); });
+      ++seen;
+      if (stopping_) return;
+      run_part(part);
+      pending_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+  void run_part(int64_t part) {
+    if (part >= parts_) return;
+    try {
+      body_(context_, tasks_ * part / parts_, tasks_ * (part + 1) / parts_);
+    } catch (...) {
+      std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+
+  std::mutex mutex_, error_mutex_;
+  std::vector<std::thread> workers_;
+  std::exception_ptr error_;
+  int64_t tasks_ = 0, parts_ = 0;
+  RangeBody body_ = nullptr;
+  void* context_ = nullptr;
+  bool stopping_ = false;
+  alignas(64) std::atomic<uint32_t> round_{0};
+  alignas(64) std::atomic<int> pending_{0};
+};
+
+int default_count() {
+  for (const char* name : {"LAMINA_NUM_THREADS", "OMP_NUM_THREADS"})
+    if (const char* text = std::getenv(name)) {
+      const int count = std::atoi(text);  // OMP_NUM_THREADS may be a list: its first number
+      if (count > 0) return count < MAX_THREADS ? count : MAX_THREADS;
+    }
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) < MAX_THREADS ? CPU_COUNT(&set) : MAX_THREADS;
+#endif
+  const unsigned count = std::thread::hardware_concurrency();
+  return count ? int(count) : 1;
+}
+
+// Never destroyed: a worker may outlive static destructors. A forked child has no workers: it gets a new
+// pool.
+std::atomic<ThreadPool*> instance{nullptr};
+std::atomic<int> wanted{0};
+std::mutex creation;
+
+ThreadPool& pool() {
+  ThreadPool* p = instance.load(std::memory_order_acquire);
+  if (p) return *p;
+  std::lock_guard lock(creation);
+  p = instance.load(std::memory_order_acquire);
+  if (p) return *p;
+  static const int registered = pthread_atfork([] { creation.lock(); }, [] { creation.unlock(); },
+                                               [] {
+                                                 creation.unlock();
+                                                 instance.store(nullptr, std::memory_order_release);
+                                               });
+  (void)registered;
+  p = new ThreadPool(num_threads());
+  instance.store(p, std::memory_order_release);
+  return *p;
+}
+
+struct RegionGuard {
+  RegionGuard() { inside_region = true; }
+  ~RegionGuard() { inside_region = false; }
+};
+
+}  // namespace
+
+int num_threads() {
+  int count = wanted.load(std::memory_order_relaxed);
+  if (count == 0) {
+    count = default_count();
+    int none = 0;
+    if (!wanted.compare_exchange_strong(none, count)) count = none;
+  }
+  return count;
+}
+
+void set_num_threads(int count) {
+  if (count < 1 || count > MAX_THREADS)
+    throw std::invalid_argument("set_num_threads: expected 1 to " + std::to_string(MAX_THREADS) + ", got " +
+                                std::to_string(count));
+  ThreadPool& p = pool();
+  std::lock_guard lock(p.mutex());
+  p.resize(count);
+  wanted.store(count, std::memory_order_relaxed);
+}
+
+void run_parallel(int64_t tasks, RangeBody body, void* context) {
+  if (tasks <= 0) return;
+  if (tasks == 1 || inside_region || num_threads() == 1) return body(context, 0, tasks);
+  ThreadPool& p = pool();
+  std::unique_lock lock(p.mutex(), std::try_to_lock);
+  if (!lock) return body(context, 0, tasks);
+  RegionGuard guard;
+  p.run(tasks, body, context);
+}
+
+void* scratch(Slot slot, size_t bytes) {
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  struct Buffer {
+    std::unique_ptr<void, Free> data;
+    size_t size = 0;
+  };
+  thread_local Buffer buffers[size_t(Slot::count)];
+  Buffer& buffer = buffers[size_t(slot)];
+  if (bytes > buffer.size) {
+    buffer.data.reset();
+    buffer.size = 0;
+    const size_t size = (bytes + 4095) / 4096 * 4096;
+    if (size < bytes) throw std::bad_alloc();
+    buffer.data.reset(std::aligned_alloc(4096, size));
+    if (!buffer.data) throw std::bad_alloc();
+    buffer.size = size;
+  }
+  return buffer.data.get();
+}
+
+}  // namespace lamina

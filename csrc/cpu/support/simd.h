@@ -1,0 +1,98 @@
+// Vectors, one wrapper for every instruction set. Included only by files that are compiled once per ISA.
+//
+// V<T> is a native vector of lanes<T> values (T: float, double), so + - * / and unary - are the compiler's
+// own; Mask<T> holds one flag a lane. -ffp-contract=off: a fused multiply-add happens where fma() or fnma()
+// is written and nowhere else. Everything here lives in the namespace of its ISA and is always inlined, and
+// no std:: template is used: the linker keeps one copy of a shared template, and it must not be the AVX-512
+// one for everybody.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+#include "cpu/support/simd_v4.h"
+#elif defined(__AVX2__)
+#include "cpu/support/simd_v3.h"
+#else
+#include "cpu/support/simd_portable.h"
+#endif
+
+namespace lamina::LAMINA_ISA {
+
+/// f(Int<0>{}), ..., f(Int<N-1>{}): unrolled by the front end, before any pass can leave an array in memory.
+template <int I>
+struct Int {
+  constexpr operator int() const { return I; }
+};
+template <int N, int I = 0, class F>
+INLINE constexpr void unroll(F&& f) {
+  if constexpr (I < N) {
+    f(Int<I>{});
+    unroll<N, I + 1>(f);
+  }
+}
+
+/// f(Int<n>{}) for a run-time n in 1..MAX: a run-time choice becomes a template argument.
+template <int MAX, int I = 1, class F>
+INLINE void with_constant(int n, F&& f) {
+  if constexpr (I < MAX) {
+    if (n == I) return f(Int<I>{});
+    with_constant<MAX, I + 1>(n, f);
+  } else {
+    f(Int<MAX>{});
+  }
+}
+
+constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+/// Sums inside a row run over 16 virtual lanes on every ISA: value i goes to lane i % 16. A Row is those
+/// lanes.
+constexpr int ROW_LANES = 16;
+template <class T>
+struct Row {
+  static constexpr int PARTS = ROW_LANES / lanes<T>;
+  V<T> part[PARTS];
+
+  static INLINE Row filled(T value) {
+    Row r;
+    unroll<PARTS>([&](auto i) INLINE_LAMBDA { r.part[i] = set(value); });
+    return r;
+  }
+  /// The lanes, folded in one fixed order: lane i with i + 8, then i + 4, i + 2, i + 1.
+  template <class F>
+  INLINE T fold(F&& f) const {
+    alignas(64) T lane[ROW_LANES];
+    unroll<PARTS>([&](auto i) INLINE_LAMBDA { store(lane + i * lanes<T>, part[i]); });
+    for (int half = ROW_LANES / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) lane[i] = f(lane[i], lane[i + half]);
+    return lane[0];
+  }
+  INLINE T sum() const {
+    return fold([](T a, T b) INLINE_LAMBDA { return a + b; });
+  }
+};
+
+/// f(i, mask of the lanes inside n) for the vectors of a row of n values.
+/// Whole vectors come with a mask of all lanes through f(i), the rest through f(i, mask).
+template <class T, class F>
+INLINE void each_vector(int64_t n, F&& f) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) f(i, All{});
+  if (i < n) f(i, first<T>(n - i));
+}
+template <class T>
+INLINE V<T> load(const T* p, All) {
+  return load(p);
+}
+template <class T>
+INLINE void store(T* p, V<T> v, All) {
+  store(p, v);
+}
+
+}  // namespace lamina::LAMINA_ISA

@@ -1,0 +1,54 @@
+// conv2d: y[n, oh, ow, k] = activation(bias[k] + sum over kh, kw, c of
+//           x[n, oh * stride + kh * dilation - before, ow * ..., g * C/G + c] * w[kh, kw, c, k]),  g = k / (K/G)
+//
+// x (N, H, W, C), w (KH, KW, C/G, K), y (N, OH, OW, K); NHWC and HWIO, as Keras writes them.
+//
+// Numerics: every output is a fixed sum: chains of fused multiply-adds over (kh, kw, c), at most CHAIN (gemm.h) long,
+// cut at places that depend on the shape alone, and added in order. Weight gradients cut the sum over pixels at places
+// that depend on the shape alone too. Which algorithm runs depends on the shape without N.
+#pragma once
+#include <cstdint>
+
+#include "ops/activation.h"
+#include "support/shape.h"
+
+namespace lamina {
+
+struct Conv2D {
+  int64_t batch, channels, filters;  // N, C, K
+  Axis h, w;                         // spatial geometry: input, kernel, stride, dilation, padding before and after
+  int64_t groups = 1;                // G: C and K are multiples of it
+};
+
+/// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct); accurate: F(2x2, 3x3),
+/// more exact than direct; direct: the plain sum everywhere.
+enum class ConvolutionMode : int { fast = 0, accurate = 1, direct = 2 };
+
+template <class Target, class T>
+void conv2d_forward(const Conv2D& s, ConvolutionMode mode, const T* x, const T* w, const T* bias, Activation activation,
+                    T* y);
+template <class Target, class T>
+void conv2d_backward_input(const Conv2D& s, ConvolutionMode mode, const T* dy, const T* w, T* dx);
+template <class Target, class T>
+void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, const T* dy, T* dw);
+
+// Algorithms that conv2d.cpp chooses among.
+
+/// 3x3, stride 1, dilation 1, groups 1, any padding up to 2, any C and K: tile is 2 or 4, the side of the output tile.
+/// Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2, -2 for F(4x4).
+template <class Target, class T>
+void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);
+template <class Target, class T>
+void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, T* dx);
+template <class Target, class T>
+void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw);
+
+/// groups == channels, filters a multiple of it.
+template <class Target, class T>
+void depthwise_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
+template <class Target, class T>
+void depthwise_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx);
+template <class Target, class T>
+void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
+
+}  // namespace lamina

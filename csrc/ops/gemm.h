@@ -1,0 +1,46 @@
+// gemm: C = activation(op(A) . op(B) + bias), row-major, and the same for a batch.
+//
+// Numerics: every C[i][j] is a fixed sum. k is cut into chains of CHAIN = 512; a chain is a sequence of fused
+// multiply-adds in increasing k, from 0; the chains are added in order:
+//     total = chain(0, 512);  total = total + chain(512, 1024);  ...;  C = activation(total + bias[j])
+// for every shape, tile, blocking, number of threads and ISA.
+#pragma once
+#include <cstdint>
+
+#include "ops/activation.h"
+
+namespace lamina {
+
+constexpr int64_t CHAIN = 512;
+
+template <class T>
+struct Gemm {
+  int64_t m, n, k;
+  const T* a;  // op(A) is m x k; stored k x m when transpose_a
+  int64_t lda;
+  bool transpose_a;
+  const T* b;  // op(B) is k x n; stored n x k when transpose_b
+  int64_t ldb;
+  bool transpose_b;
+  T* c;
+  int64_t ldc;
+  const T* bias = nullptr;  // n values, or none
+  Activation activation = Activation::linear;
+};
+
+/// One product, shared out among the threads.
+template <class Target, class T>
+void gemm(const Gemm<T>& g);
+
+/// `count` products; the next one's A, B, C lie stride_a, stride_b, stride_c further on.
+template <class Target, class T>
+void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_b, int64_t stride_c);
+
+/// The rest of a dense or convolutional layer's gradient, in one pass over rows x n:
+///   dz = dy * activation'(y) (activation given by its output y; linear: dz is not written and may be null)
+///   db[j] = sum over rows of dz[i][j] (skipped when db is null)
+/// The sum over rows is cut into chains of CHAIN rows, added in order.
+template <class Target, class T>
+void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation activation, T* dz, T* db);
+
+}  // namespace lamina

@@ -1,0 +1,13 @@
+"""Lamina: deep learning in a thin Python layer over compiled kernels."""
+
+from lamina import ops as ops
+from lamina.autograd.tape import no_grad as no_grad
+from lamina.autograd.tensor import Tensor as Tensor
+from lamina.autograd.tensor import Variable as Variable
+from lamina.autograd.tensor import tensor as tensor
+from lamina.backend import isa as isa
+from lamina.backend import num_threads as num_threads
+from lamina.backend import set_isa as set_isa
+from lamina.backend import set_num_threads as set_num_threads
+
+__version__ = "0.1.0"

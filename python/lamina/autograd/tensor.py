@@ -1,0 +1,272 @@
+"""Tensor: an array, its gradient, and the node of the tape that made it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd import operators, tape
+
+if TYPE_CHECKING:
+    from lamina.autograd.function import Function
+
+
+class Tensor:
+    """An array on the tape. Make one with `lamina.tensor`; operators and methods are those of `lamina.ops`.
+
+    Attributes:
+        array: the NumPy (or CuPy) array itself. Treat it as read-only while a tape refers to it.
+        requires_grad: whether `backward` shall leave a gradient here, or passes through.
+        node: the Function whose output this is; None for a leaf.
+    """
+
+    __slots__ = ("__weakref__", "array", "grad_array", "node", "output", "requires_grad")
+    __array_priority__ = 1000  # numpy_array + tensor is a tensor
+
+    def __init__(self, array: Any, requires_grad: bool = False, node: Function | None = None, output: int = 0) -> None:
+        self.array = array
+        self.requires_grad = requires_grad
+        self.node = node
+        self.output = output  # which of the node's outputs
+        self.grad_array: Any = None
+
+    # What it is
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def size(self) -> int:
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.array.dtype
+
+    @property
+    def device(self) -> str:
+        return backend.device_of(self.array)
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __repr__(self) -> str:
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        text = np.array2string(self.numpy(), separator=", ", prefix="tensor(")
+        return f"tensor({text}, dtype={self.dtype.name}{grad})"
+
+    # Out of the tape
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The values as a NumPy array; no copy on the CPU."""
+        return self.array
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"item: expected a tensor of one element, got shape {self.shape}")
+        return self.array.item()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return self.array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    def detach(self) -> Tensor:
+        """The same array, off the tape."""
+        return Tensor(self.array)
+
+    # Gradients
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` left here, summed over calls; None before."""
+        return None if self.grad_array is None else Tensor(self.grad_array)
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None and value.shape != self.shape:
+            raise ValueError(f"grad: expected shape {self.shape}, got {value.shape}")
+        self.grad_array = None if value is None else value.array
+
+    def zero_grad(self) -> None:
+        """Forgets the gradient."""
+        self.grad_array = None
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Runs the tape backwards from here and adds gradients to every leaf that requires them.
+
+        Args:
+            gradient: d(loss)/d(self), of this tensor's shape; may be left out for a tensor of one element (then 1).
+            retain_graph: keep what the ops saved, so that backward can run again.
+
+        Raises:
+            RuntimeError: if nothing on the tape led here, or its graph was freed by an earlier call.
+            ValueError: if the gradient is missing or has another shape.
+        """
+        tape.backward(self, gradient, retain_graph)
+
+    # Operators
+
+    def __add__(self, other: Any) -> Tensor:
+        return operators.add(self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return operators.add(other, self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return operators.subtract(self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return operators.subtract(other, self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return operators.multiply(self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return operators.multiply(other, self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return operators.divide(self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return operators.divide(other, self)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return operators.power(self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return operators.power(other, self)
+
+    def __neg__(self) -> Tensor:
+        return operators.negative(self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return operators.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return operators.matmul(other, self)
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return operators.getitem(self, key)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return operators.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return operators.mean(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return operators.max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
+        return operators.min(self, axis, keepdims)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        return operators.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        return operators.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    @property
+    def T(self) -> Tensor:
+        return operators.transpose(self, None)
+
+    def astype(self, dtype: Any) -> Tensor:
+        return operators.cast(self, dtype)
+
+
+class Variable(Tensor):
+    """A leaf that training changes: a weight of a layer.
+
+    Attributes:
+        name: what it is within its layer ("kernel").
+        trainable: whether optimizers may change it. The layer's own `trainable` counts as well.
+    """
+
+    __slots__ = ("name", "path", "regularizer", "trainable")
+
+    def __init__(self, value: Any, name: str = "variable", trainable: bool = True) -> None:
+        super().__init__(backend.from_pool(backend.as_array(value)), requires_grad=trainable)
+        self.name = name
+        self.path = name
+        self.trainable = trainable
+        self.regularizer: Any = None
+
+    def assign(self, value: Any) -> Variable:
+        """Overwrites the values, in place.
+
+        Raises:
+            ValueError: if the shape differs.
+        """
+        array = value.array if isinstance(value, Tensor) else backend.as_array(value)
+        if array.shape != self.shape:
+            raise ValueError(f"assign: {self.path} has shape {self.shape}, got {array.shape}")
+        self.array[...] = array
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.path} shape={self.shape} dtype={self.dtype.name}>"
+
+
+def tensor(value: Any, requires_grad: bool = False, device: str = "cpu", dtype: Any = None) -> Tensor:
+    """A tensor of an array or nested list.
+
+    Python floats become float32; NumPy arrays keep their dtype and, where they can, their memory.
+
+    Args:
+        value: anything that NumPy takes, or a Tensor.
+        requires_grad: whether `backward` shall leave a gradient in it.
+        device: "cpu".
+        dtype: another dtype than the value's own.
+
+    Raises:
+        TypeError: if the values are no numbers, or gradients are asked of integers.
+        ValueError: for an unknown device.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad.numpy().tolist()
+        [2.0, 4.0, 6.0]
+    """
+    if device != "cpu":
+        raise ValueError(f'tensor: expected device "cpu", got "{device}"')
+    array = backend.as_array(value.array if isinstance(value, Tensor) else value, dtype)
+    if requires_grad and array.dtype.kind != "f":
+        raise TypeError(f"tensor: only floating-point tensors can require gradients, got {array.dtype}")
+    return Tensor(array, requires_grad)
+
+
+def as_tensor(value: Any, like: Tensor | None = None) -> Tensor:
+    """The value if it is a Tensor, else a tensor of it. A Python number takes the dtype of `like`."""
+    if isinstance(value, Tensor):
+        return value
+    if like is not None and isinstance(value, bool | int | float):
+        return Tensor(np.asarray(value, like.dtype if like.dtype.kind == "f" else None))
+    return Tensor(backend.as_array(value))

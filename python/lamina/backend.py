@@ -1,0 +1,100 @@
+"""Arrays and devices: the only place that asks "which device?".
+
+Arrays are NumPy's on the CPU and CuPy's on an NVIDIA GPU. Python allocates, kernels fill: `empty` takes its memory from
+Lamina's caching pool, because fresh memory costs more than most work done on it.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lamina import _cpu
+
+Array = Any  # numpy.ndarray or cupy.ndarray
+float32 = np.dtype(np.float32)
+float64 = np.dtype(np.float64)
+
+isa = _cpu.isa
+set_isa = _cpu.set_isa
+num_threads = _cpu.num_threads
+set_num_threads = _cpu.set_num_threads
+
+
+def kernels(array: Array) -> ModuleType:
+    """The extension module whose kernels take this array."""
+    if isinstance(array, np.ndarray):
+        return _cpu
+    raise TypeError(f"expected a NumPy array, got {type(array).__name__}")
+
+
+def array_module(array: Array) -> ModuleType:
+    """numpy or cupy, whichever the array belongs to."""
+    return np if isinstance(array, np.ndarray | np.generic) else kernels(array)
+
+
+def device_of(array: Array) -> str:
+    """The name of the array's device: "cpu" or "cuda"."""
+    return "cpu" if isinstance(array, np.ndarray) else "cuda"
+
+
+def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
+    """An uninitialised array from the pool, on the device of `like` (the CPU without it)."""
+    return _cpu.empty(shape, dtype)
+
+
+def empty_like(array: Array) -> Array:
+    """An uninitialised C-contiguous array of the same shape, dtype and device."""
+    return _cpu.empty(array.shape, array.dtype)
+
+
+def zeros(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
+    """An array of zeros from the pool."""
+    array = _cpu.empty(shape, dtype)
+    array.fill(0)
+    return array
+
+
+def full(shape: int | tuple[int, ...], value: float, dtype: Any = float32, like: Array | None = None) -> Array:
+    """An array of one value from the pool."""
+    array = _cpu.empty(shape, dtype)
+    array.fill(value)
+    return array
+
+
+def contiguous(array: Array) -> Array:
+    """The array itself if a kernel can read it, else a copy that one can: C-contiguous, aligned, native byte order."""
+    flags = array.flags
+    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
+        return array
+    copy = _cpu.empty(array.shape, array.dtype.newbyteorder("="))
+    copy[...] = array
+    return copy
+
+
+def as_array(value: Any, dtype: Any = None) -> Array:
+    """An array of any array-like. Python floats, and lists of them, become float32; arrays keep their dtype.
+
+    Raises:
+        TypeError: if the values are no numbers (object, complex, longdouble, strings).
+    """
+    known = isinstance(value, np.ndarray | np.generic)
+    array = np.asarray(value)
+    if dtype is not None:
+        array = array.astype(dtype, copy=False)
+    elif array.dtype == np.float64 and not known:
+        array = array.astype(float32)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
+        raise TypeError(f"expected an array of numbers (bool, integer or float up to 64 bits), got dtype {array.dtype}")
+    return array
+
+
+def from_pool(array: Array) -> Array:
+    """A copy in the pool's memory, 64-byte aligned: for arrays that kernels read again and again."""
+    copy = _cpu.empty(array.shape, array.dtype)
+    copy[...] = array
+    return copy

@@ -1,0 +1,49 @@
+"""Checks of what users pass, shared by the ops. An error names the op, what was expected and what came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina import backend
+from lamina.autograd.tensor import Tensor, as_tensor
+
+
+def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
+    """x as a float32 or float64 tensor. Integers and booleans are cast to float32.
+
+    Raises:
+        TypeError: for any other dtype.
+    """
+    x = as_tensor(x)
+    dtype = x.array.dtype
+    if dtype == backend.float32 or dtype == backend.float64:
+        return x
+    if dtype.kind in "iub":
+        return Tensor(x.array.astype(backend.float32))
+    raise TypeError(f"{op}: {name} must be float32 or float64, got {dtype}")
+
+
+def same_dtype(op: str, **tensors: Tensor | None) -> None:
+    """Raises TypeError unless all have the dtype of the first."""
+    (first_name, first), *rest = ((n, t) for n, t in tensors.items() if t is not None)
+    for name, t in rest:
+        if t.dtype != first.dtype:
+            raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first.dtype}, got {t.dtype}")
+
+
+def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
+    """Two integers from one or two, each at least `minimum`.
+
+    Raises:
+        TypeError: if they are no integers.
+        ValueError: if there are not one or two, or one is too small.
+    """
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2:
+        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+    for v in values:
+        if isinstance(v, bool) or not hasattr(v, "__index__"):
+            raise TypeError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+        if v < minimum:
+            raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")
+    return int(values[0]), int(values[1])
