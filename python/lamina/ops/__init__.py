@@ -1,3 +1,4 @@
 """The ops: one file an op, forward and gradient rule side by side."""
 
+from lamina.ops.dense import dense as dense
 from lamina.ops.relu import relu as relu
