@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "cpu/runtime/isa.h"
+#include "ops/activation.h"
 #include "support/shape.h"
 
 namespace lamina::bind {
@@ -77,6 +78,11 @@ T* out(const py::object& a, int64_t size) {
 inline int64_t size_of(const py::array& a, int axis, const char* what) {
   if (axis >= a.ndim()) throw py::value_error(std::string(what) + ": too few dimensions");
   return a.shape(axis);
+}
+
+inline Activation activation_of(int number) {
+  if (number < 0 || number > int(Activation::tanh)) throw py::value_error("unknown activation number");
+  return Activation(number);
 }
 
 /// f(Target{}, T{}) for the ISA in force and the dtype of `like`, without the GIL.
