@@ -20,8 +20,7 @@ INLINE void with_flag(bool flag, F&& f) {
 template <class F>
 INLINE void each_block(int64_t channels, double work, F&& body) {
   parallel_for(ceil_div(channels, BLOCK), work * BLOCK, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
-    for (int64_t c = begin * BLOCK; c < min_of(end * BLOCK, channels); c += BLOCK)
-      body(c, min_of(BLOCK, channels - c));
+    for (int64_t c = begin * BLOCK; c < min_of(end * BLOCK, channels); c += BLOCK) body(c, min_of(BLOCK, channels - c));
   });
 }
 
@@ -88,34 +87,42 @@ INLINE V<T> normalised(V<T> x, const BatchNorm<T>& s, const Line<T>& line, int64
   return fma(x - load(s.mean + c, mask), load(line.scale + c, mask), load(line.beta + c, mask));
 }
 
-/// Sums of dz and of dz * (x - mean) by part: sums[part][2][channel]. dz goes to memory where it is asked for.
+/// How dz comes from dy: as it is; through relu, y computed anew from x; through relu by y, and dz is kept.
+enum : int { NONE = 1, BY_X = 2, BY_Y = 3 };
+
+/// The gradient through relu.
+template <class T>
+INLINE V<T> through_relu(V<T> y, V<T> dy) {
+  return select(less(zero<T>(), y), dy, zero<T>());
+}
+
+/// Sums of dz and of dz * (x - mean) by part: sums[part][2][channel].
 template <class T>
 INLINE void gradient_sums(const BatchNorm<T>& s, const Line<T>& line, const T* y, const T* dy, T* dz, T* sums) {
   const int64_t C = s.channels;
-  with_flag(s.relu, [&](auto relu) INLINE_LAMBDA {
-    with_flag(dz != nullptr, [&](auto keep) INLINE_LAMBDA {
-      each_column_part(s.rows, C, 0.2, [&](int64_t part, int64_t row0, int64_t rows, int64_t c0, int64_t columns)
-                                           INLINE_LAMBDA {
-        sum_columns<2>(rows, columns, sums + part * 2 * C + c0, C,
-                       [&](int64_t row, int64_t column, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
-                         const int64_t c = c0 + column, at = (row0 + row) * C + c;
-                         const V<T> x = load(s.x + at, mask);
-                         V<T> d = load(dy + at, mask);
-                         if constexpr (relu) {
-                           V<T> out;
-                           if constexpr (keep)
-                             out = load(y + at, mask);
-                           else
-                             out = normalised(x, s, line, c, mask);
-                           d = select(less(zero<T>(), out), d, zero<T>());
-                           if constexpr (keep) store(dz + at, d, mask);
-                         }
-                         sum[0] = sum[0] + d;
-                         sum[1] = fma(d, x - load(s.mean + c, mask), sum[1]);
-                       });
-      });
-    });
-  });
+  with_constant<3>(!s.relu ? NONE
+                   : dz    ? BY_Y
+                           : BY_X,
+                   [&](auto relu) INLINE_LAMBDA {
+                     each_column_part(
+                         s.rows, C, 0.2,
+                         [&](int64_t part, int64_t row0, int64_t rows, int64_t c0, int64_t columns) INLINE_LAMBDA {
+                           sum_columns<2>(rows, columns, sums + part * 2 * C + c0, C,
+                                          [&](int64_t row, int64_t column, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
+                                            const int64_t c = c0 + column, at = (row0 + row) * C + c;
+                                            const V<T> x = load(s.x + at, mask);
+                                            V<T> d = load(dy + at, mask);
+                                            if constexpr (relu == BY_X)
+                                              d = through_relu<T>(normalised(x, s, line, c, mask), d);
+                                            if constexpr (relu == BY_Y) {
+                                              d = through_relu<T>(load(y + at, mask), d);
+                                              store(dz + at, d, mask);
+                                            }
+                                            sum[0] = sum[0] + d;
+                                            sum[1] = fma(d, x - load(s.mean + c, mask), sum[1]);
+                                          });
+                         });
+                   });
 }
 
 }  // namespace LAMINA_ISA
@@ -124,26 +131,29 @@ using namespace LAMINA_ISA;
 template <class Target, class T>
 void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double epsilon, double momentum, T* mean,
                            T* inverse, T* moving_mean, T* moving_variance) {
+  if (rows == 0) {
+    for (int64_t c = 0; c < channels; ++c) mean[c] = inverse[c] = 0;
+    return;
+  }
   T* const sums = scratch_for<T>(Slot::caller, ceil_div(rows, PART_ROWS) * 3 * channels);
-  each_column_part(rows, channels, 0.15, [&](int64_t part, int64_t row0, int64_t count, int64_t c0, int64_t columns)
-                                             INLINE_LAMBDA {
-    T* const shift = sums + part * 3 * channels + c0;
-    const T* const from = x + row0 * channels + c0;
-    const int64_t few = min_of(SHIFT_ROWS, count);
-    sum_columns<1>(few, columns, shift, channels, [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[1]) INLINE_LAMBDA {
-      sum[0] = sum[0] + load(from + row * channels + c, mask);
-    });
-    const V<T> one_by_few = set(T(1) / T(few));
-    each_vector<T>(columns, [&](int64_t c, auto mask) INLINE_LAMBDA {
-      store(shift + c, load(shift + c, mask) * one_by_few, mask);
-    });
-    sum_columns<2>(count, columns, shift + channels, channels,
-                   [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
-                     const V<T> d = load(from + row * channels + c, mask) - load(shift + c, mask);
-                     sum[0] = sum[0] + d;
-                     sum[1] = fma(d, d, sum[1]);
-                   });
-  });
+  each_column_part(
+      rows, channels, 0.15, [&](int64_t part, int64_t row0, int64_t count, int64_t c0, int64_t columns) INLINE_LAMBDA {
+        T* const shift = sums + part * 3 * channels + c0;
+        const T* const from = x + row0 * channels + c0;
+        const int64_t few = min_of(SHIFT_ROWS, count);
+        sum_columns<1>(few, columns, shift, channels,
+                       [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[1])
+                           INLINE_LAMBDA { sum[0] = sum[0] + load(from + row * channels + c, mask); });
+        const V<T> one_by_few = set(T(1) / T(few));
+        each_vector<T>(columns, [&](int64_t c, auto mask)
+                                    INLINE_LAMBDA { store(shift + c, load(shift + c, mask) * one_by_few, mask); });
+        sum_columns<2>(count, columns, shift + channels, channels,
+                       [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
+                         const V<T> d = load(from + row * channels + c, mask) - load(shift + c, mask);
+                         sum[0] = sum[0] + d;
+                         sum[1] = fma(d, d, sum[1]);
+                       });
+      });
   each_block(channels, double(ceil_div(rows, PART_ROWS)), [&](int64_t c0, int64_t count) INLINE_LAMBDA {
     double means[BLOCK], variances[BLOCK];
     join_statistics(rows, channels, sums, c0, count, means, variances);
@@ -214,12 +224,11 @@ void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const
       each_row_backwards<T>(s.rows, C, [&](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
         const int64_t at = row * C + c;
         V<T> d = load(from + at, mask);
-        if constexpr (relu)
-          d = select(less(zero<T>(), normalised(load(s.x + at, mask), s, line, c, mask)), d, zero<T>());
+        if constexpr (relu) d = through_relu<T>(normalised(load(s.x + at, mask), s, line, c, mask), d);
         const V<T> scale = load(line.scale + c, mask);
         if constexpr (through_statistics)
-          d = fma(d, scale, fma(load(s.x + at, mask) - load(s.mean + c, mask), load(slope + c, mask),
-                                load(offset + c, mask)));
+          d = fma(d, scale,
+                  fma(load(s.x + at, mask) - load(s.mean + c, mask), load(slope + c, mask), load(offset + c, mask)));
         else
           d = d * scale;
         past_caches ? stream(dx + at, d) : store(dx + at, d, mask);

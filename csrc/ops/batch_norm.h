@@ -2,8 +2,8 @@
 // seen as rows x channels; in training mean and variance are those of the column, else moving averages.
 //
 // Numerics. Statistics: the rows are cut into parts of 512. Within a part values are taken relative to the mean of its
-// first 16 rows, so that the part's squared deviations lose at most a factor of 33 to cancellation whatever the data; the
-// parts are joined in order, in float64 (Chan, Golub & LeVeque 1983). The variance is the biased one, in the moving
+// first 16 rows, so that the part's squared deviations lose at most a factor of 33 to cancellation whatever the data;
+// the parts are joined in order, in float64 (Chan, Golub & LeVeque 1983). The variance is the biased one, in the moving
 // average too, as in Keras. y = fma(x - mean, gamma * inverse, beta), inverse = 1 / sqrt(variance + epsilon).
 // Gradients' sums run over the same parts: a chain of 512 within, then float64.
 //
@@ -26,7 +26,8 @@ struct BatchNorm {
   bool relu = false;  // the activation, or none
 };
 
-/// The columns' mean and inverse, and moving = moving * momentum + statistic * (1 - momentum) where not null. rows >= 1.
+/// The columns' mean and inverse, and moving = moving * momentum + statistic * (1 - momentum) where not null. Of no
+/// rows: mean and inverse are 0, and nothing moves.
 template <class Target, class T>
 void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double epsilon, double momentum, T* mean,
                            T* inverse, T* moving_mean, T* moving_variance);

@@ -80,6 +80,11 @@ def test_nan_and_infinities():
 
 def test_bindings_refuse_what_does_not_fit():
     dy, dx = np.ones((1, 2, 2, 20), np.float32), np.zeros((1, 4, 4, 20), np.float32)
-    for geometry in [(2, 2, 1, 1, 0, 0, 0, 0), (0, 2, 2, 2, 0, 0, 0, 0), (2, 2, 4, 4, 2, 2, 2, 2), (5, 5, 1, 1, 0, 0, 0, 0)]:
+    for geometry in [
+        (2, 2, 1, 1, 0, 0, 0, 0),
+        (0, 2, 2, 2, 0, 0, 0, 0),
+        (2, 2, 4, 4, 2, 2, 2, 2),
+        (5, 5, 1, 1, 0, 0, 0, 0),
+    ]:
         with pytest.raises(ValueError):
             _cpu.avg_pool2d_backward(dy, dx, False, *geometry)

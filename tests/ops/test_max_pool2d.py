@@ -54,7 +54,9 @@ def test_output_past_the_caches():
     x = lm.tensor(x, requires_grad=True)
     y = lm.ops.max_pool2d(x, 3, 1)
     y.backward(np.ones(y.shape))
-    np.testing.assert_array_equal(y.numpy(), np.lib.stride_tricks.sliding_window_view(x.array, (3, 3), (1, 2)).max((4, 5)))
+    np.testing.assert_array_equal(
+        y.numpy(), np.lib.stride_tricks.sliding_window_view(x.array, (3, 3), (1, 2)).max((4, 5))
+    )
     assert x.grad.numpy().sum(dtype=np.float64) == y.size
 
 
@@ -177,7 +179,7 @@ ONE = np.zeros((1, 4, 4, 1), np.float32)
         (ONE, {"strides": 0}, "strides must be at least 1, got 0"),
         (ONE, {"strides": (1, 2, 3)}, "strides must be an integer or a pair"),
         (ONE, {"pool_size": 5}, r"pool_size \(5, 5\) is larger than the input, 4 x 4"),
-        (ONE, {"padding": "full"}, "padding must be \"valid\" or \"same\", got 'full'"),
+        (ONE, {"padding": "full"}, 'padding must be "valid" or "same", got \'full\''),
         (ONE, {"padding": 1}, 'padding must be "valid" or "same", got 1'),
         (ONE, {"pool_size": 2**31, "padding": "same"}, "too large"),
         (ONE, {"strides": 2**31}, "too large"),

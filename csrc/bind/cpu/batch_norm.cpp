@@ -29,14 +29,16 @@ static void forward(const py::array& x, const py::object& gamma, const py::objec
     T* const to = out<T>(y, n);
     T* const written = out<T>(inverse, C);
     if (training) {
-      T* const means = out<T>(py::reinterpret_borrow<py::array>(mean), C);
+      T* const means = out<T>(mean, C);
       s.mean = means;
-      if (rows == 0) return;
+      if (!means) throw py::value_error("batch_norm: training needs room for the mean");
       batch_norm_statistics<Target>(rows, C, s.x, epsilon, momentum, means, written, out<T>(moving_mean, C),
                                     out<T>(moving_variance, C));
     } else {
-      s.mean = in<T>(py::reinterpret_borrow<py::array>(moving_mean), C);
-      batch_norm_inverse<Target>(C, in<T>(py::reinterpret_borrow<py::array>(moving_variance), C), epsilon, written);
+      const T* const variance = in<T>(moving_variance, C);
+      s.mean = in<T>(moving_mean, C);
+      if (!s.mean || !variance) throw py::value_error("batch_norm: inference needs moving averages");
+      batch_norm_inverse<Target>(C, variance, epsilon, written);
     }
     batch_norm_forward<Target>(s, added, to);
   });
@@ -50,7 +52,8 @@ static void backward(const py::array& x, const py::object& gamma, const py::obje
   if (y.is_none() != dz.is_none()) throw py::value_error("batch_norm: y and dz go together");
   launch(x, [&, rows = rows, C = C]<class Target, class T>(Target, T) {
     const int64_t n = rows * C;
-    const BatchNorm<T> s{rows, C, in<T>(x, n), in<T>(gamma, C), in<T>(beta, C), in<T>(mean, C), in<T>(inverse, C), relu};
+    const BatchNorm<T> s{rows, C, in<T>(x, n), in<T>(gamma, C), in<T>(beta, C), in<T>(mean, C), in<T>(inverse, C),
+                         relu};
     batch_norm_backward<Target>(s, training, in<T>(y, n), in<T>(dy, n), out<T>(dz, n), out<T>(dx, n), out<T>(dgamma, C),
                                 out<T>(dbeta, C));
   });
