@@ -1,4 +1,5 @@
-// Elementary functions, element by element: exp, log, expm1, log1p, sqrt, erf, sigmoid, tanh, binary_step, and their gradients.
+// Elementary functions, element by element: exp, log, expm1, log1p, sqrt, erf, sigmoid, tanh, binary_step, and their
+// gradients.
 //
 // At most 4 ULP (sqrt: exactly rounded), the same bits on every instruction set; see support/math.h. NaN stays NaN.
 // y may be x and dx may be dy.
