@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "cpu/runtime/isa.h"
+#include "ops/activation.h"
 #include "support/shape.h"
 
 namespace lamina::bind {
@@ -64,19 +65,28 @@ template <class T>
 T* out(const py::array& a, int64_t size) {
   return checked<T>(a, size, READ | py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
 }
-/// The same for an array or None.
+/// The same for an array or None. No reference is counted: kernels ask for their arrays without the GIL.
+inline const py::array& as_array(const py::object& a) {
+  if (!py::isinstance<py::array>(a)) throw py::type_error("expected an array or None");
+  return static_cast<const py::array&>(a);
+}
 template <class T>
 const T* in(const py::object& a, int64_t size) {
-  return a.is_none() ? nullptr : in<T>(py::reinterpret_borrow<py::array>(a), size);
+  return a.is_none() ? nullptr : in<T>(as_array(a), size);
 }
 template <class T>
 T* out(const py::object& a, int64_t size) {
-  return a.is_none() ? nullptr : out<T>(py::reinterpret_borrow<py::array>(a), size);
+  return a.is_none() ? nullptr : out<T>(as_array(a), size);
 }
 
 inline int64_t size_of(const py::array& a, int axis, const char* what) {
   if (axis >= a.ndim()) throw py::value_error(std::string(what) + ": too few dimensions");
   return a.shape(axis);
+}
+
+inline Activation activation_of(int number) {
+  if (number < 0 || number > int(Activation::tanh)) throw py::value_error("unknown activation number");
+  return Activation(number);
 }
 
 /// f(Target{}, T{}) for the ISA in force and the dtype of `like`, without the GIL.
