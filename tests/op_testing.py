@@ -204,13 +204,13 @@ def _check_gradient_layouts(op: Callable[..., Any], inputs: Sequence[Any]) -> No
 
 def _sliced(x: np.ndarray) -> np.ndarray:
     wide = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
-    view = wide[tuple(slice(1, None, 2) for _ in x.shape)]
+    view = wide[(..., *[slice(1, None, 2)] * x.ndim)]
     view[...] = x
     return view
 
 
 def _reversed(x: np.ndarray) -> np.ndarray:
-    back = tuple(slice(None, None, -1) for _ in x.shape)
+    back = (..., *[slice(None, None, -1)] * x.ndim)
     return np.ascontiguousarray(x[back])[back]
 
 
@@ -266,7 +266,7 @@ def _run(op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directi
     outputs = _as_tuple(op(*tensors))
     if directions is None:
         random = np.random.default_rng(1)
-        directions = [random.uniform(-1, 1, y.shape).astype(y.dtype) for y in outputs]
+        directions = [np.asarray(random.uniform(-1, 1, y.shape), y.dtype) for y in outputs]
     grads: list[Any] = [None] * len(inputs)
     if gradients:
         for y, direction in zip(outputs, directions, strict=True):

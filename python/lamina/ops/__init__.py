@@ -1,4 +1,51 @@
 """The ops: one file an op, forward and gradient rule side by side."""
 
+from lamina.autograd import operators as _operators
+from lamina.ops.arithmetic import abs as abs
+from lamina.ops.arithmetic import add as add
+from lamina.ops.arithmetic import divide as divide
+from lamina.ops.arithmetic import maximum as maximum
+from lamina.ops.arithmetic import minimum as minimum
+from lamina.ops.arithmetic import multiply as multiply
+from lamina.ops.arithmetic import negative as negative
+from lamina.ops.arithmetic import square as square
+from lamina.ops.arithmetic import subtract as subtract
 from lamina.ops.dense import dense as dense
+from lamina.ops.indexing import getitem as getitem
+from lamina.ops.matmul import matmul as matmul
+from lamina.ops.power import power as power
+from lamina.ops.reductions import max as max
+from lamina.ops.reductions import mean as mean
+from lamina.ops.reductions import min as min
+from lamina.ops.reductions import std as std
+from lamina.ops.reductions import sum as sum
+from lamina.ops.reductions import var as var
 from lamina.ops.relu import relu as relu
+from lamina.ops.selection import cast as cast
+from lamina.ops.selection import where as where
+from lamina.ops.shapes import concatenate as concatenate
+from lamina.ops.shapes import expand_dims as expand_dims
+from lamina.ops.shapes import flatten as flatten
+from lamina.ops.shapes import reshape as reshape
+from lamina.ops.shapes import split as split
+from lamina.ops.shapes import squeeze as squeeze
+from lamina.ops.shapes import stack as stack
+from lamina.ops.shapes import transpose as transpose
+
+_operators.bind(
+    add=add,
+    subtract=subtract,
+    multiply=multiply,
+    divide=divide,
+    power=power,
+    negative=negative,
+    matmul=matmul,
+    getitem=getitem,
+    sum=sum,
+    mean=mean,
+    max=max,
+    min=min,
+    reshape=reshape,
+    transpose=transpose,
+    cast=cast,
+)
