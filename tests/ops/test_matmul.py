@@ -98,7 +98,11 @@ def test_empty():
             r"matmul: shapes \(2, 3\) and \(4, 5\) do not fit for a . b",
         ),
         (lambda: lm.ops.matmul(np.zeros((2, 3)), np.zeros((3, 5)), True, True), ValueError, r"for a\^T . b\^T"),
-        (lambda: lm.ops.matmul(np.zeros((2, 3)), 1.0), ValueError, "matmul: a and b must have at least one axis"),
+        (
+            lambda: lm.ops.matmul(np.zeros((2, 3)), np.float64(1)),
+            ValueError,
+            "matmul: a and b must have at least one axis",
+        ),
         (
             lambda: lm.ops.matmul(np.zeros((2, 4, 3)), np.zeros((3, 3, 5))),
             ValueError,

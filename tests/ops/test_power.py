@@ -8,7 +8,7 @@ random = np.random.default_rng(0)
 X = random.uniform(0.3, 3, size=(4, 6))
 
 
-@pytest.mark.parametrize("exponent", [2, 3, 0.5, -1, -0.5, 1, 0, 7, -3, 2.5, 2.0, 0.3, -1.7, 100])
+@pytest.mark.parametrize("exponent", [2, 3, 0.5, -1, -0.5, 1, 0, 7, -3, 2.5, 2.0, 0.3, -1.7, 65])
 def test_numbers(exponent):
     check_op(lambda x: x**exponent, [X], lambda x: x**exponent, tolerance={np.float32: 2e-5})
 

@@ -10,9 +10,11 @@ from lamina.ops.arithmetic import multiply as multiply
 from lamina.ops.arithmetic import negative as negative
 from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
+from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from lamina.ops.dense import dense as dense
 from lamina.ops.indexing import getitem as getitem
 from lamina.ops.matmul import matmul as matmul
+from lamina.ops.max_pool2d import max_pool2d as max_pool2d
 from lamina.ops.power import power as power
 from lamina.ops.reductions import max as max
 from lamina.ops.reductions import mean as mean

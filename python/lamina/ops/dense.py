@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lamina import backend
@@ -42,11 +43,8 @@ class DenseFunction(Function):
 
 
 def _rows(array: Any) -> Any:
-    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1]) if array.size else _no_rows(array)
-
-
-def _no_rows(array: Any) -> Any:
-    return array.reshape(0 if 0 in array.shape[:-1] else array.size, array.shape[-1])
+    """(..., n) as (rows, n)."""
+    return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
 def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) -> Tensor:

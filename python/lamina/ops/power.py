@@ -11,6 +11,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, operands, scaled
 from lamina.ops.broadcasting import reduce_to
+from lamina.ops.selection import narrowed
 
 MOST_EXPONENT = 64  # the largest whole exponent that is computed by multiplication
 
@@ -56,7 +57,7 @@ class SimplePowerFunction(Function):
 def general_power(a: Any, b: Any) -> Any:
     """a ** b for float64 arrays."""
     with np.errstate(invalid="ignore"):
-        y = _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", np.abs(a))))
+        y = _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", np.asarray(np.abs(a)))))
         whole, odd = np.floor(b) == b, np.fmod(b, 2) != 0
     negative = a < 0
     np.negative(y, out=y, where=negative & whole & odd)
@@ -80,7 +81,7 @@ class PowerFunction(Function):
         a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
         y = general_power(a, b)
         self.saved = a, b, y
-        return y.astype(dtype, copy=False)
+        return narrowed(y, dtype)
 
     def backward(self, dy: Any) -> Any:
         a, b, y = self.saved
@@ -88,13 +89,13 @@ class PowerFunction(Function):
         dy = dy.astype(np.float64, copy=False)
         da = db = None
         if self.needs[0]:
-            slope = compute("multiply", b, general_power(a, b - 1))
+            slope = compute("multiply", b, general_power(a, np.asarray(b - 1)))
             slope[np.broadcast_to(b == 0, slope.shape)] = 0
-            da = reduce_to(compute("multiply", dy, slope), a.shape).astype(dtype, copy=False)
+            da = narrowed(reduce_to(compute("multiply", dy, slope), a.shape), dtype)
         if self.needs[1]:
             slope = compute("multiply", y, _kernel("log_forward", a))
             slope[np.broadcast_to((a == 0) & (b >= 0), slope.shape)] = 0
-            db = reduce_to(compute("multiply", dy, slope), b.shape).astype(dtype, copy=False)
+            db = narrowed(reduce_to(compute("multiply", dy, slope), b.shape), dtype)
         return da, db
 
 

@@ -21,6 +21,16 @@ def choose(condition: Any, a: Any, b: Any, shape: tuple[int, ...]) -> Any:
     return y
 
 
+def narrowed(x: Any, dtype: Any) -> Any:
+    """An array in another dtype; what does not fit into a narrower float becomes infinite, without a warning."""
+    if x.dtype == dtype:
+        return x
+    y = backend.empty(x.shape, dtype, like=x)
+    with np.errstate(over="ignore"):
+        np.copyto(y, x, casting="unsafe")
+    return y
+
+
 class WhereFunction(Function):
     def forward(self, a: Any, b: Any, condition: Any, shape: tuple[int, ...]) -> Any:
         self.saved = condition, a.shape, b.shape
@@ -36,12 +46,10 @@ class WhereFunction(Function):
 class CastFunction(Function):
     def forward(self, x: Any, dtype: Any) -> Any:
         self.saved = x.dtype
-        y = backend.empty(x.shape, dtype, like=x)
-        np.copyto(y, x, casting="unsafe")
-        return y
+        return narrowed(x, dtype)
 
     def backward(self, dy: Any) -> Any:
-        return dy.astype(self.saved)
+        return narrowed(dy, self.saved)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
