@@ -18,7 +18,7 @@ INLINE void column_block(int64_t rows, int64_t n, const T* y, const T* dy, T* dz
   const auto step = [&](int64_t at, V<T>& s, auto mask) INLINE_LAMBDA {
     V<T> d = load(dy + at, mask);
     if constexpr (A != Activation::linear) {
-      d = activation_gradient<A>(load(y + at, mask), d);
+      d = activation_gradient<A, T>(load(y + at, mask), d);
       store(dz + at, d, mask);
     }
     s = s + d;
@@ -60,29 +60,15 @@ void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation 
   const int64_t chains = ceil_div(rows, CHAIN);
   T* const partial = scratch_for<T>(Slot::caller, max_of(chains, 1) * n);
   for (int64_t i = 0; i < max_of(chains, 1) * n; ++i) partial[i] = 0;
-  const auto run = [&](auto act) INLINE_LAMBDA {
+  with_activation(activation, [&](auto a) INLINE_LAMBDA {
     parallel_for(chains, double(CHAIN * n) * 0.3, [&](int64_t begin, int64_t end) {
       for (int64_t c = begin; c < end; ++c) {
         const int64_t at = c * CHAIN * n;
-        bias_backward_rows<T, static_cast<Activation>(act + 0)>(
-            min_of(rows - c * CHAIN, CHAIN), n, y ? y + at : nullptr, dy + at, dz ? dz + at : nullptr, partial + c * n);
+        bias_backward_rows<T, a.value>(min_of(rows - c * CHAIN, CHAIN), n, y ? y + at : nullptr, dy + at,
+                                       dz ? dz + at : nullptr, partial + c * n);
       }
     });
-  };
-  switch (activation) {
-    case Activation::linear:
-      run(Int<int(Activation::linear)>{});
-      break;
-    case Activation::relu:
-      run(Int<int(Activation::relu)>{});
-      break;
-    case Activation::sigmoid:
-      run(Int<int(Activation::sigmoid)>{});
-      break;
-    case Activation::tanh:
-      run(Int<int(Activation::tanh)>{});
-      break;
-  }
+  });
   if (!db) return;
   each_vector<T>(n, [&](int64_t j, auto mask) INLINE_LAMBDA {
     V<T> sum = load(partial + j, mask);

@@ -137,17 +137,20 @@ Gemm<T> part_of(Gemm<T> g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   return g;
 }
 
-/// How many parts rows and columns are cut into, one part a thread: the cut with the least work in the largest part.
+/// How many parts rows and columns are cut into, one part a thread, so that the largest part costs least: its tiles,
+/// and its share of A and B, which comes from further away (half a cycle a value).
+template <class T>
 struct Grid {
   int64_t rows = 1, columns = 1;
   Grid(int64_t strips, int64_t panels, int threads) {
-    int64_t least = strips * panels;
+    double least = 0;
     for (int64_t r = 1; r <= threads; ++r) {
-      const int64_t c = threads / r, largest = ceil_div(strips, r) * ceil_div(panels, c);
-      if (largest < least || (largest == least && r * c > rows * columns)) {
-        least = largest;
+      const double s = double(ceil_div(strips, r)), p = double(ceil_div(panels, threads / r));
+      const double cost = s * p * Tiles<T>::ROWS * Tiles<T>::VECTORS + 0.5 * (s * Tiles<T>::ROWS + p * Tiles<T>::WIDTH);
+      if (r == 1 || cost < least) {
+        least = cost;
         rows = min_of(r, strips);
-        columns = min_of(c, panels);
+        columns = min_of(threads / r, panels);
       }
     }
   }
@@ -200,7 +203,7 @@ void gemm(const Gemm<T>& g) {
   constexpr int64_t MOST_PARTIALS = int64_t(1) << 20;
   if (strips * panels < 2 * threads && chains >= 2 * threads && chains * g.m * g.n <= MOST_PARTIALS)
     return gemm_by_chains(g);
-  const Grid grid(strips, panels, threads);
+  const Grid<T> grid(strips, panels, threads);
   parallel_for(grid.rows * grid.columns, 1e9, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
       const int64_t r = part / grid.columns, c = part % grid.columns;

@@ -1,6 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
 from lamina import ops as ops
+from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
 from lamina.autograd.tensor import Variable as Variable

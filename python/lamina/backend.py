@@ -47,7 +47,7 @@ def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None
 
 def empty_like(array: Array) -> Array:
     """An uninitialised C-contiguous array of the same shape, dtype and device."""
-    return _cpu.empty(array.shape, array.dtype)
+    return _cpu.empty_like(array)
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
@@ -66,12 +66,7 @@ def full(shape: int | tuple[int, ...], value: float, dtype: Any = float32, like:
 
 def contiguous(array: Array) -> Array:
     """The array itself if a kernel can read it, else a copy that one can: C-contiguous, aligned, native byte order."""
-    flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
-        return array
-    copy = _cpu.empty(array.shape, array.dtype.newbyteorder("="))
-    copy[...] = array
-    return copy
+    return _cpu.contiguous(array)
 
 
 def as_array(value: Any, dtype: Any = None) -> Array:
