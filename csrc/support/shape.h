@@ -21,8 +21,9 @@ inline int64_t product(Sizes... sizes) {
 struct Axis {
   int64_t input, kernel, stride = 1, dilation = 1, before = 0, after = 0;
 
-  int64_t extent() const { return (kernel - 1) * dilation + 1; }
-  int64_t output() const { return (input + before + after - extent()) / stride + 1; }
+  // Always inlined: kernels compiled for AVX-512 call them, and the linker would keep one copy for everybody.
+  [[gnu::always_inline]] int64_t extent() const { return (kernel - 1) * dilation + 1; }
+  [[gnu::always_inline]] int64_t output() const { return (input + before + after - extent()) / stride + 1; }
 
   /// Throws std::invalid_argument unless the window makes sense and fits at least once.
   void check(const char* op) const {
