@@ -84,8 +84,10 @@ INLINE void avg_row_backward(const Pool2D& s, bool count_padding, int64_t n, int
         past_caches ? stream(to + c, sum) : store(to + c, sum, mask);
       });
     };
-    if (count == 1) gather(Int<1>{});
-    else gather(count);
+    if (count == 1)
+      gather(Int<1>{});
+    else
+      gather(count);
   }
 }
 
@@ -102,9 +104,12 @@ void avg_pool2d_forward(const Pool2D& s, bool count_padding, const T* x, T* y) {
       for (int64_t r = begin; r < end; ++r)
         avg_row<kh, kw>(s, count_padding, r / outputs_h, r % outputs_h, past_caches, x, y);
     };
-    if (s.h.kernel == 2 && s.w.kernel == 2) run(Int<2>{}, Int<2>{});
-    else if (s.h.kernel == 3 && s.w.kernel == 3) run(Int<3>{}, Int<3>{});
-    else run(Int<0>{}, Int<0>{});
+    if (s.h.kernel == 2 && s.w.kernel == 2)
+      run(Int<2>{}, Int<2>{});
+    else if (s.h.kernel == 3 && s.w.kernel == 3)
+      run(Int<3>{}, Int<3>{});
+    else
+      run(Int<0>{}, Int<0>{});
     stream_fence();
   });
 }

@@ -20,8 +20,7 @@ struct Winner {
 /// Any window, or the part of it that lies on x: at x[first + kh * row + kw * C].
 template <class T, class M>
 INLINE Winner<T> seek(Span kh, Span kw, int64_t kernel_w, const T* x, int64_t first, int64_t row, int64_t C, M mask) {
-  Winner<T> best{load(x + (first + kh.begin * row + kw.begin * C), mask),
-                 place_of<T>(kh.begin * kernel_w + kw.begin)};
+  Winner<T> best{load(x + (first + kh.begin * row + kw.begin * C), mask), place_of<T>(kh.begin * kernel_w + kw.begin)};
   for (int64_t i = kh.begin; i < kh.end; ++i)
     for (int64_t j = kw.begin; j < kw.end; ++j) {
       const V<T> v = load(x + (first + i * row + j * C), mask);
@@ -103,9 +102,12 @@ INLINE void max_row_backward(const Pool2D& s, int64_t n, int64_t h, bool past_ca
         past_caches ? stream(to + c, sum) : store(to + c, sum, mask);
       });
     };
-    if (count == 1) gather(Int<1>{});
-    else if (count == 2) gather(Int<2>{});
-    else gather(count);
+    if (count == 1)
+      gather(Int<1>{});
+    else if (count == 2)
+      gather(Int<2>{});
+    else
+      gather(count);
   }
 }
 
@@ -122,10 +124,14 @@ void max_pool2d_forward(const Pool2D& s, const T* x, T* y, Offset* offsets) {
       for (int64_t r = begin; r < end; ++r)
         max_row<kh, kw>(s, r / outputs_h, r % outputs_h, past_caches, x, y, offsets);
     };
-    if (sizeof(Offset) > 1) run(Int<0>{}, Int<0>{});
-    else if (s.h.kernel == 2 && s.w.kernel == 2) run(Int<2>{}, Int<2>{});
-    else if (s.h.kernel == 3 && s.w.kernel == 3) run(Int<3>{}, Int<3>{});
-    else run(Int<0>{}, Int<0>{});
+    if (sizeof(Offset) > 1)
+      run(Int<0>{}, Int<0>{});
+    else if (s.h.kernel == 2 && s.w.kernel == 2)
+      run(Int<2>{}, Int<2>{});
+    else if (s.h.kernel == 3 && s.w.kernel == 3)
+      run(Int<3>{}, Int<3>{});
+    else
+      run(Int<0>{}, Int<0>{});
     stream_fence();
   });
 }

@@ -116,8 +116,7 @@ INLINE I<T> widen(const int32_t* p) {
 }
 /// The low halves of four 64-bit numbers.
 INLINE __m128i low_halves(I<double> v) {
-  return _mm256_castsi256_si128(
-      _mm256_permutevar8x32_epi32(__m256i(v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
+  return _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(__m256i(v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 }
 INLINE void narrow(uint8_t* p, I<float> v) {
   const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(__m256i(v)), _mm256_extracti128_si256(__m256i(v), 1));
