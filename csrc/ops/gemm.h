@@ -36,11 +36,4 @@ void gemm(const Gemm<T>& g);
 template <class Target, class T>
 void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_b, int64_t stride_c);
 
-/// The rest of a dense or convolutional layer's gradient, in one pass over rows x n:
-///   dz = dy * activation'(y) (activation given by its output y; linear: dz is not written and may be null)
-///   db[j] = sum over rows of dz[i][j] (skipped when db is null)
-/// The sum over rows is cut into chains of CHAIN rows, added in order.
-template <class Target, class T>
-void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation activation, T* dz, T* db);
-
 }  // namespace lamina

@@ -6,6 +6,7 @@ Lamina's caching pool, because fresh memory costs more than most work done on it
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 from typing import Any
 
@@ -40,6 +41,18 @@ def device_of(array: Array) -> str:
     return "cpu" if isinstance(array, np.ndarray) else "cuda"
 
 
+def cuda_status() -> dict[str, Any]:
+    """What there is of CUDA: `built` (the optional module lamina._cuda), `device_count`, `message` (why there is none).
+
+    Where the module is built, also `runtime_version` and `driver_version`, as CUDA numbers them (13000: 13.0).
+    """
+    try:
+        module = importlib.import_module("lamina._cuda")
+    except ImportError as error:
+        return {"built": False, "device_count": 0, "message": f"the CUDA module is not built ({error})"}
+    return {"built": True, **module.status()}
+
+
 def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
     """An uninitialised array from the pool, on the device of `like` (the CPU without it)."""
     return _cpu.empty(shape, dtype)
@@ -47,7 +60,7 @@ def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None
 
 def empty_like(array: Array) -> Array:
     """An uninitialised C-contiguous array of the same shape, dtype and device."""
-    return _cpu.empty(array.shape, array.dtype)
+    return _cpu.empty_like(array)
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
@@ -66,12 +79,7 @@ def full(shape: int | tuple[int, ...], value: float, dtype: Any = float32, like:
 
 def contiguous(array: Array) -> Array:
     """The array itself if a kernel can read it, else a copy that one can: C-contiguous, aligned, native byte order."""
-    flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype.isnative:
-        return array
-    copy = _cpu.empty(array.shape, array.dtype.newbyteorder("="))
-    copy[...] = array
-    return copy
+    return _cpu.contiguous(array)
 
 
 def as_array(value: Any, dtype: Any = None) -> Array:

@@ -95,4 +95,25 @@ INLINE void store(T* p, V<T> v, All) {
   store(p, v);
 }
 
+/// The first `count` whole numbers at p, kept narrower in memory (P: uint8_t, int32_t) than in the lanes of T.
+template <class T, class P>
+INLINE I<T> widen(const P* p, int64_t count) {
+  if (count >= lanes<T>) return widen<T>(p);
+  P part[lanes<T>] = {};
+  for (int64_t i = 0; i < count; ++i) part[i] = p[i];
+  return widen<T>(part);
+}
+template <class P, class Ints>
+INLINE void narrow(P* p, Ints v, int64_t count) {
+  if (count >= int64_t(sizeof v / sizeof v[0])) return narrow(p, v);
+  P part[sizeof v / sizeof v[0]];
+  narrow(part, v);
+  for (int64_t i = 0; i < count; ++i) p[i] = part[i];
+}
+/// The same whole number in every lane.
+template <class T>
+INLINE I<T> whole(int64_t value) {
+  return I<T>{} + static_cast<decltype(I<T>{}[0] + 0)>(value);
+}
+
 }  // namespace lamina::LAMINA_ISA

@@ -28,7 +28,11 @@ struct Mask {
 struct All {};
 template <class T>
 constexpr int lanes = 16 / sizeof(T);
+#if defined(__aarch64__)
+constexpr int REGISTERS = 32;
+#else
 constexpr int REGISTERS = 16;
+#endif
 
 INLINE V<float> set(float x) { return V<float>{x, x, x, x}; }
 INLINE V<double> set(double x) { return V<double>{x, x}; }
@@ -140,5 +144,23 @@ INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }
 INLINE V<double> from_bits(I<double> v) { return reinterpret_cast<V<double>>(v); }
+INLINE Mask<float> equal(I<float> a, I<float> b) { return {a == b}; }
+INLINE Mask<double> equal(I<double> a, I<double> b) { return {I<double>(a == b)}; }
+
+/// Whole numbers kept narrower in memory than in the lanes of T: widen<T>(p), narrow(p, v).
+template <class T, class P>
+INLINE I<T> widen(const P* p) {
+  I<T> v;
+  for (int i = 0; i < lanes<T>; ++i) v[i] = p[i];
+  return v;
+}
+template <class P>
+INLINE void narrow(P* p, I<float> v) {
+  for (int i = 0; i < lanes<float>; ++i) p[i] = P(v[i]);
+}
+template <class P>
+INLINE void narrow(P* p, I<double> v) {
+  for (int i = 0; i < lanes<double>; ++i) p[i] = P(v[i]);
+}
 
 }  // namespace lamina::LAMINA_ISA

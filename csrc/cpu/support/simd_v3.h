@@ -96,5 +96,37 @@ INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }
 INLINE V<double> from_bits(I<double> v) { return reinterpret_cast<V<double>>(v); }
+INLINE Mask<float> equal(I<float> a, I<float> b) { return {from_bits(a == b)}; }
+INLINE Mask<double> equal(I<double> a, I<double> b) { return {from_bits(I<double>(a == b))}; }
+
+/// Whole numbers kept narrower in memory than in the lanes of T: widen<T>(p), narrow(p, v).
+template <class T>
+INLINE I<T> widen(const uint8_t* p) {
+  if constexpr (sizeof(T) == 4)
+    return I<T>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  else
+    return I<T>(_mm256_cvtepu8_epi64(_mm_loadu_si32(p)));
+}
+template <class T>
+INLINE I<T> widen(const int32_t* p) {
+  if constexpr (sizeof(T) == 4)
+    return I<T>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  else
+    return I<T>(_mm256_cvtepi32_epi64(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
+/// The low halves of four 64-bit numbers.
+INLINE __m128i low_halves(I<double> v) {
+  return _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(__m256i(v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
+}
+INLINE void narrow(uint8_t* p, I<float> v) {
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(__m256i(v)), _mm256_extracti128_si256(__m256i(v), 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+}
+INLINE void narrow(uint8_t* p, I<double> v) {
+  const __m128i words = _mm_packus_epi32(low_halves(v), low_halves(v));
+  _mm_storeu_si32(p, _mm_packus_epi16(words, words));
+}
+INLINE void narrow(int32_t* p, I<float> v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), __m256i(v)); }
+INLINE void narrow(int32_t* p, I<double> v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v)); }
 
 }  // namespace lamina::LAMINA_ISA

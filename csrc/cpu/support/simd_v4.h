@@ -99,5 +99,33 @@ INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }
 INLINE V<double> from_bits(I<double> v) { return reinterpret_cast<V<double>>(v); }
+INLINE Mask<float> equal(I<float> a, I<float> b) { return {_mm512_cmpeq_epi32_mask(__m512i(a), __m512i(b))}; }
+INLINE Mask<double> equal(I<double> a, I<double> b) { return {_mm512_cmpeq_epi64_mask(__m512i(a), __m512i(b))}; }
+
+/// Whole numbers kept narrower in memory than in the lanes of T: widen<T>(p), narrow(p, v).
+template <class T>
+INLINE I<T> widen(const uint8_t* p) {
+  if constexpr (sizeof(T) == 4)
+    return I<T>(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  else
+    return I<T>(_mm512_cvtepu8_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+template <class T>
+INLINE I<T> widen(const int32_t* p) {
+  if constexpr (sizeof(T) == 4)
+    return I<T>(_mm512_loadu_si512(p));
+  else
+    return I<T>(_mm512_cvtepi32_epi64(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+}
+INLINE void narrow(uint8_t* p, I<float> v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(__m512i(v)));
+}
+INLINE void narrow(uint8_t* p, I<double> v) {
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm512_cvtepi64_epi8(__m512i(v)));
+}
+INLINE void narrow(int32_t* p, I<float> v) { _mm512_storeu_si512(p, __m512i(v)); }
+INLINE void narrow(int32_t* p, I<double> v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi64_epi32(__m512i(v)));
+}
 
 }  // namespace lamina::LAMINA_ISA

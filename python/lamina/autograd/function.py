@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.autograd.tape import state
+from lamina.autograd.tape import numbers, state
 from lamina.autograd.tensor import Tensor
 
 
@@ -20,12 +20,12 @@ class Function:
     be somebody else's gradient too.
     """
 
-    __slots__ = ("freed", "grads", "inputs", "needs", "number", "recording", "saved")
+    __slots__ = ("freed", "inputs", "needs", "number", "outputs", "recording", "saved")
     freed: bool
-    grads: list[Any]
     inputs: tuple[Tensor | None, ...]
-    needs: tuple[bool, ...]
-    number: int
+    needs: list[bool]
+    number: int  # greater than the numbers of the nodes that it came from
+    outputs: int
     recording: bool
     saved: Any
 
@@ -39,22 +39,28 @@ class Function:
     def apply(cls, inputs: tuple[Tensor | None, ...], *parameters: Any) -> Any:
         """Runs forward on the inputs' arrays and the parameters; records the node where gradients are wanted."""
         self = cls()
-        if state.recording:
-            self.needs = needs = tuple([t is not None and t.requires_grad for t in inputs])
-            self.recording = recording = True in needs
-        else:
-            self.needs = (False,) * len(inputs)
-            self.recording = recording = False
-        result = self.forward(*[None if t is None else t.array for t in inputs], *parameters)
+        arrays: list[Any] = []
+        needs: list[bool] = []
+        for tensor in inputs:
+            if tensor is None:
+                arrays.append(None)
+                needs.append(False)
+            else:
+                arrays.append(tensor.array)
+                needs.append(tensor.requires_grad)
+        recording = True in needs and state.recording
+        self.needs = needs if recording else [False] * len(needs)
+        self.recording = recording
+        result = self.forward(*arrays, *parameters)
+        several = isinstance(result, tuple)
         if not recording:
-            return tuple([Tensor(array) for array in result]) if isinstance(result, tuple) else Tensor(result)
+            return tuple([Tensor(array) for array in result]) if several else Tensor(result)
         self.inputs = inputs
         self.freed = False
-        state.count = self.number = state.count + 1
-        if isinstance(result, tuple):
-            self.grads = [None] * len(result)
+        self.number = next(numbers)
+        self.outputs = len(result) if several else 1
+        if several:
             return tuple([Tensor(array, True, self, i) for i, array in enumerate(result)])
-        self.grads = [None]
         return Tensor(result, True, self)
 
     def free(self) -> None:

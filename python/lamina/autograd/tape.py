@@ -7,6 +7,8 @@ nothing.
 from __future__ import annotations
 
 import functools
+import itertools
+import operator
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
 class _State(threading.local):
     recording = True
-    count = 0  # nodes so far: a node's number is greater than those of its inputs
 
 
 state = _State()
+numbers = itertools.count()  # of nodes, in the order of birth, whichever thread bears them
 
 
 class no_grad:
@@ -74,52 +76,69 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
     if root.node is None:
-        _add_to_leaf(root, array)
+        _give(root, array, {})
         return
-    nodes = _ancestors(root.node)
-    root.node.grads[root.output] = array
-    for node in nodes:
-        grads, node.grads = node.grads, [None] * len(node.grads)
-        if all(g is None for g in grads):  # no path from the root came through here
+    grads: dict[Function, list[Any]] = {}  # of the outputs of nodes still to come
+    _give(root, array, grads)
+    for node in _ancestors(root.node):
+        given = grads.pop(node, None)
+        if given is None:  # no path from the root came through here
             continue
-        given = node.backward(*grads)
-        for tensor, grad in zip(node.inputs, given if isinstance(given, tuple) else (given,), strict=True):
-            if grad is None or tensor is None or not tensor.requires_grad:
-                continue
-            if tensor.node is None:
-                _add_to_leaf(tensor, grad)
-            else:
-                sums = tensor.node.grads
-                before = sums[tensor.output]
-                sums[tensor.output] = grad if before is None else _sum(before, grad)
+        found = node.backward(*given)
+        if not isinstance(found, tuple):
+            found = (found,)
+        if len(found) != len(node.inputs):
+            raise RuntimeError(
+                f"backward: {type(node).__name__} gave {len(found)} gradients for {len(node.inputs)} inputs"
+            )
+        for tensor, grad in zip(node.inputs, found):  # noqa: B905  (checked above, at less cost)
+            if grad is not None and tensor is not None and tensor.requires_grad:
+                _give(tensor, grad, grads)
         if not retain_graph:
             node.free()
 
 
+def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
+    """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given."""
+    if grad.shape != tensor.array.shape:
+        raise RuntimeError(f"backward: a gradient of shape {grad.shape} for a tensor of shape {tensor.shape}")
+    node = tensor.node
+    if node is None:
+        before = tensor.grad_array
+        tensor.grad_array = backend.contiguous(grad) if before is None else _sum(before, grad)
+        return
+    given = grads.get(node)
+    if given is None:
+        grads[node] = given = [None] * node.outputs
+    before = given[tensor.output]
+    given[tensor.output] = grad if before is None else _sum(before, grad)
+
+
 def _ancestors(node: Function) -> list[Function]:
     """The node and all that it came from, youngest first."""
+    nodes = [node]
     seen = {node}
-    todo = [node]
-    while todo:
-        current = todo.pop()
+    for current in nodes:  # grows as it goes
         if current.freed:
             raise RuntimeError(
                 "backward: this graph was freed by an earlier backward; pass retain_graph=True to that one"
             )
         for tensor in current.inputs:
-            if tensor is not None and tensor.requires_grad:
+            if tensor is not None:
                 parent = tensor.node
                 if parent is not None and parent not in seen:
                     seen.add(parent)
-                    todo.append(parent)
-    return sorted(seen, key=lambda n: n.number, reverse=True)
-
-
-def _add_to_leaf(leaf: Tensor, grad: Any) -> None:
-    before = leaf.grad_array
-    leaf.grad_array = grad if before is None else _sum(before, grad)
+                    nodes.append(parent)
+    nodes.sort(key=operator.attrgetter("number"), reverse=True)
+    return nodes
 
 
 def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
-    return np.add(a, b, out=backend.empty(a.shape, a.dtype))
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
+    total = backend.empty(a.shape, a.dtype, like=a)
+    if a.dtype == np.float16:  # kept and cast, but not computed with
+        return np.add(a, b, out=total)
+    backend.kernels(a).add(backend.contiguous(a), backend.contiguous(b), total)
+    return total

@@ -1,0 +1,111 @@
+// The register tile of a product: a few rows times a few vectors of columns, over one chain of k. The seam at which
+// products, and whatever is built on them, attach: a pointer to A, two strides, a pointer to B, its stride, C.
+#pragma once
+#include "cpu/support/simd.h"
+
+namespace lamina::LAMINA_ISA {
+
+constexpr int64_t NEXT_RUN = 16;
+
+template <class T>
+struct Tile {
+  int64_t depth;  // steps of k
+  const T* a;     // A(i, k) = a[i * a_row + k * a_step]
+  int64_t a_row, a_step;
+  // What to fetch for later tiles meanwhile, one line a step of k: NEXT_RUN steps apart by next_step, then next_jump.
+  const T* next;
+  int64_t next_step, next_jump;
+  const T* b;  // B(k, j) = b[k * b_row + j]
+  int64_t b_row;
+  T* c;
+  int64_t c_row;
+  Mask<T> last;  // the lanes of the last vector that exist
+  bool resume;   // add this chain to C; else C starts with it
+  bool finish;   // C is complete with this chain: bias and relu follow
+  const T* bias;
+  bool relu;
+};
+
+/// C[0..M)[0..N vectors) (+)= A . B over the tile's depth.
+template <class T, int M, int N>
+void multiply_tile(const Tile<T>& t) {
+  constexpr int W = lanes<T>;
+  V<T> sum[M * N];
+  const auto each = [&](auto&& f) INLINE_LAMBDA {
+    unroll<M>([&](auto i) INLINE_LAMBDA { unroll<N>([&](auto j) INLINE_LAMBDA { f(i, j, sum[i * N + j]); }); });
+  };
+  T* const c = t.c;
+  const int64_t c_row = t.c_row;
+  each([&](auto, auto, V<T>& s) INLINE_LAMBDA { s = zero<T>(); });
+  each([&](auto i, auto j, V<T>&) INLINE_LAMBDA { prefetch(c + i * c_row + (j + N) * W); });  // the next tile's C
+
+  const T *b = t.b, *next = t.next;
+  const int64_t b_row = t.b_row, a_row = t.a_row, a_step = t.a_step;
+  // Rows in threes: x86 can address p, p + row and p + 2 * row from two registers, so 14 rows cost 6, not 14.
+  constexpr int GROUPS = (M + 2) / 3;
+  const T* a[GROUPS];
+  unroll<GROUPS>([&](auto g) INLINE_LAMBDA { a[g] = t.a + 3 * g * a_row; });
+  for (int64_t left = t.depth; left > 0; left -= NEXT_RUN, next += t.next_jump)
+    for (int64_t k = min_of(left, NEXT_RUN); k > 0; --k) {
+      prefetch_far(next);
+      next += t.next_step;
+      V<T> bv[N];
+      unroll<N>([&](auto j) INLINE_LAMBDA { bv[j] = load(b + j * W); });
+      unroll<M>([&](auto i) INLINE_LAMBDA {
+        const V<T> x = set(a[i / 3][i % 3 * a_row]);
+        unroll<N>([&](auto j) INLINE_LAMBDA { sum[i * N + j] = fma(x, bv[j], sum[i * N + j]); });
+      });
+      unroll<GROUPS>([&](auto g) INLINE_LAMBDA { a[g] += a_step; });
+      b += b_row;
+    }
+
+  if (t.resume)
+    each([&](auto i, auto j, V<T>& s) INLINE_LAMBDA {
+      s = (j + 1 < N ? load(c + i * c_row + j * W) : load(c + i * c_row + j * W, t.last)) + s;
+    });
+  if (t.finish && t.bias) {
+    V<T> bias[N];
+    unroll<N>([&](auto j) INLINE_LAMBDA { bias[j] = j + 1 < N ? load(t.bias + j * W) : load(t.bias + j * W, t.last); });
+    each([&](auto, auto j, V<T>& s) INLINE_LAMBDA { s = s + bias[j]; });
+  }
+  if (t.finish && t.relu) each([&](auto, auto, V<T>& s) INLINE_LAMBDA { s = max(zero<T>(), s); });  // NaN stays NaN
+  each([&](auto i, auto j, V<T>& s) INLINE_LAMBDA {
+    if (j + 1 < N)
+      store(c + i * c_row + j * W, s);
+    else
+      store(c + i * c_row + j * W, s, t.last);
+  });
+}
+
+/// The tiles of one dtype: rows, width in vectors, and the instance for every smaller size. Few rows leave registers
+/// for wider tiles (more loads in flight).
+template <class T>
+struct Tiles {
+  // float64 is for checks: fewer instances, and sixteen columns of eight rows keep it at three quarters of the peak.
+  static constexpr int ROWS = REGISTERS == 32 ? (sizeof(T) == 4 ? 14 : 8) : lanes<T> >= 4 ? 6 : 4;
+  static constexpr int VECTORS = 2;
+  static constexpr int WIDTH = VECTORS * lanes<T>;                   // columns of the register tile
+  static constexpr int PACKED_ROWS = int(round_up(ROWS, lanes<T>));  // a packed strip of A has rows of so many values
+  static constexpr int WIDE = sizeof(T) == 4 && REGISTERS == 32 ? 8 : 4;  // the widest tile, in vectors
+
+  /// Rows that a tile of n vectors has registers for.
+  static constexpr int rows_for(int n) {
+    const int rows = n <= VECTORS ? ROWS : (REGISTERS - 2 - n) / n;
+    return rows < 1 ? 1 : rows > ROWS ? ROWS : rows;
+  }
+  using Function = void (*)(const Tile<T>&);
+  Function at[WIDE + 1][ROWS + 1] = {};  // [vectors][rows]
+
+  constexpr Tiles() {
+    add(Int<1>{});
+    add(Int<2>{});
+    add(Int<4>{});
+    if constexpr (WIDE > 4) add(Int<WIDE>{});
+  }
+  template <class N>
+  constexpr void add(N n) {
+    unroll<rows_for(N{})>([&](auto i) { at[n][i + 1] = multiply_tile<T, i + 1, N{}>; });
+  }
+};
+
+}  // namespace lamina::LAMINA_ISA
