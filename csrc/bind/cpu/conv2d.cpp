@@ -6,7 +6,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::conv2d_op {
 
 /// Stride, dilation, padding before and after, for rows and columns: what Python passes beside the arrays.
 using Window = std::array<int64_t, 8>;
@@ -78,4 +78,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("groups"), py::arg("mode"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::conv2d_op
