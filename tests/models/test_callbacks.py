@@ -82,7 +82,7 @@ def test_callbacks_see_the_model_and_can_stop_it():
         ({"min_delta": 0.5}, [3, 2, 1.9, 0], 3),
         ({"mode": "max"}, [1, 2, 1, 3], 3),
         ({"monitor": "val_accuracy"}, [0.1, 0.2, 0.1, 0.3], 3),
-        ({"baseline": 1.0, "patience": 2}, [3, 2, 1.5, 0.5], 2),
+        ({"baseline": 1.0, "patience": 2}, [3, 2, 2.5, 0.5], 3),
         ({"start_from_epoch": 2}, [1, 2, 3, 4, 0], 4),
         ({}, [float("nan"), 2, 1, 3], 4),
     ],

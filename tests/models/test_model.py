@@ -394,7 +394,7 @@ def test_flat_targets_against_columns_and_never_broadcast():
     assert flat == pytest.approx(model.evaluate(x, y[:, None].astype("float32"), verbose=0))
     wide = Sequential([Dense(3)])
     wide.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="y_true must have y_pred's shape"):
+    with pytest.raises(ValueError, match="must have the shape of"):
         wide.fit(x, y, verbose=0)
 
 

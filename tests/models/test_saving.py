@@ -109,7 +109,7 @@ def test_what_cannot_be_told_is_refused(tmp_path):
         model.save(tmp_path / "m.safetensors")
     assert list(tmp_path.iterdir()) == []
     model.save_weights(tmp_path / "m.safetensors")
-    model = Mine(units=np.float32(3))
+    model = Mine(units=3, name=b"bytes")
     with pytest.raises(ValueError, match="is not JSON"):
         model.save(tmp_path / "m.safetensors")
     model = make()

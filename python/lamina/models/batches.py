@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, backend, random
+from lamina import backend, random
 from lamina.autograd.tensor import Tensor
 
 Array = Any
@@ -159,9 +159,7 @@ def make_batches(
 
 def permutation(n: int) -> Array:
     """A random order of n, by Lamina's seed."""
-    keys = backend.empty(n, backend.float64)
-    _cpu.random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
-    return keys.argsort(kind="stable")
+    return random.uniform(n, dtype=backend.float64).argsort(kind="stable")
 
 
 def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
