@@ -53,6 +53,8 @@ def test_version(capsys):
 
 
 def test_importing_lamina_imports_nothing_heavy():
-    code = "import lamina, sys; print([m for m in ('matplotlib', 'sklearn', 'tqdm', 'safetensors') if m in sys.modules])"
+    code = (
+        "import lamina, sys; print([m for m in ('matplotlib', 'sklearn', 'tqdm', 'safetensors') if m in sys.modules])"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"

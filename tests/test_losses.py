@@ -194,7 +194,7 @@ def test_labels_of_other_kinds():
     for t in (labels.astype("float32"), labels.astype("int8"), labels.astype("uint8"), labels[:, None], labels.tolist(),
               labels.astype(">i4")):  # fmt: skip
         assert loss(t, x).item() == expected
-    with pytest.raises(ValueError, match="class numbers, got 0.5"):
+    with pytest.raises(ValueError, match=r"class numbers, got 0\.5"):
         loss(labels + 0.5, x)
     with pytest.raises(TypeError, match="class numbers, got dtype"):
         loss(labels.astype(complex), x)

@@ -21,7 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lamina", description="Deep learning in a thin layer over compiled kernels.")
     parser.add_argument("--version", action="version", version=f"lamina {lamina.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    demo_parser = commands.add_parser("demo", help="train a network on real handwritten digits and draw what it learned")
+    demo_parser = commands.add_parser(
+        "demo", help="train a network on real handwritten digits and draw what it learned"
+    )
     demo_parser.add_argument("--epochs", type=_positive, default=20, help="passes over the data (20)")
     demo_parser.add_argument("--seed", type=int, default=7, help="of all random numbers (7)")
     demo_parser.add_argument("--output", type=Path, default=Path("lamina_demo.png"), help="the picture to write")
@@ -85,7 +87,7 @@ def draw(output: Path, history: History, x: Any, y: Any, probabilities: Any) -> 
 
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     figure.suptitle("Lamina: a convolutional network on handwritten digits", fontsize=14)
-    above, below = figure.subfigures(2, 1, height_ratios=(1.25, 1))
+    above, below = (figure.add_subfigure(place) for place in figure.add_gridspec(2, 1, height_ratios=(1.25, 1)))
     loss, accuracy, confusion = above.subplots(1, 3)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         history.draw(axes, name)

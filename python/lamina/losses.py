@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lamina import ops
+from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.elementary import SigmoidFunction
 from lamina.ops.loss import weights_of
@@ -102,9 +103,7 @@ class MeanSquaredError(Loss):
         2.5
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error"
-    ) -> None:
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error") -> None:
         super().__init__(name, reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
@@ -120,9 +119,7 @@ class MeanAbsoluteError(Loss):
         name: what the history calls it.
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error"
-    ) -> None:
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error") -> None:
         super().__init__(name, reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
@@ -308,10 +305,10 @@ def _smoothed(y_true: Any, smoothing: float, towards: float, dtype: Any) -> Any:
     return (array * (1.0 - smoothing) + smoothing * towards).astype(dtype)
 
 
-def _input_of(y_pred: Tensor, function: type) -> Tensor | None:
+def _input_of(y_pred: Tensor, function: type[Function]) -> Tensor | None:
     """The logits, where y_pred is a softmax's or sigmoid's output that still knows them."""
-    node = y_pred.node
-    if type(node) is function and not node.freed and getattr(node, "axis", -1) in (-1, y_pred.ndim - 1):
+    node: Any = y_pred.node
+    if isinstance(node, function) and not node.freed and getattr(node, "axis", -1) in (-1, y_pred.ndim - 1):
         return node.inputs[0]
     return None
 

@@ -102,7 +102,9 @@ def test_early_stopping_restores_the_best_weights(capsys):
 
 
 def test_unknown_values_and_modes():
-    with pytest.raises(ValueError, match=r"no 'val_loss' to monitor; there is \['loss'\] \(fit got no validation data\)"):
+    with pytest.raises(
+        ValueError, match=r"no 'val_loss' to monitor; there is \['loss'\] \(fit got no validation data\)"
+    ):
         make().fit(x, y, callbacks=[EarlyStopping()], verbose=0)
     with pytest.raises(ValueError, match="mode must be"):
         EarlyStopping(mode="less")
@@ -113,7 +115,11 @@ def test_unknown_values_and_modes():
 def test_checkpoints(tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
     run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["01-3.0.safetensors", "02-1.0.safetensors", "03-2.0.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "01-3.0.safetensors",
+        "02-1.0.safetensors",
+        "03-2.0.safetensors",
+    ]
 
 
 def test_best_checkpoint_only(tmp_path, capsys):

@@ -30,7 +30,8 @@ class Two(Model):
 
 def classifier(**kwargs):
     model = Two()
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
+    adam = lm.optimizers.Adam(0.02)
+    model.compile(optimizer=adam, loss="sparse_categorical_crossentropy", metrics=["accuracy"], **kwargs)
     return model
 
 
@@ -204,8 +205,8 @@ def test_iterables_of_batches():
     history = model.fit(forever(), steps_per_epoch=3, epochs=2, validation_data=(x, y), validation_steps=1, verbose=0)
     assert len(history.history["val_loss"]) == 2
     assert model.optimizer.iterations == 6
-    model.fit([(x[:10], y[:10]), (x[10:], y[10:], np.ones(40))][:0] or iter([(x[:10], y[:10])]), verbose=0)
-    assert model.optimizer.iterations == 7
+    model.fit(iter([(x[:10], y[:10]), (x[10:], y[10:], np.ones(40))]), verbose=0)
+    assert model.optimizer.iterations == 8
     assert model.predict(iter([x[:3], x[3:5]]), verbose=0).shape == (5, 2)
     with pytest.raises(ValueError, match="no batch in epoch 2"):
         model.fit(iter([(x[:10], y[:10])]), epochs=2, verbose=0)
@@ -290,12 +291,12 @@ def test_losses_and_metrics_of_ones_own():
         return lm.ops.abs(y_pred - y_true)
 
     def close(y_true, y_pred):
-        return np.abs(y_true - y_pred[:, 0]) < 0.5
+        return np.abs(y_true - y_pred) < 0.5
 
     model = Sequential([Dense(1)])
     model.compile("sgd", error, metrics=[close, "mse"])
     t = y[:, None].astype("float32")
-    history = model.fit(x, t[:, 0:1], epochs=1, verbose=0) if False else model.fit(x, t, epochs=1, verbose=0)
+    history = model.fit(x, t, epochs=1, verbose=0)
     assert list(history.history) == ["loss", "close", "mse"]
 
 
@@ -379,7 +380,7 @@ def test_before_compile_and_before_the_inputs_are_known():
         with pytest.raises(RuntimeError, match="compile the model first"):
             call()
     for call in (model.summary, model.count_params):
-        with pytest.raises(ValueError, match="does not know its inputs yet|no weights yet"):
+        with pytest.raises(ValueError, match=r"does not know its inputs yet|no weights yet"):
             call()
     with pytest.raises(ValueError, match="build needs the shape"):
         model.build(None)

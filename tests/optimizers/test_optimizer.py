@@ -85,7 +85,11 @@ def test_any_layout_of_gradients(gradient):
 
 
 def test_two_dtypes():
-    weights = [lm.Variable(np.ones(2, "float32")), lm.Variable(np.ones(3, "float64")), lm.Variable(np.ones(1, "float32"))]
+    weights = [
+        lm.Variable(np.ones(2, "float32")),
+        lm.Variable(np.ones(3, "float64")),
+        lm.Variable(np.ones(1, "float32")),
+    ]
     optimizer = SGD(0.5)
     optimizer.apply([np.full(2, 1.0), np.full(3, 2.0), np.full(1, 3.0)], weights)
     assert [w.numpy()[0] for w in weights] == [0.5, 0.0, -0.5]

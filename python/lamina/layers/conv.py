@@ -136,7 +136,7 @@ class Conv2D(Layer):
 
 
 def padding_of(padding: Any, owner: str) -> Any:
-    """"valid", "same", or ((top, bottom), (left, right)) as tuples of integers.
+    """ "valid", "same", or ((top, bottom), (left, right)) as tuples of integers.
 
     Raises:
         ValueError: for anything else, and for negative sizes.

@@ -51,9 +51,7 @@ class InputLayer(Layer):
         return {"shape": shape, "batch_size": self.batch_size, "dtype": self.dtype, "name": self.name}
 
 
-def Input(
-    shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None
-) -> InputLayer:
+def Input(shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
     """The first entry of a Sequential: says what its inputs are like.
 
     Args:

@@ -29,7 +29,7 @@ def register(cls: LayerType) -> LayerType:
 
 class _Call(threading.local):
     training = False  # what the layers inside the current call take `training` to be
-    custom_objects: ClassVar[dict[str, Any]] = {}  # classes and functions that the model being loaded may name too
+    custom_objects: dict[str, Any] = {}  # noqa: RUF012  classes and functions that the model being loaded may name too
 
 
 call_state = _Call()

@@ -56,6 +56,7 @@ class Model(Layer):
     _metrics: list[Any] | None = None  # None until compile
     _weighted_metrics: Sequence[Any] = ()
     _regularized = False
+    _own_logs: Logs | None = None  # those of a train_step or test_step of the user's own
 
     # Set-up
 
@@ -180,7 +181,13 @@ class Model(Layer):
             whole = isinstance(validation_data, tuple | list)
             val_x, val_y, val_weight = (*validation_data, None, None)[:3] if whole else (validation_data, None, None)
             validation = make_batches(
-                val_x, val_y, val_weight, validation_batch_size or batch_size, False, validation_steps, "fit: validation"
+                val_x,
+                val_y,
+                val_weight,
+                validation_batch_size or batch_size,
+                False,
+                validation_steps,
+                "fit: validation",
             )
         self.history = History()
         params = {"epochs": epochs, "steps": len(batches) or None, "verbose": verbose}
@@ -209,9 +216,7 @@ class Model(Layer):
         hooks.call("on_train_end", logs)
         return self.history
 
-    def _train_epoch(
-        self, batches: Batches, epoch: int, hooks: CallbackList, progress: Progress, warned: bool
-    ) -> bool:
+    def _train_epoch(self, batches: Batches, epoch: int, hooks: CallbackList, progress: Progress, warned: bool) -> bool:
         """One epoch; returns whether a loss was not finite. Weights are gathered once: steps do not change them."""
         begin, end = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
         own_step = type(self).train_step is not Model.train_step
@@ -346,7 +351,7 @@ class Model(Layer):
                 progress.advance(self._logs)
         if step < 0:
             raise ValueError("evaluate: the data gave no batch")
-        logs = dict(self._own_logs)
+        logs = dict(self._own_logs or {})
         hooks.call("on_test_end", logs)
         return logs
 
@@ -383,15 +388,13 @@ class Model(Layer):
         Returns:
             Array (N, ...), or the structure of arrays that the model gives.
         """
-        if callbacks is None and steps is None and self.built and type(x) is np.ndarray:
-            if x.ndim > 0 and len(x) <= (batch_size or 32):  # one batch: nothing to show, nothing to join
-                recording, state.recording = state.recording, False
-                try:
-                    return _numpy(self(Tensor(x) if x.dtype.kind == "f" else x, training=False))
-                finally:
-                    state.recording = recording
-        if steps is None and is_empty(x):
-            return self.predict_on_batch(x)
+        size = 32 if batch_size is None else batch_size
+        if type(x) is np.ndarray and x.ndim and len(x) <= size and callbacks is None and steps is None:
+            recording, state.recording = state.recording, False  # one batch: nothing to show, nothing to join
+            try:
+                return _numpy(self(x, training=False))
+            finally:
+                state.recording = recording
         batches = make_batches(x, None, None, batch_size, False, steps, "predict")
         hooks = CallbackList(callbacks, self, {})
         progress = Progress("Predicting", len(batches), verbosity(verbose, "predict"), delay=0.5)
@@ -420,7 +423,7 @@ class Model(Layer):
     def reset_metrics(self) -> None:
         """Forgets the loss and metrics gathered so far."""
         self._loss_total = self._loss_count = 0.0
-        self._own_logs: Logs = {}
+        self._own_logs = None
         for metric in self.metrics:
             metric.reset_state()
 
@@ -428,7 +431,8 @@ class Model(Layer):
         n = len(y)
         self._loss_total += loss * n
         self._loss_count += n
-        for group, weights in ((self._metrics or [], None), (self._weighted_metrics, sample_weight)):
+        groups: Any = ((self._metrics or (), None), (self._weighted_metrics, sample_weight))
+        for group, weights in groups:
             for i, metric in enumerate(group):
                 if isinstance(metric, _Accuracy):
                     group[i] = metric = metrics.accuracy_for(np.shape(y), y_pred.shape, metric.name)
@@ -576,8 +580,3 @@ def _joined(parts: list[Any]) -> Any:
         return type(first)([_joined([part[i] for part in parts]) for i in range(len(first))])
     whole = backend.empty((sum(len(part) for part in parts), *first.shape[1:]), first.dtype)
     return np.concatenate(parts, out=whole)
-
-
-def is_empty(x: Any) -> bool:
-    """Whether x is an array without samples."""
-    return isinstance(x, np.ndarray | Tensor) and x.ndim > 0 and x.shape[0] == 0

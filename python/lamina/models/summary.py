@@ -26,9 +26,7 @@ def summary_text(model: Model) -> str:
         count = flops_of(layer, input_shape)
         total_flops = None if count is None or total_flops is None else total_flops + count
         shape = _output_shape(layer, input_shape)
-        rows.append(
-            (f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}", _number(count))
-        )
+        rows.append((f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}", _number(count)))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
     rule = "-" * (sum(widths) + 6)

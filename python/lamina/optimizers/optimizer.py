@@ -133,9 +133,7 @@ class Optimizer:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
-                self._slots[variable] = tuple(
-                    backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names
-                )
+                self._slots[variable] = tuple(backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []
