@@ -23,7 +23,7 @@ def test_demo(tmp_path, capsys):
     assert cli.main(["demo", "--epochs", "3", "--output", str(picture)]) == 0
     captured = capsys.readouterr()
     assert "Test accuracy: " in captured.out
-    assert "conv2d (Conv2D)" in captured.out
+    assert "(Conv2D)" in captured.out
     assert "Epoch 3/3: 100%" in captured.err
     assert picture.read_bytes().startswith(b"\x89PNG")
 

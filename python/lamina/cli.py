@@ -87,7 +87,7 @@ def draw(output: Path, history: History, x: Any, y: Any, probabilities: Any) -> 
 
     figure = Figure(figsize=(12, 7.6), layout="constrained")
     figure.suptitle("Lamina: a convolutional network on handwritten digits", fontsize=14)
-    above, below = (figure.add_subfigure(place) for place in figure.add_gridspec(2, 1, height_ratios=(1.25, 1)))
+    above, below = list(figure.subfigures(2, 1, height_ratios=(1.25, 1)))  # type: ignore[arg-type]
     loss, accuracy, confusion = above.subplots(1, 3)
     for axes, name in ((loss, "loss"), (accuracy, "accuracy")):
         history.draw(axes, name)

@@ -286,6 +286,27 @@ def test_own_train_step():
     assert model.train_on_batch(x, y, return_dict=True)["extra"] == 7.0
 
 
+def test_a_train_step_around_the_usual_one_has_its_logs():
+    class Around(Two):
+        def train_step(self, data):
+            return super().train_step(data)
+
+    histories = []
+    for cls in (Two, Around):
+        lm.set_seed(1)
+        model = cls()
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        histories.append(model.fit(x, y, batch_size=8, epochs=2, validation_data=(x, y), verbose=0).history)
+    assert histories[0] == histories[1]
+
+
+def test_evaluation_does_not_depend_on_the_batch():
+    model = classifier()
+    model.fit(x, y, verbose=0)
+    one, other = (model.evaluate(x, y, batch_size=size, verbose=0) for size in (7, 50))
+    assert one == pytest.approx(other, rel=1e-5)
+
+
 def test_losses_and_metrics_of_ones_own():
     def error(y_true, y_pred):
         return lm.ops.abs(y_pred - y_true)

@@ -56,7 +56,7 @@ class Model(Layer):
     _metrics: list[Any] | None = None  # None until compile
     _weighted_metrics: Sequence[Any] = ()
     _regularized = False
-    _own_logs: Logs | None = None  # those of a train_step or test_step of the user's own
+    _own_logs: Logs | None = None  # those of a train_step of the user's own
 
     # Set-up
 
@@ -282,7 +282,7 @@ class Model(Layer):
             The logs, {"loss": ...}.
         """
         self._train_batch(*(*data, None, None)[:3])
-        return self._logs()
+        return self._mean_logs()
 
     def train_on_batch(
         self,
@@ -342,16 +342,15 @@ class Model(Layer):
     def _test(self, batches: Batches, hooks: CallbackList, progress: Progress | None = None) -> Logs:
         hooks.call("on_test_begin", {})
         self.reset_metrics()
-        step = -1
+        logs: Logs = {}
         for step, (x, y, sample_weight) in enumerate(batches):
             hooks.call("on_test_batch_begin", step, {})
-            self._own_logs = self.test_step(_packed(x, y, sample_weight))
-            hooks.call("on_test_batch_end", step, self._own_logs)
+            logs = self.test_step(_packed(x, y, sample_weight))
+            hooks.call("on_test_batch_end", step, logs)
             if progress is not None:
-                progress.advance(self._logs)
-        if step < 0:
+                progress.advance(logs.copy)
+        if not logs:
             raise ValueError("evaluate: the data gave no batch")
-        logs = dict(self._own_logs or {})
         hooks.call("on_test_end", logs)
         return logs
 
@@ -363,7 +362,7 @@ class Model(Layer):
             self._regularized = any(v.regularizer is not None for v in self.trainable_weights)
             loss = self.compute_loss(x, y, y_pred, sample_weight)
         self._update_metrics(loss.array.item(), y, y_pred, sample_weight)
-        return self._logs()
+        return self._mean_logs()
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and metrics of one batch; returns as `evaluate`."""
@@ -442,8 +441,10 @@ class Model(Layer):
                     metric.update_state(y, y_pred, weights)
 
     def _logs(self) -> Logs:
-        if self._own_logs:
-            return self._own_logs
+        return self._mean_logs() if self._own_logs is None else self._own_logs
+
+    def _mean_logs(self) -> Logs:
+        """The means of the loss and metrics over all batches since the last reset."""
         logs = {"loss": self._loss_total / self._loss_count if self._loss_count else 0.0}
         for metric in self.metrics:
             logs[metric.name] = metric.result()
