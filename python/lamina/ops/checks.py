@@ -16,7 +16,7 @@ def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
     """
     x = as_tensor(x)
     dtype = x.array.dtype
-    if dtype == backend.float32 or dtype == backend.float64:
+    if dtype is backend.float32 or dtype is backend.float64 or (dtype.kind == "f" and dtype.itemsize in (4, 8)):
         return x
     if dtype.kind in "iub":
         return Tensor(x.array.astype(backend.float32))
@@ -24,11 +24,16 @@ def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
 
 
 def same_dtype(op: str, **tensors: Tensor | None) -> None:
-    """Raises TypeError unless all have the dtype of the first."""
-    (first_name, first), *rest = ((n, t) for n, t in tensors.items() if t is not None)
-    for name, t in rest:
-        if t.dtype != first.dtype:
-            raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first.dtype}, got {t.dtype}")
+    """Raises TypeError unless all (of those that are not None) have the dtype of the first."""
+    first = None
+    for name, t in tensors.items():
+        if t is None:
+            continue
+        dtype = t.array.dtype
+        if first is None:
+            first, first_name = dtype, name
+        elif dtype is not first and dtype != first:
+            raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first}, got {dtype}")
 
 
 def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:

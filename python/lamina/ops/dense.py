@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lamina import backend
@@ -42,11 +43,8 @@ class DenseFunction(Function):
 
 
 def _rows(array: Any) -> Any:
-    return array if array.ndim == 2 else array.reshape(-1, array.shape[-1]) if array.size else _no_rows(array)
-
-
-def _no_rows(array: Any) -> Any:
-    return array.reshape(0 if 0 in array.shape[:-1] else array.size, array.shape[-1])
+    """(..., n) as (rows, n)."""
+    return array if array.ndim == 2 else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
 def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) -> Tensor:
@@ -72,12 +70,12 @@ def dense(x: Any, kernel: Any, bias: Any = None, activation: str | None = None) 
         [[0.0]]
     """
     number = activation_number(activation, "dense")
-    x = float_tensor(x, "dense")
-    kernel = as_tensor(kernel)
+    x, kernel = float_tensor(x, "dense"), as_tensor(kernel)
     bias = None if bias is None else as_tensor(bias)
     same_dtype("dense", x=x, kernel=kernel, bias=bias)
-    if x.ndim < 1 or kernel.ndim != 2 or x.shape[-1] != kernel.shape[0]:
-        raise ValueError(f"dense: x (..., C) and kernel (C, units) do not fit: got {x.shape} and {kernel.shape}")
-    if bias is not None and bias.shape != kernel.shape[1:]:
-        raise ValueError(f"dense: bias must have shape {kernel.shape[1:]}, got {bias.shape}")
+    x_shape, kernel_shape = x.array.shape, kernel.array.shape
+    if not x_shape or len(kernel_shape) != 2 or x_shape[-1] != kernel_shape[0]:
+        raise ValueError(f"dense: x (..., C) and kernel (C, units) do not fit: got {x_shape} and {kernel_shape}")
+    if bias is not None and bias.array.shape != kernel_shape[1:]:
+        raise ValueError(f"dense: bias must have shape {kernel_shape[1:]}, got {bias.shape}")
     return DenseFunction.apply((x, kernel, bias), number)

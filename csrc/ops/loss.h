@@ -1,0 +1,19 @@
+// What every loss shares: the sum of the samples' losses, and gradients scaled in backward.
+//
+// A loss computes its gradient in the forward pass, while inputs are in cache. Rows (samples) are independent, so a
+// sample's loss and gradient do not depend on the batch; only the sum over samples does, in an order that depends on
+// their number alone.
+#pragma once
+#include <cstdint>
+
+namespace lamina {
+
+/// (losses[0] + ... + losses[n - 1]) / divisor.
+template <class Target, class T>
+T loss_sum(int64_t n, const T* losses, T divisor);
+
+/// y[r, :] = x[r, :] * factors[r * step]; x, y: (rows, n); step 0: one factor for all.
+template <class Target, class T>
+void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t step, T* y);
+
+}  // namespace lamina
