@@ -1,6 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
 from lamina import ops as ops
+from lamina import random as random
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
@@ -10,5 +11,6 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.random import set_seed as set_seed
 
 __version__ = "0.1.0"

@@ -116,8 +116,7 @@ INLINE I<T> widen(const int32_t* p) {
 }
 /// The low halves of four 64-bit numbers.
 INLINE __m128i low_halves(I<double> v) {
-  return _mm256_castsi256_si128(
-      _mm256_permutevar8x32_epi32(__m256i(v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
+  return _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(__m256i(v), _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6)));
 }
 INLINE void narrow(uint8_t* p, I<float> v) {
   const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(__m256i(v)), _mm256_extracti128_si256(__m256i(v), 1));
@@ -129,5 +128,11 @@ INLINE void narrow(uint8_t* p, I<double> v) {
 }
 INLINE void narrow(int32_t* p, I<float> v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), __m256i(v)); }
 INLINE void narrow(int32_t* p, I<double> v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v)); }
+
+/// 64-bit words; multiply_low: the products of their lower halves.
+using Words = uint64_t __attribute__((vector_size(32)));
+INLINE Words multiply_low(Words a, Words b) {
+  return reinterpret_cast<Words>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
 
 }  // namespace lamina::LAMINA_ISA

@@ -2,6 +2,7 @@
 
 from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from lamina.ops.dense import dense as dense
+from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
 from lamina.ops.elementary import exp as exp
