@@ -1,0 +1,65 @@
+# lamina._cuda, the optional module for NVIDIA GPUs. LAMINA_CUDA decides:
+#   AUTO  built when a CUDA compiler and a GPU are here, for that GPU alone (it never takes long)
+#   ON    built for every architecture of the list below; a missing compiler is an error
+#   OFF   skipped
+# The compiler may come from PyPI's wheels (LAMINA_CUDA_WHEELS=1 pip install .): tools/cuda_root.py finds it.
+if(LAMINA_CUDA STREQUAL "OFF")
+  return()
+endif()
+if(LAMINA_CUDA STREQUAL "AUTO")
+  find_program(LAMINA_NVIDIA_SMI nvidia-smi)
+  set(has_gpu 1)
+  if(LAMINA_NVIDIA_SMI)
+    execute_process(COMMAND ${LAMINA_NVIDIA_SMI} -L RESULT_VARIABLE has_gpu OUTPUT_VARIABLE gpus ERROR_QUIET)
+  endif()
+  if(NOT has_gpu EQUAL 0 OR NOT gpus MATCHES "GPU")
+    message(STATUS "lamina: no NVIDIA GPU here, the CUDA module is skipped")
+    return()
+  endif()
+endif()
+
+include(CheckLanguage)
+check_language(CUDA)
+if(NOT CMAKE_CUDA_COMPILER)
+  execute_process(
+    COMMAND ${Python_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools/cuda_root.py ${CMAKE_BINARY_DIR}/cuda-root
+    OUTPUT_VARIABLE nvcc OUTPUT_STRIP_TRAILING_WHITESPACE RESULT_VARIABLE failed ERROR_QUIET)
+  if(failed EQUAL 0)
+    unset(CMAKE_CUDA_COMPILER)
+    unset(CMAKE_CUDA_COMPILER CACHE)
+    set(ENV{CUDACXX} ${nvcc})
+    check_language(CUDA)
+  endif()
+endif()
+if(NOT CMAKE_CUDA_COMPILER)
+  if(LAMINA_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LAMINA_CUDA=ON, but no CUDA compiler was found: set CUDACXX, or LAMINA_CUDA_WHEELS=1")
+  endif()
+  message(STATUS "lamina: no CUDA compiler here, the CUDA module is skipped")
+  return()
+endif()
+
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  if(LAMINA_CUDA STREQUAL "AUTO")
+    set(CMAKE_CUDA_ARCHITECTURES native)
+  else()
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)  # 90: machine code, and PTX for what comes later
+  endif()
+endif()
+set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no later one for nvcc
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+enable_language(CUDA)
+find_package(CUDAToolkit 12.0 REQUIRED)
+find_package(nanobind CONFIG REQUIRED)
+
+file(GLOB cuda_kernels CONFIGURE_DEPENDS csrc/cuda/*.cu)
+file(GLOB cuda_bindings CONFIGURE_DEPENDS csrc/bind/cuda/*.cpp)
+nanobind_add_module(_cuda NOMINSIZE NB_STATIC ${cuda_bindings} ${cuda_kernels})
+# As on the CPU, a fused multiply-add happens where one is written.
+target_compile_options(_cuda PRIVATE
+  "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra>")
+target_link_libraries(_cuda PRIVATE lamina_options CUDA::cudart_static)
+set_target_properties(_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+install(TARGETS _cuda LIBRARY DESTINATION lamina COMPONENT python)
+message(STATUS "lamina: the CUDA module is built for ${CMAKE_CUDA_ARCHITECTURES}")

@@ -204,14 +204,14 @@ def _check_gradient_layouts(op: Callable[..., Any], inputs: Sequence[Any]) -> No
 
 def _sliced(x: np.ndarray) -> np.ndarray:
     wide = np.zeros([2 * n + 1 for n in x.shape], x.dtype)
-    view = wide[tuple(slice(1, None, 2) for _ in x.shape)]
+    view = wide[(..., *[slice(1, None, 2)] * x.ndim)]
     view[...] = x
     return view
 
 
 def _reversed(x: np.ndarray) -> np.ndarray:
-    back = tuple(slice(None, None, -1) for _ in x.shape)
-    return np.ascontiguousarray(x[back])[back]
+    back = (..., *[slice(None, None, -1)] * x.ndim)
+    return np.array(x[back], order="C")[back]
 
 
 def _read_only(x: np.ndarray) -> np.ndarray:
@@ -266,7 +266,7 @@ def _run(op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directi
     outputs = _as_tuple(op(*tensors))
     if directions is None:
         random = np.random.default_rng(1)
-        directions = [random.uniform(-1, 1, y.shape).astype(y.dtype) for y in outputs]
+        directions = [np.asarray(random.uniform(-1, 1, y.shape), y.dtype) for y in outputs]
     grads: list[Any] = [None] * len(inputs)
     if gradients:
         for y, direction in zip(outputs, directions, strict=True):
@@ -282,7 +282,7 @@ def _run(op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directi
 
 def _typed(inputs: Sequence[Any], dtype: Any) -> list[Any]:
     arrays = [None if x is None else np.asarray(x) for x in inputs]
-    return [x if x is None or x.dtype.kind != "f" else np.ascontiguousarray(x, dtype) for x in arrays]
+    return [x if x is None or x.dtype.kind != "f" else np.array(x, dtype, order="C") for x in arrays]
 
 
 def _tensors(inputs: Sequence[Any], gradients: bool) -> list[Tensor | None]:
@@ -327,7 +327,7 @@ def _assert_same_bits(got: np.ndarray, expected: np.ndarray, where: str) -> None
     assert got.shape == expected.shape, f"{where}: shape {got.shape}, expected {expected.shape}"
     assert got.dtype == expected.dtype, f"{where}: {got.dtype}, expected {expected.dtype}"
     unsigned = np.dtype(f"u{got.dtype.itemsize}")
-    different = np.ascontiguousarray(got).view(unsigned) != np.ascontiguousarray(expected).view(unsigned)
+    different = np.array(got, order="C").view(unsigned) != np.array(expected, order="C").view(unsigned)
     if different.any():
         place = tuple(int(p) for p in np.argwhere(different)[0])
         raise AssertionError(

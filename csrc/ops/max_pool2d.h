@@ -5,8 +5,8 @@
 // window has at most 256 places, else in 32 bits: 5 bytes an output instead of 12.
 //
 // Backward gathers: a pixel of dx adds dy of the windows that hold it, in order of windows, where the offset names the
-// pixel. Every dx is written once and nothing is zeroed first. Offsets are compared, never followed: whatever they hold,
-// nothing outside the arrays is touched; an offset that names no place of its window sends its gradient nowhere.
+// pixel. Every dx is written once and nothing is zeroed first. Offsets are compared, never followed: whatever they
+// hold, nothing outside the arrays is touched; an offset that names no place of its window sends its gradient nowhere.
 #pragma once
 #include "ops/pool2d.h"
 

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// y[i] = max(0, x[i]) for n elements; y may be x.
@@ -12,4 +14,13 @@ void relu_forward(int64_t n, const T* x, T* y);
 template <class Target, class T>
 void relu_backward(int64_t n, const T* y, const T* dy, T* dx);
 
+namespace cuda {  // the same over device memory, queued on the stream
+
+template <class T>
+void relu_forward(int64_t n, const T* x, T* y, Stream stream);
+
+template <class T>
+void relu_backward(int64_t n, const T* y, const T* dy, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -1,7 +1,15 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
+from lamina import data as data
+from lamina import initializers as initializers
+from lamina import layers as layers
+from lamina import losses as losses
+from lamina import metrics as metrics
+from lamina import models as models
 from lamina import ops as ops
+from lamina import optimizers as optimizers
 from lamina import random as random
+from lamina import regularizers as regularizers
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
@@ -11,6 +19,8 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.ops.conv2d import convolution as convolution
+from lamina.ops.conv2d import set_convolution as set_convolution
 from lamina.random import set_seed as set_seed
 
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ Lamina's caching pool, because fresh memory costs more than most work done on it
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 from typing import Any
 
@@ -38,6 +39,18 @@ def array_module(array: Array) -> ModuleType:
 def device_of(array: Array) -> str:
     """The name of the array's device: "cpu" or "cuda"."""
     return "cpu" if isinstance(array, np.ndarray) else "cuda"
+
+
+def cuda_status() -> dict[str, Any]:
+    """What there is of CUDA: `built` (the optional module lamina._cuda), `device_count`, `message` (why there is none).
+
+    Where the module is built, also `runtime_version` and `driver_version`, as CUDA numbers them (13000: 13.0).
+    """
+    try:
+        module = importlib.import_module("lamina._cuda")
+    except ImportError as error:
+        return {"built": False, "device_count": 0, "message": f"the CUDA module is not built ({error})"}
+    return {"built": True, **module.status()}
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:

@@ -46,13 +46,15 @@ inline int type_of(const py::array& a) {
 }
 
 template <class T>
-T* checked(const py::array& a, int64_t size, int flags) {
+T* checked(py::handle a, int64_t size, int flags) {
   const auto* p = py::detail::array_proxy(a.ptr());
   const auto* descr = py::detail::array_descriptor_proxy(p->descr);
   if (descr->type_num != type_number<T>() || descr->byteorder == '>') throw py::type_error("array has the wrong dtype");
   if ((p->flags & flags) != flags) throw py::value_error("array must be C-contiguous, aligned and writable if written");
-  if (a.size() != size)
-    throw py::value_error("array has " + std::to_string(a.size()) + " elements, expected " + std::to_string(size));
+  int64_t elements = 1;
+  for (int i = 0; i < p->nd; ++i) elements *= p->dimensions[i];
+  if (elements != size)
+    throw py::value_error("array has " + std::to_string(elements) + " elements, expected " + std::to_string(size));
   return reinterpret_cast<T*>(p->data);
 }
 constexpr int READ = py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_ | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
@@ -66,18 +68,19 @@ template <class T>
 T* out(const py::array& a, int64_t size) {
   return checked<T>(a, size, READ | py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
 }
-/// The same for an array or None. No reference is counted: kernels ask for their arrays without the GIL.
-inline const py::array& as_array(const py::object& a) {
+/// The same for an array or None. No reference is taken, so that it may be called without the GIL.
+inline bool is_array(const py::object& a) {
+  if (a.is_none()) return false;
   if (!py::isinstance<py::array>(a)) throw py::type_error("expected an array or None");
-  return static_cast<const py::array&>(a);
+  return true;
 }
 template <class T>
 const T* in(const py::object& a, int64_t size) {
-  return a.is_none() ? nullptr : in<T>(as_array(a), size);
+  return is_array(a) ? checked<T>(a, size, READ) : nullptr;
 }
 template <class T>
 T* out(const py::object& a, int64_t size) {
-  return a.is_none() ? nullptr : out<T>(as_array(a), size);
+  return is_array(a) ? checked<T>(a, size, READ | py::detail::npy_api::NPY_ARRAY_WRITEABLE_) : nullptr;
 }
 
 inline int64_t size_of(const py::array& a, int axis, const char* what) {

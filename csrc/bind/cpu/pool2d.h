@@ -9,7 +9,9 @@ namespace lamina::bind {
 inline Pool2D pool2d(const py::array& x, int64_t kernel_h, int64_t kernel_w, int64_t stride_h, int64_t stride_w,
                      int64_t top, int64_t bottom, int64_t left, int64_t right) {
   if (x.ndim() != 4) throw py::value_error("pooling: expected an array of shape (N, H, W, C)");
-  const Pool2D s{x.shape(0), x.shape(3), {x.shape(1), kernel_h, stride_h, 1, top, bottom},
+  const Pool2D s{x.shape(0),
+                 x.shape(3),
+                 {x.shape(1), kernel_h, stride_h, 1, top, bottom},
                  {x.shape(2), kernel_w, stride_w, 1, left, right}};
   s.h.check("pooling");
   s.w.check("pooling");

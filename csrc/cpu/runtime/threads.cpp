@@ -180,6 +180,12 @@ void set_num_threads(int count) {
   wanted.store(count, std::memory_order_relaxed);
 }
 
+// For tools that find thread pools by their symbols, such as threadpoolctl.
+extern "C" __attribute__((visibility("default"))) int lamina_get_num_threads() { return num_threads(); }
+extern "C" __attribute__((visibility("default"))) void lamina_set_num_threads(int count) {
+  set_num_threads(count < 1 ? 1 : count < MAX_THREADS ? count : MAX_THREADS);
+}
+
 void run_parallel(int64_t tasks, RangeBody body, void* context) {
   if (tasks <= 0) return;
   if (tasks == 1 || inside_region || num_threads() == 1) return body(context, 0, tasks);

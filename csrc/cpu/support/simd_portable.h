@@ -28,7 +28,11 @@ struct Mask {
 struct All {};
 template <class T>
 constexpr int lanes = 16 / sizeof(T);
+#if defined(__aarch64__)
+constexpr int REGISTERS = 32;
+#else
 constexpr int REGISTERS = 16;
+#endif
 
 INLINE V<float> set(float x) { return V<float>{x, x, x, x}; }
 INLINE V<double> set(double x) { return V<double>{x, x}; }

@@ -105,7 +105,7 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
     node = tensor.node
     if node is None:
         before = tensor.grad_array
-        tensor.grad_array = grad if before is None else _sum(before, grad)
+        tensor.grad_array = backend.contiguous(grad) if before is None else _sum(before, grad)
         return
     given = grads.get(node)
     if given is None:
@@ -135,4 +135,10 @@ def _ancestors(node: Function) -> list[Function]:
 
 def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
-    return np.add(a, b, out=backend.empty(a.shape, a.dtype))
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
+    total = backend.empty(a.shape, a.dtype, like=a)
+    if a.dtype == np.float16:  # kept and cast, but not computed with
+        return np.add(a, b, out=total)
+    backend.kernels(a).add(backend.contiguous(a), backend.contiguous(b), total)
+    return total

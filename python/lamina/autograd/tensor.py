@@ -264,9 +264,11 @@ def tensor(value: Any, requires_grad: bool = False, device: str = "cpu", dtype: 
 
 
 def as_tensor(value: Any, like: Tensor | None = None) -> Tensor:
-    """The value if it is a Tensor, else a tensor of it. A Python number takes the dtype of `like`."""
+    """The value if it is a Tensor, else a tensor of it. Python numbers take the dtype of `like` if it can hold them."""
     if isinstance(value, Tensor):
         return value
     if like is not None and isinstance(value, bool | int | float):
-        return Tensor(np.asarray(value, like.dtype if like.dtype.kind == "f" else None))
+        kind = like.array.dtype.kind
+        fits = kind == "f" or (kind in "iu" and not isinstance(value, float))
+        return Tensor(np.asarray(value, like.array.dtype) if fits else backend.as_array(value))
     return Tensor(backend.as_array(value))

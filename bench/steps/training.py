@@ -1,0 +1,81 @@
+"""What the training steps share: one batch, one step of Adam, through fit's own step and as a custom loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench import peer
+from bench.case import Arrays, Prepared
+
+RATE, EPSILON = 1e-3, 1e-7
+STEPS = 5  # compared: the loss of each
+
+
+def weights(*shapes: tuple[int, ...]) -> Arrays:
+    """Glorot-uniform kernels and zero biases, w0, w1, ..., for kernels and biases in the order of get_weights()."""
+    random = np.random.default_rng(1)
+    found: Arrays = {}
+    for i, shape in enumerate(shapes):
+        if len(shape) == 1:
+            found[f"w{i}"] = np.zeros(shape, np.float32)
+        else:
+            receptive = int(np.prod(shape[:-2]))
+            limit = np.sqrt(6 / (receptive * (shape[-2] + shape[-1])))
+            found[f"w{i}"] = random.uniform(-limit, limit, shape).astype(np.float32)
+    return found
+
+
+def images(shape: tuple[int, ...], classes: int) -> Arrays:
+    random = np.random.default_rng(2)
+    return {"x": random.uniform(0, 1, shape).astype(np.float32), "y": random.integers(0, classes, shape[0])}
+
+
+def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
+    """build makes a Sequential whose last layer gives logits."""
+    from lamina.losses import SparseCategoricalCrossentropy
+    from lamina.optimizers import Adam
+
+    import lamina as lm
+
+    model = build()
+    model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
+    x, y = a["x"], a["y"]
+    optimizer = Adam(RATE, epsilon=EPSILON)
+    if custom:
+        optimizer.build(model.trainable_weights)
+        loss_of = SparseCategoricalCrossentropy(from_logits=True)
+        batch = lm.tensor(x)
+
+        def run() -> Any:
+            optimizer.zero_grad()
+            loss = loss_of(y, model(batch, training=True))
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+    else:
+        model.compile(optimizer=optimizer, loss=SparseCategoricalCrossentropy(from_logits=True))
+
+        def run() -> Any:
+            return model.train_on_batch(x, y)
+
+    return Prepared(run, lambda: {"losses": np.array([run() for _ in range(STEPS)], np.float64).reshape(STEPS)})
+
+
+def torch_step(model: Any, x: Any, a: Arrays) -> Prepared:
+    """model gives logits for x."""
+    import torch
+
+    y = peer.tensor(a["y"])
+    optimizer = torch.optim.Adam(model.parameters(), RATE, eps=EPSILON, fused=True)
+
+    def run() -> float:
+        optimizer.zero_grad(set_to_none=True)
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return Prepared(run, lambda: {"losses": np.array([run() for _ in range(STEPS)])})

@@ -1,0 +1,26 @@
+#include "ops/relu.h"
+
+#include "bind/cuda/bind.h"
+
+namespace lamina::bind {
+
+static void forward(const In& x, const Out& y, uintptr_t stream) {
+  launch(x, [&]<class T>(T) {
+    cuda::relu_forward(int64_t(x.size()), in<T>(x, x.size()), out<T>(y, x.size()), stream_of(stream));
+  });
+}
+
+static void backward(const In& y, const In& dy, const Out& dx, uintptr_t stream) {
+  const size_t n = y.size();
+  launch(y, [&]<class T>(T) {
+    cuda::relu_backward(int64_t(n), in<T>(y, n), in<T>(dy, n), out<T>(dx, n), stream_of(stream));
+  });
+}
+
+static const Registration registration([](nb::module_& m) {
+  m.def("relu_forward", &forward, nb::arg("x").noconvert(), nb::arg("y").noconvert(), nb::arg("stream"));
+  m.def("relu_backward", &backward, nb::arg("y").noconvert(), nb::arg("dy").noconvert(), nb::arg("dx").noconvert(),
+        nb::arg("stream"));
+});
+
+}  // namespace lamina::bind

@@ -1,0 +1,302 @@
+"""Input, Dense, Activation, Flatten, Reshape, Dropout."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina import initializers, ops, random, regularizers
+from lamina.autograd.tensor import Tensor
+from lamina.layers import activations
+from lamina.layers.layer import Layer, Shape, register
+
+
+@register
+class InputLayer(Layer):
+    """Says what a model's inputs are like; passes them on. Usually made with `Input`.
+
+    Args:
+        shape: the shape of one sample; None where any size may come.
+        batch_size: samples in a batch, where it is fixed.
+        dtype: "float32" or "float64".
+        name: the layer's name.
+    """
+
+    def __init__(
+        self,
+        shape: Any,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype, input_shape=shape)
+        self.batch_size = batch_size
+        self.build(self.batch_input_shape)
+
+    def call(self, x: Any) -> Any:
+        expected = self.batch_input_shape or ()
+        if len(x.shape) != len(expected) or any(
+            e is not None and e != n for e, n in zip(expected, x.shape, strict=True)
+        ):
+            raise ValueError(f"{self.name}: x must have shape {expected}, got {x.shape}")
+        return x
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        shape = list((self.batch_input_shape or ())[1:])
+        return {"shape": shape, "batch_size": self.batch_size, "dtype": self.dtype, "name": self.name}
+
+
+def Input(
+    shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None
+) -> InputLayer:
+    """The first entry of a Sequential: says what its inputs are like.
+
+    Args:
+        shape: the shape of one sample, without the batch.
+        batch_size: samples in a batch, where it is fixed.
+        dtype: "float32" or "float64".
+        name: the layer's name.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.models.Sequential([lm.layers.Input((18,)), lm.layers.Dense(4)])
+        >>> model.count_params()
+        76
+    """
+    return InputLayer(shape, batch_size, dtype, name)
+
+
+@register
+class Dense(Layer):
+    """A fully connected layer: y = activation(x kernel + bias), over the last axis of x.
+
+    Args:
+        units: outputs, positive.
+        activation: a name ("relu", "sigmoid", "tanh", "softmax", "binary_step", "linear"), a function of a tensor, or
+            None for "linear".
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: first values.
+        kernel_regularizer, bias_regularizer: penalties added to the loss.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Weights: kernel (inputs, units), bias (units,).
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Dense(3, activation="relu")([[1.0, 2.0]]).shape
+        (1, 3)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.units = positive(units, self.name, "units")
+        self._activation_name, self.activation = activations.get(activation, self.name)
+        self._fused = self._activation_name if self._activation_name in activations.FUSED else None
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel: Any = None
+        self.bias: Any = None
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 2 or input_shape[-1] is None:
+            raise ValueError(f"{self.name}: x must have shape (N, ..., inputs), got {input_shape}")
+        self.kernel = self.add_weight(
+            (input_shape[-1], self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias"
+            )
+
+    def call(self, x: Any) -> Any:
+        y = ops.dense(x, self.kernel, self.bias, self._fused)
+        return y if self._fused else self.activation(y)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.units)
+
+    def flops(self, input_shape: Shape) -> int:
+        rows = math.prod(input_shape[1:-1])
+        return rows * self.units * (2 * input_shape[-1] + self.use_bias)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self._activation_name, self.activation, self.name),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+        }
+
+
+@register
+class Activation(Layer):
+    """Applies an activation.
+
+    Args:
+        activation: a name, or a function of a tensor.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+    """
+
+    def __init__(self, activation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._activation_name, self.activation = activations.get(activation, self.name)
+
+    def call(self, x: Any) -> Any:
+        return self.activation(x)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def flops(self, input_shape: Shape) -> int:
+        return 0 if self._activation_name == "linear" else math.prod(input_shape[1:])
+
+    def get_config(self) -> dict[str, Any]:
+        name = activations.serialize(self._activation_name, self.activation, self.name)
+        return {**super().get_config(), "activation": name}
+
+
+@register
+class Flatten(Layer):
+    """(N, ...) -> (N, product of the rest). Samples of one number become (N, 1).
+
+    Args:
+        **kwargs: name, trainable, dtype, input_shape: see Layer; data_format: None or "channels_last".
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        channels_last(data_format, self.name)
+
+    def call(self, x: Any) -> Any:
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], None if None in input_shape[1:] else math.prod(input_shape[1:]))
+
+
+@register
+class Reshape(Layer):
+    """Another shape for each sample, in the same (row by row) order of elements.
+
+    Args:
+        target_shape: the new shape without the batch; one size may be -1, what is left over.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+    """
+
+    def __init__(self, target_shape: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.target_shape = tuple(int(n) for n in target_shape)
+        if sum(n == -1 for n in self.target_shape) > 1 or any(n < -1 or n == 0 for n in self.target_shape):
+            raise ValueError(
+                f"{self.name}: target_shape must be positive sizes, one of them -1 at most, got {target_shape}"
+            )
+
+    def call(self, x: Any) -> Any:
+        return ops.reshape(x, (x.shape[0], *self._target(x.shape)))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (input_shape[0], *self._target(input_shape))
+
+    def _target(self, input_shape: Any) -> Shape:
+        """The target with -1 worked out per sample: it cannot come from an empty batch."""
+        if None in input_shape[1:]:
+            return tuple(None if n == -1 else n for n in self.target_shape)
+        size = math.prod(input_shape[1:])
+        known = math.prod(n for n in self.target_shape if n != -1)
+        if size % known or (-1 not in self.target_shape and size != known):
+            raise ValueError(f"{self.name}: cannot reshape samples {input_shape[1:]} to {self.target_shape}")
+        return tuple(size // known if n == -1 else n for n in self.target_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "target_shape": list(self.target_shape)}
+
+
+@register
+class Dropout(Layer):
+    """In training sets inputs to 0 with probability rate and scales the others by 1 / (1 - rate); else passes on.
+
+    Args:
+        rate: from 0 to 1.
+        noise_shape: the shape of the mask, broadcast over x: a size of 1 drops along that axis together.
+        seed: None to go by `lamina.set_seed`, or an integer for a sequence of masks of this layer's own.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Reference:
+        Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
+    """
+
+    def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate <= 1:
+            raise ValueError(f"{self.name}: rate must be from 0 to 1, got {rate}")
+        self.rate = float(rate)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.seed = seed
+        self._calls = 0
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if not training or self.rate == 0:
+            return x
+        if self.seed is None:
+            seed, stream = random.get_seed(), random.next_stream()
+        else:
+            seed, stream = self.seed, self._calls
+            self._calls += 1
+        if self.noise_shape is None:
+            return ops.dropout(x, self.rate, seed, stream)
+        shape = tuple(n if given is None else int(given) for given, n in zip(self.noise_shape, x.shape, strict=True))
+        return x * ops.dropout(Tensor(np.ones(shape, x.dtype)), self.rate, seed, stream)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        noise_shape = None if self.noise_shape is None else list(self.noise_shape)
+        return {**super().get_config(), "rate": self.rate, "noise_shape": noise_shape, "seed": self.seed}
+
+
+def positive(value: Any, owner: str, name: str) -> int:
+    """value as a positive integer.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is not positive.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{owner}: {name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{owner}: {name} must be a positive integer, got {value!r}")
+    return int(value)
+
+
+def channels_last(data_format: str | None, owner: str) -> None:
+    """Raises ValueError for any layout but (N, ..., C)."""
+    if data_format == "channels_first":
+        raise ValueError(
+            f'{owner}: data_format="channels_first" is not supported: arrays are (N, H, W, C). '
+            "Transpose first: x = np.moveaxis(x, 1, -1)"
+        )
+    if data_format not in (None, "channels_last"):
+        raise ValueError(f'{owner}: data_format must be "channels_last", got {data_format!r}')

@@ -1,0 +1,195 @@
+"""Data in batches: arrays that are cut and shuffled, or iterables that come in batches already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina import _cpu, backend, random
+from lamina.autograd.tensor import Tensor
+
+Array = Any
+Batch = tuple[Any, Any, Any]  # x, y and sample weights; the latter two may be None
+
+
+def map_arrays(function: Callable[[Array], Any], data: Any) -> Any:
+    """The function of an array, or of each one in lists, tuples and dictionaries."""
+    if isinstance(data, dict):
+        return {key: map_arrays(function, value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return type(data)([map_arrays(function, value) for value in data])
+    return function(data)
+
+
+def arrays_in(data: Any) -> list[Array]:
+    """All arrays in lists, tuples and dictionaries."""
+    found: list[Array] = []
+    map_arrays(found.append, data)
+    return found
+
+
+def as_arrays(data: Any) -> Any:
+    """Tensors and array-likes as arrays. A list of arrays of several inputs stays a list; one of numbers is an array."""
+    if isinstance(data, dict):
+        return {key: as_arrays(value) for key, value in data.items()}
+    if isinstance(data, list | tuple) and any(isinstance(v, np.ndarray | Tensor) and v.ndim for v in data):
+        return type(data)([as_arrays(value) for value in data])
+    return data.array if isinstance(data, Tensor) else backend.as_array(data)
+
+
+def is_arrays(data: Any) -> bool:
+    """Whether the data are arrays, rather than an iterable of batches."""
+    return isinstance(data, dict | list | tuple | np.ndarray | Tensor) or hasattr(data, "__array__")
+
+
+class ArrayBatches:
+    """Arrays in batches; the last may be smaller. Each pass with `shuffle` has a new order, by Lamina's seed.
+
+    Args:
+        x: array (N, ...), or a list, tuple or dictionary of arrays.
+        y: None or the same for the targets.
+        sample_weight: None or array (N,).
+        batch_size: samples a batch.
+        shuffle: whether each pass has a new order.
+        who: the caller, for errors.
+
+    Raises:
+        ValueError: if lengths differ or there are no samples.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool = False, who: str = "fit"
+    ) -> None:
+        self.x = as_arrays(x)
+        self.y = None if y is None else as_arrays(y)
+        self.weights = None if sample_weight is None else as_arrays(sample_weight)
+        lengths = [len(a) if a.ndim else 1 for part in (self.x, self.y, self.weights) for a in arrays_in(part)
+                   if a is not None]  # fmt: skip
+        if len(set(lengths)) != 1:
+            raise ValueError(f"{who}: x, y and sample_weight must have as many samples each, got {lengths}")
+        self.samples = lengths[0]
+        if self.samples == 0:
+            raise ValueError(f"{who}: there are no samples (x has shape {arrays_in(self.x)[0].shape})")
+        self.batch_size = 32 if batch_size is None else int(batch_size)
+        if self.batch_size < 1:
+            raise ValueError(f"{who}: batch_size must be positive, got {batch_size}")
+        self.shuffle = shuffle
+
+    def __len__(self) -> int:
+        return -(-self.samples // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = permutation(self.samples) if self.shuffle else None
+        simple = isinstance(self.x, np.ndarray) and isinstance(self.y, np.ndarray) and self.weights is None
+        for start in range(0, self.samples, self.batch_size):
+            part: Any = slice(start, start + self.batch_size)
+            if order is not None:
+                part = order[part]
+            if simple:
+                yield _rows(self.x, part), _rows(self.y, part), None
+            else:
+                yield tuple(  # type: ignore[misc]
+                    None if data is None else map_arrays(lambda a, rows=part: _rows(a, rows), data)
+                    for data in (self.x, self.y, self.weights)
+                )
+
+
+class IterableBatches:
+    """An iterable of batches: each x alone, (x, y) or (x, y, sample_weight)."""
+
+    def __init__(self, iterable: Any, who: str) -> None:
+        if not hasattr(iterable, "__iter__"):
+            raise TypeError(f"{who}: x must be an array or an iterable of batches, got {type(iterable).__name__}")
+        self.iterable = iterable
+        self.who = who
+
+    def __len__(self) -> int:
+        return len(self.iterable) if hasattr(self.iterable, "__len__") else 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        for item in self.iterable:
+            batch = tuple(item) if isinstance(item, tuple | list) else (item,)
+            if not 1 <= len(batch) <= 3:
+                raise ValueError(f"{self.who}: a batch must be x, (x, y) or (x, y, sample_weight), got {len(batch)}")
+            x, y, weights = (*batch, None, None)[:3]
+            yield as_arrays(x), None if y is None else as_arrays(y), None if weights is None else as_arrays(weights)
+
+
+class Repeated:
+    """Data whose passes are `steps` batches: they go on where the last pass ended, and begin anew at their end."""
+
+    def __init__(self, batches: ArrayBatches | IterableBatches, steps: int, who: str) -> None:
+        if steps < 1:
+            raise ValueError(f"{who}: steps must be positive, got {steps}")
+        self.batches, self.steps, self.who = batches, int(steps), who
+        self._iterator = iter(batches)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in range(self.steps):
+            batch = next(self._iterator, None)
+            if batch is None:
+                self._iterator = iter(self.batches)
+                batch = next(self._iterator, None)
+                if batch is None:
+                    raise ValueError(f"{self.who}: the data ended before {self.steps} batches had come")
+            yield batch
+
+
+Batches = ArrayBatches | IterableBatches | Repeated
+
+
+def make_batches(
+    x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool, steps: int | None, who: str
+) -> Batches:
+    """Batches of what a user passed to fit, evaluate or predict."""
+    batches: ArrayBatches | IterableBatches
+    if is_arrays(x):
+        batches = ArrayBatches(x, y, sample_weight, batch_size, shuffle, who)
+    else:
+        if y is not None or sample_weight is not None:
+            raise ValueError(f"{who}: y and sample_weight come with the batches when x is an iterable of them")
+        batches = IterableBatches(x, who)
+    return batches if steps is None else Repeated(batches, steps, who)
+
+
+def permutation(n: int) -> Array:
+    """A random order of n, by Lamina's seed."""
+    keys = backend.empty(n, backend.float64)
+    _cpu.random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
+    return keys.argsort(kind="stable")
+
+
+def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
+    """The weight of each sample's class; classes that are not named weigh 1."""
+    labels = as_arrays(y)
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)
+    labels = labels.reshape(labels.shape[0], -1)
+    if labels.shape[1] != 1:
+        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {np.shape(y)}")
+    return np.array([float(class_weight.get(int(label), 1.0)) for label in labels[:, 0]], np.float32)
+
+
+def split_end(data: Any, fraction: float) -> tuple[Any, Any]:
+    """Arrays cut in two: the last samples, `fraction` of all, apart."""
+    if data is None:
+        return None, None
+    data = as_arrays(data)
+    n = len(arrays_in(data)[0])
+    cut = int(n * (1 - fraction))
+    return map_arrays(lambda a: a[:cut], data), map_arrays(lambda a: a[cut:], data)
+
+
+def _rows(array: Array, part: Any) -> Array:
+    """Some rows. Of a list of numbers a copy in the pool's memory, made without numpy's bounds-checking buffer."""
+    if isinstance(part, slice):
+        return array[part]
+    if not array.dtype.isnative:
+        return array[part]
+    rows = backend.empty((len(part), *array.shape[1:]), array.dtype)
+    return array.take(part, axis=0, out=rows, mode="clip")

@@ -1,0 +1,217 @@
+"""Models in files. One file, "m.safetensors": weights by their places, architecture and training as JSON beside them.
+
+A file is written whole or not at all: under another name in the same folder, flushed to the disk, then renamed over the
+old one. No code is ever loaded from a file: it names layer classes, and only Lamina's own and those that the caller
+passes as custom_objects are found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina import losses, metrics, optimizers
+from lamina.layers.layer import Layer, call_state, class_named
+
+if TYPE_CHECKING:
+    from lamina.models.model import Model
+
+Array = Any
+
+FORMAT = 1
+OPTIMIZER = "optimizer/"  # what the names of the optimizer's arrays begin with
+DTYPES = {"float32": "F32", "float64": "F64"}
+
+
+def save_model(model: Model, path: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """See Model.save."""
+    names = model.named_weights()
+    arrays = {name: v.array for name, v in names.items()}
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "class_name": type(model).__name__,
+        "config": model.get_config(),
+        "input_shape": model._build_shape,
+        "frozen": [name for name, v in names.items() if v.trainable and not v.requires_grad],
+    }
+    if model.compiled and include_optimizer:
+        try:
+            description["compile"] = _compile_config(model)
+        except ValueError as error:
+            warnings.warn(f"save: how the model was compiled is left out: {error}", UserWarning, stacklevel=3)
+        else:
+            description["iterations"] = model.optimizer.iterations
+            arrays |= {OPTIMIZER + name: array for name, array in model.optimizer.get_state(names).items()}
+    try:
+        text = json.dumps(description, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"save: the configuration of {model.name} is not JSON ({error}); a layer of your own must define "
+            "get_config with values that are"
+        ) from None
+    _write(path, arrays, {"lamina": text}, overwrite)
+
+
+def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
+    """The model that `Model.save` wrote: architecture, weights, and how it was compiled, with the optimizer's state.
+
+    Args:
+        path: the file.
+        custom_objects: layer and model classes, and activation functions, of your own, by name.
+        compile: whether to compile the model as it was.
+
+    Raises:
+        ValueError: if the file is cut short, is no model, names unknown classes, or its weights do not fit.
+        OSError: if it cannot be read.
+    """
+    arrays, metadata = _read(path)
+    try:
+        description = json.loads(metadata["lamina"])
+        class_name, config = description["class_name"], description["config"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(
+            f"load_model: {path} holds no Lamina model; for weights alone build the model and call load_weights"
+        ) from None
+    if description.get("format") != FORMAT:
+        raise ValueError(f"load_model: {path} has format {description.get('format')!r}, expected {FORMAT}")
+    before = call_state.custom_objects
+    call_state.custom_objects = {**before, **(custom_objects or {})}
+    try:
+        model = class_named(class_name).from_config(config)
+    except TypeError as error:
+        raise ValueError(f"load_model: {class_name} cannot be made from its configuration: {error}") from error
+    finally:
+        call_state.custom_objects = before
+    if not isinstance(model, Layer):
+        raise ValueError(f"load_model: {class_name} is no Layer")
+    shape = description.get("input_shape")
+    if shape is not None and not model.is_built:
+        model.build(tuple(shape))
+    _assign(model, arrays, path, skip_mismatch=False)
+    names = model.named_weights()
+    for name in description.get("frozen", []):
+        if name in names:
+            names[name].requires_grad = False
+    if compile and description.get("compile"):
+        _compile(model, description, arrays)
+    return model
+
+
+def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None:
+    """See Model.save_weights."""
+    _write(path, {name: v.array for name, v in model.named_weights().items()}, {}, overwrite)
+
+
+def load_weights(model: Model, path: str | Path, skip_mismatch: bool = False) -> None:
+    """See Model.load_weights."""
+    if not model.is_built:
+        raise ValueError(
+            f"load_weights: {model.name} has no weights yet; give input_shape, call build(input_shape) or call it"
+        )
+    _assign(model, _read(path)[0], path, skip_mismatch)
+
+
+def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_mismatch: bool) -> None:
+    names = model.named_weights()
+    stored = {name: array for name, array in arrays.items() if not name.startswith(OPTIMIZER)}
+    wrong = [f"{name} is missing" for name in names if name not in stored]
+    wrong += [f"{name} is not in the model" for name in stored if name not in names]
+    wrong += [
+        f"{name} must have shape {names[name].shape}, got {array.shape}"
+        for name, array in stored.items()
+        if name in names and array.shape != names[name].shape
+    ]
+    wrong += [f"{name} holds {array.dtype}" for name, array in stored.items() if array.dtype.kind not in "fV"]
+    if wrong and not skip_mismatch:
+        raise ValueError(f"weights of {path} do not fit {model.name}: " + "; ".join(wrong))
+    for name, array in stored.items():
+        if name in names and array.shape == names[name].shape:
+            names[name].assign(array.astype(names[name].dtype, copy=False))
+
+
+def _compile_config(model: Model) -> dict[str, Any]:
+    return {
+        "optimizer": optimizers.serialize(model.optimizer),
+        "loss": None if model.loss is None else losses.serialize(model.loss),
+        "metrics": [_metric_config(m) for m in model._metrics or []],
+        "weighted_metrics": [_metric_config(m) for m in model._weighted_metrics],
+    }
+
+
+def _metric_config(metric: Any) -> Any:
+    return metrics.serialize(metric) if isinstance(metric, metrics.Metric) else metric.name
+
+
+def _compile(model: Any, description: dict[str, Any], arrays: dict[str, Array]) -> None:
+    model.compile(**description["compile"])
+    model.optimizer.iterations = int(description.get("iterations", 0))
+    state = {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)}
+    model.optimizer.set_state(state, model.named_weights())
+
+
+def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """All arrays and the metadata of a safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no safetensors file, or not a whole one: {error}") from None
+
+
+def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str], overwrite: bool) -> None:
+    """A safetensors file: 8 bytes of length, a JSON header of names, shapes and places, then the arrays."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f'save: the file name must end in ".safetensors", got {str(path)!r}')
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"save: {path} is there already")
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    position = 0
+    blocks = []
+    for name, array in arrays.items():
+        block = np.ascontiguousarray(array)
+        dtype = DTYPES[block.dtype.name]
+        header[name] = {"dtype": dtype, "shape": block.shape, "data_offsets": [position, position + block.nbytes]}
+        position += block.nbytes
+        blocks.append(block)
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at multiples of 8 bytes
+    write_atomically(path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).data for b in blocks]])
+
+
+def write_atomically(path: str | Path, blocks: Iterable[bytes | memoryview]) -> None:
+    """Writes a file whole or not at all, whatever happens: a full disk, a crash, a kill.
+
+    Raises:
+        OSError: if it cannot be written; what was there before is untouched then.
+    """
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            for block in blocks:
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.add_note(f"{path} was not changed")
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,135 @@
+"""Sequential: layers one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.layers.layer import Layer, class_named, register, snake_case
+from lamina.models.model import Model
+
+
+@register
+class Sequential(Model):
+    """Layers one after the other.
+
+    Weights are made at once if the first layer says its ``input_shape`` (or is an `Input`), else with the first data.
+
+    Args:
+        layers: the layers.
+        trainable: whether training changes the weights.
+        name: the model's name.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.models.Sequential()
+        >>> model.add(lm.layers.Dense(4, activation="relu", input_shape=(18,)))
+        >>> model.add(lm.layers.Dense(3, activation="relu"))
+        >>> model.add(lm.layers.Dense(1, activation="sigmoid"))
+        >>> model.count_params()
+        95
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        self._layers: list[Layer] = []
+        for layer in layers or ():
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Puts a layer at the end.
+
+        Raises:
+            TypeError: if it is no Layer.
+            ValueError: if its name is taken, or it does not fit what comes before.
+        """
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{self.name}: add expects a Layer, got {layer!r}")
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(f"{self.name}: all layers must have names of their own, there are two {layer.name!r}")
+        if not self._layers and layer.batch_input_shape is not None:
+            self.batch_input_shape = layer.batch_input_shape
+            self._dtype = layer._dtype
+        self._layers.append(layer)
+        shape = self._build_shape if self._build_shape is not None else self.batch_input_shape
+        if shape is not None:
+            self.built = False
+            try:
+                self.build(shape)
+            except BaseException:
+                self._layers.pop()
+                raise
+
+    def pop(self) -> Layer:
+        """Takes the last layer off.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if not self._layers:
+            raise ValueError(f"{self.name}: pop: there are no layers")
+        layer = self._layers.pop()
+        if not self._layers:
+            self.built, self._build_shape, self.batch_input_shape = False, None, None
+        return layer
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without an `Input`."""
+        return [layer for layer in self._layers if type(layer).__name__ != "InputLayer"]
+
+    def children(self) -> list[tuple[str, Layer]]:
+        """The layers by kind and number, dense, dense_1: these places do not depend on what was made before."""
+        counts: dict[str, int] = {}
+        result = []
+        for layer in self.layers:
+            base = snake_case(type(layer).__name__)
+            count = counts[base] = counts.get(base, -1) + 1
+            result.append((f"{base}_{count}" if count else base, layer))
+        return result
+
+    def build(self, input_shape: Any = None) -> None:
+        shape = self.batch_input_shape if input_shape is None else tuple(input_shape)
+        if shape is None or not self._layers:
+            raise ValueError(f"{self.name}: cannot be built without layers and the shape of its inputs")
+        for layer in self._layers:
+            if not layer.built:
+                layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, x: Any) -> Any:
+        expected = self.batch_input_shape
+        if expected is not None and x.shape[1:] != expected[1:]:
+            self._check_shape(x.shape, expected)
+        for layer in self._layers:
+            x = layer(x)
+        return x
+
+    def _check_shape(self, shape: Any, expected: Any) -> None:
+        if len(shape) != len(expected) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
+            shown = "(N, " + ", ".join(map(str, expected[1:])) + ("," if len(expected) == 2 else "") + ")"
+            raise ValueError(f"{self.name}: x must have shape {shown.replace(',)', ')')}, got {shape}")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        for layer in self._layers:
+            input_shape = layer.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "layers": [{"class_name": type(la).__name__, "config": la.get_config()} for la in self._layers],
+        }
+        if self._build_shape is not None:
+            config["build_input_shape"] = list(self._build_shape)
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        model = cls(name=config.get("name"), trainable=config.get("trainable", True))
+        for entry in config.get("layers", []):
+            model.add(class_named(entry.get("class_name")).from_config(entry.get("config", {})))
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built:
+            model.build(tuple(shape))
+        return model

@@ -1,0 +1,54 @@
+"""Shapes under NumPy's broadcasting, and the way back for gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from lamina import backend
+
+
+def broadcast_shape(op: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The common shape of two.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if a == b or not b:
+        return a
+    if not a:
+        return b
+    shape = list(a if len(a) >= len(b) else b)
+    for i in range(1, min(len(a), len(b)) + 1):
+        m, n = a[-i], b[-i]
+        if m != n and m != 1 and n != 1:
+            raise ValueError(f"{op}: shapes {a} and {b} do not broadcast")
+        shape[-i] = n if m == 1 else m
+    return tuple(shape)
+
+
+def reduce_to(array: Any, shape: tuple[int, ...]) -> Any:
+    """Sums over the axes that broadcasting repeated, back to the shape of an operand."""
+    if array.shape == shape:
+        return array
+    added = array.ndim - len(shape)
+    axes = [*range(added), *(i + added for i, n in enumerate(shape) if n == 1 and array.shape[i + added] != 1)]
+    return sum_over(array, tuple(axes)).reshape(shape)
+
+
+def sum_over(array: Any, axes: tuple[int, ...]) -> Any:
+    """The sum over some axes (sorted, none negative), which vanish. Fixed order: see csrc/ops/reduce_sum.h."""
+    if not axes:
+        return array
+    first, last = axes[0], axes[-1] + 1
+    if last - first != len(axes):  # the summed axes to the end
+        order = [i for i in range(array.ndim) if i not in axes]
+        first, last = len(order), array.ndim
+        array = array.transpose(*order, *axes)
+    array = backend.contiguous(array)
+    shape = array.shape
+    kept = shape[:first] + shape[last:]
+    y = backend.empty(kept, array.dtype, like=array)
+    rows, length, count = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+    backend.kernels(array).reduce_sum(array.reshape(rows, length, count), y)
+    return y

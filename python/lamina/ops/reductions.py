@@ -1,0 +1,211 @@
+"""sum, mean, var, std, max, min: over some axes or all."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd.function import Function
+from lamina.autograd.tensor import Tensor
+from lamina.ops.arithmetic import compute, number_tensor, scaled
+from lamina.ops.broadcasting import sum_over
+from lamina.ops.checks import float_tensor
+from lamina.ops.power import power
+
+
+def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes that an `axis` argument names, none negative, in order; None names all.
+
+    Raises:
+        TypeError: if they are no integers.
+        ValueError: if one is out of range or named twice.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    axes = []
+    for a in axis if isinstance(axis, tuple | list) else (axis,):
+        if isinstance(a, bool) or not hasattr(a, "__index__"):
+            raise TypeError(f"{op}: axis must be None, an integer or a tuple of them, got {axis!r}")
+        if not -ndim <= a < ndim:
+            raise ValueError(f"{op}: axis {a} is out of range for {ndim} dimensions")
+        axes.append(int(a) % ndim)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{op}: axis names one axis twice: {axis!r}")
+    return tuple(sorted(axes))
+
+
+def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with 1 for every reduced axis."""
+    return tuple([1 if i in axes else n for i, n in enumerate(shape)])
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return math.prod([shape[i] for i in axes])
+
+
+def _shaped(y: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    return y.reshape(_kept(shape, axes)) if keepdims else y
+
+
+def _spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+    """The gradient of a reduced output, repeated over what was reduced; a view."""
+    return np.broadcast_to(dy.reshape(_kept(shape, axes)), shape)
+
+
+class SumFunction(Function):
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        self.saved = x.shape, axes
+        y = sum_over(x, axes) if x.dtype.kind == "f" else np.asarray(np.sum(x, axis=axes))
+        return _shaped(y, x.shape, axes, keepdims)
+
+    def backward(self, dy: Any) -> Any:
+        return _spread(dy, *self.saved)
+
+
+class MeanFunction(Function):
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        self.saved = x.shape, axes
+        count = np.asarray(_count(x.shape, axes), x.dtype)
+        return _shaped(compute("divide", sum_over(x, axes), count), x.shape, axes, keepdims)
+
+    def backward(self, dy: Any) -> Any:
+        shape, axes = self.saved
+        return _spread(compute("divide", dy, np.asarray(_count(shape, axes), dy.dtype)), shape, axes)
+
+
+class VarianceFunction(Function):
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        count = np.asarray(_count(x.shape, axes), x.dtype)
+        mean = compute("divide", sum_over(x, axes), count).reshape(_kept(x.shape, axes))
+        centred = compute("subtract", x, mean)
+        y = compute("divide", sum_over(compute("multiply", centred, centred), axes), count)
+        if self.recording:
+            self.saved = centred, axes
+        return _shaped(y, x.shape, axes, keepdims)
+
+    def backward(self, dy: Any) -> Any:
+        centred, axes = self.saved
+        share = scaled(dy, 2 / _count(centred.shape, axes))
+        return compute("multiply", centred, share.reshape(_kept(centred.shape, axes)))
+
+
+class ExtremeOverFunction(Function):
+    """max and min over axes. Places that share the extreme share the gradient."""
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool, name: str) -> Any:
+        shape = _kept(x.shape, axes)
+        y = backend.empty(shape, x.dtype, like=x)
+        (np.maximum if name == "max" else np.minimum).reduce(x, axis=axes, keepdims=True, out=y)
+        if x.dtype.kind == "f":
+            y += 0  # of -0 and 0 either may have come first: always 0
+        self.saved = x, y, axes
+        return y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+
+    def backward(self, dy: Any) -> Any:
+        x, y, axes = self.saved
+        chosen = backend.empty(x.shape, x.dtype, like=x)
+        chosen[...] = (x == y) | (x != x)  # NaN among them made the result NaN
+        share = compute("divide", dy.reshape(y.shape), sum_over(chosen, axes).reshape(y.shape))
+        return compute("multiply", chosen, share)
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The sum over axes, in an order that depends on the shape alone.
+
+    Args:
+        x: tensor of any shape; float32, float64 or integers (whose sum is int64).
+        axis: an integer, a tuple of them, or None for all; negative ones count from the end.
+        keepdims: keep summed axes, with size 1.
+
+    Returns:
+        Tensor without the summed axes, of the dtype of x.
+
+    Raises:
+        ValueError: if an axis is out of range or named twice.
+        TypeError: for float16, or an axis that is no integer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.sum(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy().tolist()
+        [4.0, 6.0]
+    """
+    x = number_tensor(x, "sum")
+    return SumFunction.apply((x,), reduced_axes("sum", axis, x.ndim), keepdims)
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The mean over axes; NaN over none. Integers become float32. See `sum` for arguments and errors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.mean(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=-1).numpy().tolist()
+        [1.5, 3.5]
+    """
+    x = float_tensor(x, "mean")
+    return MeanFunction.apply((x,), reduced_axes("mean", axis, x.ndim), keepdims)
+
+
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The variance over axes, mean((x - mean(x))^2): that of a whole population, as in NumPy and Keras.
+
+    Integers become float32. See `sum` for arguments and errors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.var(lm.tensor([1.0, 3.0])).item()
+        1.0
+    """
+    x = float_tensor(x, "var")
+    return VarianceFunction.apply((x,), reduced_axes("var", axis, x.ndim), keepdims)
+
+
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The standard deviation over axes, sqrt(var(x)). See `var`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.std(lm.tensor([1.0, 5.0])).item()
+        2.0
+    """
+    x = float_tensor(x, "std")
+    return power(VarianceFunction.apply((x,), reduced_axes("std", axis, x.ndim), keepdims), 0.5)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The largest value over axes, NaN if there is one. Places that share it share the gradient.
+
+    See `sum` for arguments and errors.
+
+    Raises:
+        ValueError: also if there is nothing to choose from.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.max(lm.tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1).numpy().tolist()
+        [2.0, 3.0]
+    """
+    return _extreme(x, axis, keepdims, "max")
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The smallest value over axes; see `max`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.min(lm.tensor([[1.0, 2.0], [3.0, 0.0]]), axis=1).numpy().tolist()
+        [1.0, 0.0]
+    """
+    return _extreme(x, axis, keepdims, "min")
+
+
+def _extreme(x: Any, axis: Any, keepdims: bool, name: str) -> Tensor:
+    x = number_tensor(x, name)
+    axes = reduced_axes(name, axis, x.ndim)
+    if _count(x.shape, axes) == 0:
+        raise ValueError(f"{name}: nothing to choose from over axes {axes} of shape {x.shape}")
+    return ExtremeOverFunction.apply((x,), axes, keepdims, name)

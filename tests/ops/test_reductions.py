@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+import lamina as lm
+from op_testing import check_op, check_same_bits
+
+random = np.random.default_rng(0)
+OPS = [
+    (lm.ops.sum, np.sum),
+    (lm.ops.mean, np.mean),
+    (lm.ops.var, np.var),
+    (lm.ops.std, np.std),
+    (lm.ops.max, np.max),
+    (lm.ops.min, np.min),
+]
+AXES = [None, 0, -1, (1,), (0, 2), (1, 2), (-1, 0), (0, 1, 2), ()]
+
+
+# std over no axes is the root of 0, which has no slope
+CASES = [(*op, axis) for op in OPS for axis in AXES if not (op[0] is lm.ops.std and axis == ())]
+
+
+@pytest.mark.parametrize(("op", "reference", "axis"), CASES)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_axes(op, reference, axis, keepdims):
+    x = random.normal(size=(4, 3, 5))
+    batch_axis = 0 if axis in (-1, (1,), (1, 2), ()) else None
+    check_op(
+        lambda t: op(t, axis, keepdims),
+        [x],
+        lambda a: reference(a, axis=axis, keepdims=keepdims),
+        batch_axis=batch_axis,
+    )
+
+
+@pytest.mark.parametrize("shape", [(5, 30_000), (3, 70_001), (2, 8192), (3, 16_384), (3, 1025, 7), (3, 600, 130)])
+@pytest.mark.parametrize(("op", "reference"), [OPS[0], OPS[2]])
+def test_long(op, reference, shape):
+    x = random.normal(size=shape)
+    for axis in ((1,), None, 0):
+        check_op(
+            lambda t, a=axis: op(t, a),
+            [x],
+            lambda v, a=axis: reference(v, axis=a),
+            batch_axis=0 if axis == (1,) else None,
+            layouts=False,
+            tolerance={np.float32: 1e-4},
+            places=3,
+        )
+
+
+def test_a_sum_is_as_exact_as_chains_make_it():
+    x = random.uniform(size=4_000_000).astype(np.float32)
+    exact = x.astype(np.float64).sum()
+    assert abs(lm.ops.sum(x).item() - exact) / exact < 1e-6
+    assert abs(lm.ops.sum(x.reshape(-1, 2), 0).numpy().astype(np.float64).sum() - exact) / exact < 1e-6
+
+
+def test_integers():
+    x = np.array([[1, 2], [3, -4]], np.int32)
+    assert lm.ops.sum(x).item() == 2
+    assert lm.ops.sum(x).dtype == np.int64
+    assert lm.ops.max(x, 0).numpy().tolist() == [3, 2]
+    assert lm.ops.max(x).dtype == np.int32
+    assert lm.ops.mean(x).item() == 0.5
+    assert lm.ops.mean(x).dtype == np.float32
+    assert lm.ops.sum(np.array([True, True])).item() == 2
+
+
+def test_nan_and_infinities():
+    x = np.array([[1.0, np.nan], [np.inf, -np.inf], [np.inf, 1.0]])
+    assert np.isnan(lm.ops.max(x, 1).numpy()).tolist() == [True, False, False]
+    assert np.isnan(lm.ops.min(x, 1).numpy()).tolist() == [True, False, False]
+    assert np.isnan(lm.ops.sum(x, 1).numpy()).tolist() == [True, True, False]
+    assert np.signbit(lm.ops.max(np.array([-0.0, 0.0])).numpy()) == np.signbit(
+        lm.ops.max(np.array([0.0, -0.0])).numpy()
+    )
+
+
+def test_extremes_share_the_gradient():
+    x = lm.tensor([[1.0, 3.0, 3.0], [2.0, 0.0, 1.0]], requires_grad=True)
+    x.max(1).backward([1.0, 1.0])
+    assert x.grad.numpy().tolist() == [[0, 0.5, 0.5], [1, 0, 0]]
+
+
+def test_nothing_to_reduce():
+    assert lm.ops.sum(np.zeros((0, 3), np.float32), 0).numpy().tolist() == [0, 0, 0]
+    assert np.isnan(lm.ops.mean(np.zeros((0, 3), np.float32), 0).numpy()).all()
+    with pytest.raises(ValueError, match=r"max: nothing to choose from over axes \(0,\) of shape \(0, 3\)"):
+        lm.ops.max(np.zeros((0, 3)), 0)
+
+
+@pytest.mark.parametrize(("op", "reference"), OPS)
+def test_errors(op, reference):
+    name = op.__name__
+    x = np.zeros((2, 3))
+    with pytest.raises(ValueError, match=f"{name}: axis 2 is out of range for 2 dimensions"):
+        op(x, 2)
+    with pytest.raises(ValueError, match=f"{name}: axis names one axis twice"):
+        op(x, (0, -2))
+    with pytest.raises(TypeError, match=f"{name}: axis must be None, an integer or a tuple of them, got 1.5"):
+        op(x, 1.5)
+    with pytest.raises(TypeError, match="float16"):
+        op(np.zeros(3, np.float16))
+
+
+def test_methods():
+    x = lm.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert x.sum().item() == 10
+    assert x.mean(0).numpy().tolist() == [2, 3]
+    assert x.max(axis=1, keepdims=True).shape == (2, 1)
+    assert x.min().item() == 1
+
+
+def test_many_threads_and_small_tails():
+    check_same_bits(lambda t: lm.ops.sum(t, 0), [random.normal(size=(5000, 33)).astype(np.float32)])
