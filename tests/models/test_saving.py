@@ -302,8 +302,9 @@ def test_killed_while_saving(tmp_path):
             [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, env={**os.environ}
         )
         process.stdout.readline()
-        while not path.exists():
+        while not path.exists() and process.poll() is None:
             time.sleep(0.001)
+        assert process.poll() is None, "the process that saves ended by itself"
         time.sleep(0.01 + 0.003 * i)
         process.kill()
         process.wait()

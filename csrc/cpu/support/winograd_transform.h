@@ -1,0 +1,181 @@
+// Winograd's transforms for 3x3 kernels: F(2x2, 3x3) and F(4x4, 3x3), shared by the three directions.
+// Included only by files that are compiled once per ISA.
+//
+// An output tile of F x F pixels comes from an input tile of A x A, A = F + 2. With "." element by element:
+//     y  = Out^T [ (G w G^T) . (In^T x In) ] Out       dw = G^T [ sum over tiles (In^T x In) . (Out dy Out^T) ] G
+// The A * A positions of a transformed tile are counted by xi.
+//
+// Reference: Lavin & Gray 2016, arXiv:1509.09308. Points: 0, 1, -1, infinity for F(2); 0, 1, -1, 1/2, -2, infinity for
+// F(4), with which In and Out are exact in binary and the error is less than half of that with 0, 1, -1, 2, -2.
+#pragma once
+#include "cpu/support/simd.h"
+
+namespace lamina::LAMINA_ISA {
+
+template <int F>
+struct Winograd;
+
+template <>
+struct Winograd<2> {
+  template <class T>
+  static INLINE void input(V<T> (&d)[4]) {
+    const V<T> d1 = d[1];
+    d[0] = d[0] - d[2];
+    d[1] = d1 + d[2];
+    d[2] = d[2] - d1;
+    d[3] = d1 - d[3];
+  }
+  template <class T>
+  static INLINE void output(const V<T> (&m)[4], V<T> (&y)[2]) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
+  }
+  /// The transpose of output.
+  template <class T>
+  static INLINE void gradient(const V<T> (&y)[2], V<T> (&m)[4]) {
+    m[0] = y[0];
+    m[1] = y[0] + y[1];
+    m[2] = y[0] - y[1];
+    m[3] = -y[1];
+  }
+  template <class T>
+  static INLINE void weights(const V<T> (&g)[3], V<T> (&u)[4]) {
+    const V<T> half = set(T(0.5)), even = half * (g[0] + g[2]);
+    u[0] = g[0];
+    u[1] = fma(half, g[1], even);
+    u[2] = fnma(half, g[1], even);
+    u[3] = g[2];
+  }
+  /// The transpose of weights.
+  template <class T>
+  static INLINE void weights_gradient(const V<T> (&u)[4], V<T> (&g)[3]) {
+    const V<T> half = set(T(0.5)), even = u[1] + u[2];
+    g[0] = fma(half, even, u[0]);
+    g[1] = half * (u[1] - u[2]);
+    g[2] = fma(half, even, u[3]);
+  }
+};
+
+template <>
+struct Winograd<4> {
+  template <class T>
+  static INLINE void input(V<T> (&d)[6]) {
+    const V<T> h = set(T(1.5)), s = d[4] - d[2], t = d[3] - d[1];
+    const V<T> r0 = fma(h, t, (d[0] - d[2]) + s);
+    const V<T> r1 = fma(h, d[2] + d[3], s + t);
+    const V<T> r2 = fma(h, d[3] - d[2], s - t);
+    const V<T> r5 = fma(h, s, (d[5] - d[3]) - t);
+    d[0] = r0;
+    d[1] = r1;
+    d[2] = r2;
+    d[3] = fma(set(T(2)), t, s);
+    d[4] = fnma(set(T(0.5)), t, s);
+    d[5] = r5;
+  }
+  template <class T>
+  static INLINE void output(const V<T> (&m)[6], V<T> (&y)[4]) {
+    const V<T> p = m[1] + m[2], q = m[1] - m[2];
+    y[0] = (m[0] + p) + (m[3] + m[4]);
+    y[1] = fnma(set(T(2)), m[4], fma(set(T(0.5)), m[3], q));
+    y[2] = fma(set(T(4)), m[4], fma(set(T(0.25)), m[3], p));
+    y[3] = fnma(set(T(8)), m[4], fma(set(T(0.125)), m[3], q + m[5]));
+  }
+  /// The transpose of output.
+  template <class T>
+  static INLINE void gradient(const V<T> (&y)[4], V<T> (&m)[6]) {
+    const V<T> even = y[0] + y[2], odd = y[1] + y[3];
+    m[0] = y[0];
+    m[1] = even + odd;
+    m[2] = even - odd;
+    m[3] = fma(set(T(0.125)), y[3], fma(set(T(0.25)), y[2], fma(set(T(0.5)), y[1], y[0])));
+    m[4] = fnma(set(T(8)), y[3], fma(set(T(4)), y[2], fnma(set(T(2)), y[1], y[0])));
+    m[5] = y[3];
+  }
+  template <class T>
+  static INLINE void weights(const V<T> (&g)[3], V<T> (&u)[6]) {
+    const V<T> third = set(T(1) / T(3)), even = g[0] + g[2], two = set(T(2)), four = set(T(4));
+    u[0] = g[0];
+    u[1] = third * (even + g[1]);
+    u[2] = third * (g[1] - even);
+    u[3] = set(T(-4) / T(15)) * fma(two, g[1], fma(four, g[0], g[2]));
+    u[4] = set(T(1) / T(15)) * fnma(two, g[1], fma(four, g[2], g[0]));
+    u[5] = g[2];
+  }
+  /// The transpose of weights.
+  template <class T>
+  static INLINE void weights_gradient(const V<T> (&u)[6], V<T> (&g)[3]) {
+    const V<T> third = set(T(1) / T(3)), odd = third * (u[1] - u[2]);
+    const V<T> a = set(T(-4) / T(15)) * u[3], b = set(T(1) / T(15)) * u[4];
+    g[0] = (u[0] + odd) + fma(set(T(4)), a, b);
+    g[1] = fma(set(T(2)), a - b, third * (u[1] + u[2]));
+    g[2] = (u[5] + odd) + fma(set(T(4)), b, a);
+  }
+};
+
+// The register tile of a product: MR rows by two vectors of columns. Bits do not depend on it.
+constexpr int MR = REGISTERS == 32 ? 14 : 6;
+template <class T>
+constexpr int NR = 2 * lanes<T>;
+/// Channels of one block of a transformed tile: a cache line.
+template <class T>
+constexpr int CB = 64 / sizeof(T);
+
+/// Images and the grid of tiles over their outputs: 3x3, stride 1.
+struct TileGrid {
+  int64_t images, height, width;   // input
+  int64_t top, left;               // padding before
+  int64_t out_height, out_width;   // output
+  int64_t side;                    // F
+  int64_t down, across;            // tiles of one image
+
+  TileGrid(int64_t batch, int64_t h, int64_t w, int64_t pad_top, int64_t pad_left, int64_t oh, int64_t ow, int tile)
+      : images(batch), height(h), width(w), top(pad_top), left(pad_left), out_height(oh), out_width(ow), side(tile),
+        down(ceil_div(oh, tile)), across(ceil_div(ow, tile)) {}
+
+  int64_t count() const { return images * down * across; }
+
+  struct Tile {
+    int64_t image, row, column;  // of its first output
+  };
+  INLINE Tile at(int64_t t) const { return {t / (down * across), t / across % down * side, t % across * side}; }
+};
+
+/// f(c, mask) for vectors c of `padded` values of which the first `count` exist: All{} or the lanes that do.
+template <class T, class F>
+INLINE void each_padded(int64_t count, int64_t padded, F&& f) {
+  int64_t c = 0;
+  for (; c + lanes<T> <= count; c += lanes<T>) f(c, All{});
+  for (; c < padded; c += lanes<T>) f(c, first<T>(count - c));
+}
+
+/// In^T x In of one tile of x (N, H, W, channels): block cb of the channels at v + xi * xi_stride + cb * block_stride.
+/// Channels up to a whole block are filled up with zeros; `zeros` (channels of them) stands in for pixels outside.
+template <int F, class T>
+void transform_input(const TileGrid& grid, int64_t channels, const T* x, int64_t t, T* v, int64_t xi_stride,
+                     int64_t block_stride, const T* zeros) {
+  constexpr int A = F + 2;
+  const TileGrid::Tile tile = grid.at(t);
+  const T* from[A][A];
+  for (int i = 0; i < A; ++i)
+    for (int j = 0; j < A; ++j) {
+      const int64_t r = tile.row + i - grid.top, c = tile.column + j - grid.left;
+      const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
+      from[i][j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * channels : zeros;
+    }
+  each_padded<T>(channels, round_up(channels, CB<T>), [&](int64_t c, auto mask) INLINE_LAMBDA {
+    V<T> mid[A][A];
+    unroll<A>([&](auto j) INLINE_LAMBDA {
+      V<T> d[A];
+      unroll<A>([&](auto i) INLINE_LAMBDA { d[i] = load(from[i][j] + c, mask); });
+      Winograd<F>::template input<T>(d);
+      unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = d[i]; });
+    });
+    T* const to = v + c / CB<T> * block_stride + c % CB<T>;
+    unroll<A>([&](auto i) INLINE_LAMBDA {
+      Winograd<F>::template input<T>(mid[i]);
+      unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * xi_stride, mid[i][j]); });
+    });
+  });
+}
+
+}  // namespace lamina::LAMINA_ISA

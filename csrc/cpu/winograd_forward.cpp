@@ -1,0 +1,294 @@
+// Winograd convolution, forward and, with the weights turned by 180 degrees, backward to the input.
+//
+// A block of tiles is carried through all three steps while it lies in L2:
+//   input transform   V[xi][c / CB][t][CB]
+//   then, for every panel of NR output channels:
+//     one product for each xi   M[xi][t][NR] = V[xi] (tiles x C) * U[panel][xi] (C x NR)
+//     output transform, bias and activation, straight into y
+// Which block a tile is in, and when the weights are transformed, changes no bits.
+#include "cpu/runtime/isa.h"
+#include <stdlib.h>
+#include "cpu/support/activation.h"
+#include "cpu/support/elementwise.h"
+#include "cpu/support/transpose.h"
+#include "cpu/support/winograd_transform.h"
+#include "ops/conv2d.h"
+#include "ops/gemm.h"
+
+namespace lamina {
+namespace LAMINA_ISA {
+
+/// m (M x NR) = v (M x depth, in blocks of CB, the next one `step` further on) * u (depth x NR); or += .
+template <int M, class T>
+void multiply_rows(int64_t depth, const T* v, int64_t step, const T* u, T* m, bool add) {
+  V<T> acc[M][2];
+  unroll<M>([&](auto i) INLINE_LAMBDA { acc[i][0] = acc[i][1] = zero<T>(); });
+  for (int64_t c = 0; c < depth; c += CB<T>, v += step) {
+    unroll<M>([&](auto i) INLINE_LAMBDA { prefetch(v + step + i * CB<T>); });
+#pragma GCC unroll 4
+    for (int k = 0; k < CB<T>; ++k, u += NR<T>) {
+      const V<T> u0 = load(u), u1 = load(u + lanes<T>);
+      unroll<M>([&](auto i) INLINE_LAMBDA {
+        const V<T> s = set(v[i * CB<T> + k]);
+        acc[i][0] = fma(s, u0, acc[i][0]);
+        acc[i][1] = fma(s, u1, acc[i][1]);
+      });
+    }
+  }
+  if (add)
+    unroll<M>([&](auto i) INLINE_LAMBDA {
+      acc[i][0] = load(m + i * NR<T>) + acc[i][0];
+      acc[i][1] = load(m + i * NR<T> + lanes<T>) + acc[i][1];
+    });
+  unroll<M>([&](auto i) INLINE_LAMBDA {
+    store(m + i * NR<T>, acc[i][0]);
+    store(m + i * NR<T> + lanes<T>, acc[i][1]);
+  });
+}
+
+template <int F, class T>
+struct WinogradForward {
+  static constexpr int A = F + 2, XI = A * A;
+
+  TileGrid grid;
+  int64_t channels, filters;  // of x and of y
+  const T *x, *w;             // w (3, 3, channels, filters); turned: (3, 3, filters, channels)
+  bool turned;
+  const T* bias;
+  Activation activation;
+  T* y;
+  bool past_caches;  // y is written past the caches: whole lines, and more than caches hold
+  int64_t blocks, block;  // of tiles, and the most tiles in one
+
+  WinogradForward(const TileGrid& tiles, int64_t in, int64_t out, const T* input, const T* weights, bool turn,
+                  const T* offset, Activation function, T* output)
+      : grid(tiles), channels(in), filters(out), x(input), w(weights), turned(turn), bias(offset), activation(function),
+        y(output) {
+    const int64_t bytes = grid.images * grid.out_height * grid.out_width * filters * int64_t(sizeof(T));
+    past_caches = ::getenv("WSTREAM") && sizeof(V<T>) == 64 && filters % lanes<T> == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
+                  bytes >= STREAM_BYTES;
+  }
+
+  // The xi streams of V, U and M lie one cache line more than a multiple of 4096 bytes apart: they must not share a set.
+  int64_t padded() const { return round_up(channels, CB<T>); }
+  int64_t panels() const { return ceil_div(filters, NR<T>); }
+  int64_t u_stride() const { return padded() * NR<T> + CB<T>; }
+  int64_t u_panel() const { return XI * u_stride(); }
+  int64_t v_stride() const { return padded() * block + CB<T>; }
+  int64_t v_block() const { return XI * v_stride(); }
+  int64_t m_stride() const { return NR<T> * block + CB<T>; }
+  int64_t m_block() const { return XI * m_stride(); }
+
+  /// U = G w G^T for the channels c .. c + CB of a panel, [xi][c][NR].
+  void transform_weights(int64_t panel, int64_t c, T* u) const {
+    const int64_t k = panel * NR<T>, rows = min_of(CB<T>, channels - c), columns = min_of(NR<T>, filters - k);
+    alignas(64) T block[9][CB<T>][NR<T>];  // a gather across w would fight over a few cache sets
+    for (int i = 0; turned && i < 9; ++i) {
+      const T* const from = w + ((8 - i) * filters + k) * channels + c;
+      if (rows == CB<T> && columns == NR<T>) {
+        for (int j = 0; j < CB<T>; j += lanes<T>)
+          for (int l = 0; l < NR<T>; l += lanes<T>) {
+            const T* lines[lanes<T>];
+            for (int r = 0; r < lanes<T>; ++r) lines[r] = from + (l + r) * channels + j;
+            transpose_block(&block[i][j][l], NR<T>, lines);
+          }
+      } else {
+        for (int j = 0; j < CB<T>; ++j)
+          for (int64_t l = 0; l < NR<T>; ++l) block[i][j][l] = j < rows && l < columns ? from[l * channels + j] : T(0);
+      }
+    }
+    for (int64_t j = 0; j < CB<T>; ++j)
+      for (int64_t l = 0; l < NR<T>; l += lanes<T>) {
+        const Mask<T> exist = first<T>(j < rows ? columns - l : 0);
+        V<T> g[3][3], half[A][3];
+        unroll<9>([&](auto i) INLINE_LAMBDA {
+          g[i % 3][i / 3] = turned ? load(&block[i][j][l]) : load(w + (i * channels + c + j) * filters + k + l, exist);
+        });
+        unroll<3>([&](auto q) INLINE_LAMBDA {
+          V<T> column[A];
+          Winograd<F>::template weights<T>(g[q], column);
+          unroll<A>([&](auto a) INLINE_LAMBDA { half[a][q] = column[a]; });
+        });
+        T* const to = u + (c + j) * NR<T> + l;
+        unroll<A>([&](auto a) INLINE_LAMBDA {
+          V<T> row[A];
+          Winograd<F>::template weights<T>(half[a], row);
+          unroll<A>([&](auto b) INLINE_LAMBDA { store(to + (a * A + b) * u_stride(), row[b]); });
+        });
+      }
+  }
+
+  /// The transformed inputs of the tiles begin .. begin + count.
+  void transform_inputs(int64_t begin, int64_t count, T* v, const T* zeros) const {
+    for (int64_t t = 0; t < count; ++t)
+      transform_input<F>(grid, channels, x, begin + t, v + t * CB<T>, v_stride(), block * CB<T>, zeros);
+  }
+
+  INLINE void put(T* to, V<T> v, All) const { past_caches ? stream(to, v) : store(to, v); }
+  INLINE void put(T* to, V<T> v, Mask<T> mask) const { store(to, v, mask); }
+
+  /// One tile's outputs k .. k + lanes from m[xi][...].
+  template <class M>
+  INLINE void transform_output(const T* m, const TileGrid::Tile& tile, int64_t k, M mask) const {
+    V<T> mid[F][A];
+    unroll<A>([&](auto j) INLINE_LAMBDA {
+      V<T> in[A], out[F];
+      unroll<A>([&](auto i) INLINE_LAMBDA { in[i] = load(m + (i * A + j) * m_stride()); });
+      Winograd<F>::template output<T>(in, out);
+      unroll<F>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
+    });
+    const V<T> b = bias ? load(bias + k, mask) : zero<T>();
+    unroll<F>([&](auto i) INLINE_LAMBDA {
+      if (tile.row + i >= grid.out_height) return;
+      V<T> out[F];
+      Winograd<F>::template output<T>(mid[i], out);
+      T* const to = y + ((tile.image * grid.out_height + tile.row + i) * grid.out_width + tile.column) * filters + k;
+      unroll<F>([&](auto j) INLINE_LAMBDA {
+        if (tile.column + j >= grid.out_width) return;
+        if (bias) out[j] = out[j] + b;
+        if (activation == Activation::relu) out[j] = max(zero<T>(), out[j]);
+        put(to + j * filters, out[j], mask);
+      });
+    });
+  }
+
+  /// M[xi] = V[xi] * U[xi] for the `count` tiles of a block.
+  void multiply(int64_t xi, int64_t count, const T* v, const T* u, T* m) const {
+    const int64_t groups = ceil_div(count, MR);  // equal shares: 64 tiles are 13 + 13 + 13 + 13 + 12, not 4 * 14 + 8
+    v += xi * v_stride();
+    u += xi * u_stride();
+    m += xi * m_stride();
+    for (int64_t g = 0; g < groups; ++g) {
+      const int64_t a = count * g / groups, b = count * (g + 1) / groups;
+      with_constant<MR>(int(b - a), [&](auto rows) {
+        for (int64_t c = 0; c < padded(); c += CHAIN)
+          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>,
+                              u + c * NR<T>, m + a * NR<T>, c > 0);
+      });
+    }
+  }
+
+  /// One panel's outputs for the tiles begin .. begin + count.
+  void transform_outputs(int64_t begin, int64_t count, int64_t panel, const T* m) const {
+    const int64_t k = panel * NR<T>;
+    for (int64_t t = 0; t < count; ++t) {
+      const TileGrid::Tile tile = grid.at(begin + t);
+      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>)
+        if (k + l + lanes<T> <= filters)
+          transform_output(m + t * NR<T> + l, tile, k + l, All{});
+        else
+          transform_output(m + t * NR<T> + l, tile, k + l, first<T>(filters - k - l));
+    }
+  }
+
+  /// Weights first, then blocks of tiles in parallel: few channels, many tiles. V stays in L2, U streams by from L3.
+  void run_blocks() const {
+    const int64_t tiles = grid.count(), steps = padded() / CB<T>;
+    T* const u = scratch_for<T>(Slot::caller, panels() * u_panel() + padded());
+    T* const zeros = u + panels() * u_panel();
+    std::memset(zeros, 0, size_t(padded()) * sizeof(T));
+    parallel_for(panels() * steps, 2000, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        transform_weights(i / steps, i % steps * CB<T>, u + i / steps * u_panel());
+    });
+    parallel_for(blocks, 1e6, [&](int64_t begin, int64_t end) {
+      T* const v = scratch_for<T>(Slot::worker, v_block() + m_block());
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t first_tile = tiles * i / blocks, count = tiles * (i + 1) / blocks - first_tile;
+        transform_inputs(first_tile, count, v, zeros);
+        for (int64_t p = 0; p < panels(); ++p) {
+          for (int64_t xi = 0; xi < XI; ++xi) multiply(xi, count, v, u + p * u_panel(), v + v_block());
+          transform_outputs(first_tile, count, p, v + v_block());
+        }
+      }
+      if (past_caches) stream_fence();
+    });
+  }
+
+  /// All tiles of a stage first, then panels in parallel, each transformed just before its use: many channels, few
+  /// tiles. U (36 * C * K values; 38 MB at 512 x 512) is never in memory whole.
+  void run_panels() const {
+    const int64_t tiles = grid.count(), stage = max_of(1, min_of(blocks, STAGE_BYTES / int64_t(sizeof(T)) / v_block()));
+    T* const v = scratch_for<T>(Slot::caller, stage * v_block() + padded());
+    T* const zeros = v + stage * v_block();
+    std::memset(zeros, 0, size_t(padded()) * sizeof(T));
+    const auto from = [&](int64_t i) { return tiles * i / blocks; };
+    for (int64_t s = 0; s < blocks; s += stage) {
+      const int64_t here = min_of(stage, blocks - s);
+      parallel_for(here * block, 5000, [&](int64_t begin, int64_t end) {
+        for (int64_t i = 0; i < here; ++i) {
+          const int64_t count = from(s + i + 1) - from(s + i);
+          const int64_t a = max_of(0, begin - i * block), b = min_of(count, end - i * block);
+          if (a < b) transform_inputs(from(s + i) + a, b - a, v + i * v_block() + a * CB<T>, zeros);
+        }
+      });
+      parallel_for(panels(), 1e6, [&](int64_t begin, int64_t end) {
+        T* const u = scratch_for<T>(Slot::worker, u_panel() + here * m_block());
+        T* const m = u + u_panel();
+        for (int64_t p = begin; p < end; ++p) {
+          for (int64_t c = 0; c < padded(); c += CB<T>) transform_weights(p, c, u);
+          const auto count = [&](int64_t i) { return from(s + i + 1) - from(s + i); };
+          for (int64_t xi = 0; xi < XI; ++xi)
+            for (int64_t i = 0; i < here; ++i) multiply(xi, count(i), v + i * v_block(), u, m + i * m_block());
+          for (int64_t i = 0; i < here; ++i) transform_outputs(from(s + i), count(i), p, m + i * m_block());
+        }
+        if (past_caches) stream_fence();
+      });
+    }
+  }
+
+  void run() {
+    const int64_t tiles = grid.count(), threads = num_threads();
+    if (tiles == 0 || filters == 0) return;
+    // Two or four register tiles a block: 14 to 196 tiles are flat. Equal shares, a whole number for each thread.
+    const char* e = ::getenv("WMODE");
+    const int64_t few = e ? (e[0]=='p' ? 1<<30:0) : 2 * threads;
+    const int64_t bs = ::getenv("WX") ? atoi(::getenv("WX")) : 4;
+    blocks = ceil_div(tiles, 2 * MR_TILES);
+    const bool by_panels = blocks < few || panels() * u_panel() * int64_t(sizeof(T)) > MOST_BYTES;
+    blocks = by_panels ? ceil_div(tiles, bs * MR_TILES) : min_of(tiles, round_up(blocks, threads));
+    block = ceil_div(tiles, blocks);
+    by_panels ? run_panels() : run_blocks();
+  }
+  static constexpr int MR_TILES = REGISTERS == 32 ? 14 : 15;
+  static constexpr int64_t MOST_BYTES = int64_t(48) << 20;
+  static constexpr int64_t STAGE_BYTES = int64_t(24) << 20;
+};
+
+}  // namespace LAMINA_ISA
+
+using namespace LAMINA_ISA;
+
+template <int F, class T>
+static void forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y) {
+  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
+  const TileGrid grid(s.batch, s.h.input, s.w.input, s.h.before, s.w.before, oh, ow, F);
+  WinogradForward<F, T>(grid, s.channels, s.filters, x, w, false, bias, activation, y).run();
+}
+
+/// dx is the convolution of dy with the weights turned by 180 degrees, their channels and filters exchanged.
+template <int F, class T>
+static void backward_input(const Conv2D& s, const T* dy, const T* w, T* dx) {
+  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
+  const TileGrid grid(s.batch, oh, ow, 2 - s.h.before, 2 - s.w.before, s.h.input, s.w.input, F);
+  WinogradForward<F, T>(grid, s.filters, s.channels, dy, w, true, nullptr, Activation::linear, dx).run();
+}
+
+template <class Target, class T>
+void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y) {
+  tile == 2 ? forward<2>(s, x, w, bias, activation, y) : forward<4>(s, x, w, bias, activation, y);
+}
+
+template <class Target, class T>
+void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, T* dx) {
+  tile == 2 ? backward_input<2>(s, dy, w, dx) : backward_input<4>(s, dy, w, dx);
+}
+
+template void winograd_forward<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,
+                                       float*);
+template void winograd_forward<Target>(const Conv2D&, int, const double*, const double*, const double*, Activation,
+                                       double*);
+template void winograd_backward_input<Target>(const Conv2D&, int, const float*, const float*, float*);
+template void winograd_backward_input<Target>(const Conv2D&, int, const double*, const double*, double*);
+
+}  // namespace lamina

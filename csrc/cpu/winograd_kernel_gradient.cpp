@@ -1,0 +1,185 @@
+// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy Out^T.
+//
+// A segment of tiles is transformed, in parallel, into V[c / CB][xi][t][CB] and D[panel][xi][t][NR]; then the weights
+// are shared out in blocks of CB x NR: one product C x T times T x K for each xi, then G^T ( ) G straight into dw. The
+// transformed gradient of all weights is never in memory.
+//
+// The sum over tiles, counted through the batch, is cut at fixed places: chains of SPLIT tiles; the chains of a segment
+// (whose length follows from C and K) are added in order, then transformed; the segments are added in order.
+#include "cpu/runtime/isa.h"
+#include <stdlib.h>
+#include "cpu/support/parallel.h"
+#include "cpu/support/winograd_transform.h"
+#include "ops/conv2d.h"
+
+namespace lamina {
+namespace LAMINA_ISA {
+
+constexpr int64_t SPLIT = 56;  // tiles of a chain: 28 err less but take 5 % longer
+/// Rows of the register tile here: a divisor of CB for float and double.
+constexpr int GRADIENT_ROWS = REGISTERS == 32 ? 8 : 4;
+
+/// u (ROWS x NR) = v (count x ROWS, transposed) * d (count x NR); or += .
+template <class T>
+void multiply_tiles(int64_t count, const T* v, const T* d, T* u, bool add) {
+  constexpr int ROWS = GRADIENT_ROWS;
+  V<T> acc[ROWS][2];
+  unroll<ROWS>([&](auto i) INLINE_LAMBDA { acc[i][0] = acc[i][1] = zero<T>(); });
+  for (int64_t t = 0; t < count; ++t, v += CB<T>, d += NR<T>) {
+    const V<T> d0 = load(d), d1 = load(d + lanes<T>);
+    unroll<ROWS>([&](auto i) INLINE_LAMBDA {
+      const V<T> s = set(v[i]);
+      acc[i][0] = fma(s, d0, acc[i][0]);
+      acc[i][1] = fma(s, d1, acc[i][1]);
+    });
+  }
+  if (add)
+    unroll<ROWS>([&](auto i) INLINE_LAMBDA {
+      acc[i][0] = load(u + i * NR<T>) + acc[i][0];
+      acc[i][1] = load(u + i * NR<T> + lanes<T>) + acc[i][1];
+    });
+  unroll<ROWS>([&](auto i) INLINE_LAMBDA {
+    store(u + i * NR<T>, acc[i][0]);
+    store(u + i * NR<T> + lanes<T>, acc[i][1]);
+  });
+}
+
+template <int F, class T>
+struct WinogradKernelGradient {
+  static constexpr int A = F + 2, XI = A * A;
+
+  TileGrid grid;
+  int64_t channels, filters;
+  const T *x, *dy;
+  T* dw;
+
+  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts sums.
+  int64_t segment() const {
+    return SPLIT * max_of(1, min_of(::getenv("WX") ? atoi(::getenv("WX")) : 8, (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
+  }
+  int64_t stage() const { return min_of(segment(), grid.count()); }
+  int64_t blocks() const { return ceil_div(channels, CB<T>); }
+  int64_t panels() const { return ceil_div(filters, NR<T>); }
+  // One cache line more than a multiple of 4096 bytes: streams must not share a cache set.
+  int64_t v_stride() const { return CB<T> * stage() + CB<T>; }
+  int64_t d_stride() const { return NR<T> * stage() + CB<T>; }
+  static constexpr int64_t U_STRIDE = CB<T> * NR<T> + CB<T>;
+
+  /// D of tile t of the grid.
+  void transform_gradient(int64_t t, T* d, const T* zeros) const {
+    const TileGrid::Tile tile = grid.at(t);
+    const T* from[F][F];
+    for (int i = 0; i < F; ++i)
+      for (int j = 0; j < F; ++j) {
+        const int64_t r = tile.row + i, c = tile.column + j;
+        const bool inside = r < grid.out_height && c < grid.out_width;
+        from[i][j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
+      }
+    each_padded<T>(filters, panels() * NR<T>, [&](int64_t k, auto mask) INLINE_LAMBDA {
+      V<T> mid[A][F];
+      unroll<F>([&](auto j) INLINE_LAMBDA {
+        V<T> in[F], out[A];
+        unroll<F>([&](auto i) INLINE_LAMBDA { in[i] = load(from[i][j] + k, mask); });
+        Winograd<F>::template gradient<T>(in, out);
+        unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
+      });
+      T* const to = d + k / NR<T> * (XI * d_stride()) + k % NR<T>;
+      unroll<A>([&](auto i) INLINE_LAMBDA {
+        V<T> out[A];
+        Winograd<F>::template gradient<T>(mid[i], out);
+        unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * d_stride(), out[j]); });
+      });
+    });
+  }
+
+  /// dw = or += G^T u G for the weights of channel c at k .. k + lanes.
+  template <class M>
+  INLINE void transform_back(const T* u, int64_t c, int64_t k, M mask, bool add) const {
+    V<T> mid[A][3];
+    unroll<A>([&](auto a) INLINE_LAMBDA {
+      V<T> in[A];
+      unroll<A>([&](auto b) INLINE_LAMBDA { in[b] = load(u + (a * A + b) * U_STRIDE); });
+      Winograd<F>::template weights_gradient<T>(in, mid[a]);
+    });
+    unroll<3>([&](auto q) INLINE_LAMBDA {
+      V<T> in[A], out[3];
+      unroll<A>([&](auto a) INLINE_LAMBDA { in[a] = mid[a][q]; });
+      Winograd<F>::template weights_gradient<T>(in, out);
+      unroll<3>([&](auto p) INLINE_LAMBDA {
+        T* const to = dw + ((p * 3 + q) * channels + c) * filters + k;
+        store(to, add ? load(to, mask) + out[p] : out[p], mask);
+      });
+    });
+  }
+
+  /// dw = or += for the blocks [first_block, last_block) of channels and one panel of filters; u: room for them.
+  void finish(int64_t first_block, int64_t last_block, int64_t panel, int64_t count, const T* v, const T* d, T* u,
+              bool add) const {
+    for (int64_t xi = 0; xi < XI; ++xi)
+      for (int64_t cb = first_block; cb < last_block; ++cb) {
+        const T* const from_v = v + (cb * XI + xi) * v_stride();
+        const T* const from_d = d + (panel * XI + xi) * d_stride();
+        T* const to = u + ((cb - first_block) * XI + xi) * U_STRIDE;
+        for (int64_t t = 0; t < count; t += SPLIT)
+          for (int64_t c = 0; c < CB<T>; c += GRADIENT_ROWS)
+            multiply_tiles(min_of(SPLIT, count - t), from_v + t * CB<T> + c, from_d + t * NR<T>, to + c * NR<T>, t > 0);
+      }
+    const int64_t k = panel * NR<T>;
+    for (int64_t c = first_block * CB<T>; c < min_of(last_block * CB<T>, channels); ++c) {
+      const T* const from = u + (c / CB<T> - first_block) * (XI * U_STRIDE) + c % CB<T> * NR<T>;
+      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>)
+        if (k + l + lanes<T> <= filters)
+          transform_back(from + l, c, k + l, All{}, add);
+        else
+          transform_back(from + l, c, k + l, first<T>(filters - k - l), add);
+    }
+  }
+
+  void run() const {
+    const int64_t tiles = grid.count(), zero_count = round_up(max_of(channels, filters), CB<T>);
+    if (tiles == 0) std::memset(dw, 0, size_t(9 * channels * filters) * sizeof(T));
+    if (tiles == 0 || channels == 0 || filters == 0) return;
+    const int64_t v_size = blocks() * XI * v_stride(), d_size = panels() * XI * d_stride();
+    T* const v = scratch_for<T>(Slot::caller, v_size + d_size + zero_count);
+    T *const d = v + v_size, *const zeros = d + d_size;
+    std::memset(zeros, 0, size_t(zero_count) * sizeof(T));
+    // D of a panel is read once for all blocks of a group: larger groups read less, smaller ones occupy more threads.
+    const int64_t groups = min_of(blocks(), max_of(ceil_div(blocks(), 4), ceil_div(num_threads(), panels())));
+    const auto block = [&](int64_t group) { return blocks() * group / groups; };
+    for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
+      const int64_t count = min_of(stage(), tiles - t0);
+      parallel_for(count, 2.0 * double(channels + filters), [&](int64_t begin, int64_t end) {
+        for (int64_t t = begin; t < end; ++t) {
+          transform_input<F>(grid, channels, x, t0 + t, v + t * CB<T>, v_stride(), XI * v_stride(), zeros);
+          transform_gradient(t0 + t, d + t * NR<T>, zeros);
+        }
+      });
+      parallel_for(panels() * groups, 4.0 * double(XI * CB<T> * count), [&](int64_t begin, int64_t end) {
+        T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), groups) * (XI * U_STRIDE));
+        for (int64_t i = begin; i < end; ++i)
+          finish(block(i % groups), block(i % groups + 1), i / groups, count, v, d, u, t0 > 0);
+      });
+    }
+  }
+};
+
+}  // namespace LAMINA_ISA
+
+using namespace LAMINA_ISA;
+
+template <int F, class T>
+static void backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
+  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
+  const TileGrid grid(s.batch, s.h.input, s.w.input, s.h.before, s.w.before, oh, ow, F);
+  WinogradKernelGradient<F, T>{grid, s.channels, s.filters, x, dy, dw}.run();
+}
+
+template <class Target, class T>
+void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw) {
+  tile == 2 ? backward_kernel<2>(s, x, dy, dw) : backward_kernel<4>(s, x, dy, dw);
+}
+
+template void winograd_backward_kernel<Target>(const Conv2D&, int, const float*, const float*, float*);
+template void winograd_backward_kernel<Target>(const Conv2D&, int, const double*, const double*, double*);
+
+}  // namespace lamina
