@@ -6,8 +6,9 @@ with an integer the same values at every call.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class RandomNormal(Initializer):
         self.mean, self.stddev, self.seed = float(mean), _not_negative(stddev, "stddev"), seed
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return random.normal(_shape(shape), self.mean, self.stddev, dtype, self.seed)
+        return _normal(_shape(shape), dtype, self.mean, self.stddev, *next(_streams(self.seed)))
 
 
 class RandomUniform(Initializer):
@@ -94,7 +95,7 @@ class RandomUniform(Initializer):
             raise ValueError(f"RandomUniform: expected minval <= maxval, got {minval} and {maxval}")
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return random.uniform(_shape(shape), self.minval, self.maxval, dtype, self.seed)
+        return _uniform(_shape(shape), dtype, self.minval, self.maxval, *next(_streams(self.seed)))
 
 
 class TruncatedNormal(Initializer):
@@ -110,7 +111,7 @@ class TruncatedNormal(Initializer):
         self.mean, self.stddev, self.seed = float(mean), _not_negative(stddev, "stddev"), seed
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return random.truncated_normal(_shape(shape), self.mean, self.stddev, dtype, self.seed)
+        return _truncated_normal(_shape(shape), dtype, self.mean, self.stddev, self.seed)
 
 
 class VarianceScaling(Initializer):
@@ -158,10 +159,10 @@ class VarianceScaling(Initializer):
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return random.uniform(shape, -limit, limit, dtype, self.seed)
+            return _uniform(shape, dtype, -limit, limit, *next(_streams(self.seed)))
         if self.distribution == "untruncated_normal":
-            return random.normal(shape, 0.0, math.sqrt(variance), dtype, self.seed)
-        return random.truncated_normal(shape, 0.0, math.sqrt(variance) / STDDEV_AFTER_CUT, dtype, self.seed)
+            return _normal(shape, dtype, 0.0, math.sqrt(variance), *next(_streams(self.seed)))
+        return _truncated_normal(shape, dtype, 0.0, math.sqrt(variance) / STDDEV_AFTER_CUT, self.seed)
 
 
 class _Scaled(VarianceScaling):
@@ -234,7 +235,7 @@ class Orthogonal(Initializer):
             raise ValueError(f"Orthogonal: expected a shape of at least two sizes, got {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        matrix = _orthonormal_columns(random.normal(tall, dtype=np.float64, seed=self.seed))
+        matrix = _orthonormal_columns(_normal(tall, np.float64, 0.0, 1.0, *next(_streams(self.seed))))
         if rows < columns:
             matrix = matrix.T
         return (self.gain * matrix).reshape(shape).astype(dtype)
@@ -260,6 +261,34 @@ def _not_negative(value: float, name: str) -> float:
     if not value >= 0:
         raise ValueError(f"initializers: {name} must be at least 0, got {value}")
     return float(value)
+
+
+def _streams(seed: int | None) -> Iterator[tuple[int, int]]:
+    """(seed, stream) for one draw after the other: the global seed's next streams, or those of a seed of one's own."""
+    for count in itertools.count():
+        yield (random.get_seed(), random.next_stream()) if seed is None else (int(seed), count)
+
+
+def _uniform(shape: Shape, dtype: Any, low: float, high: float, seed: int, stream: int) -> Array:
+    array = backend.empty(shape, np.dtype(dtype))
+    backend.kernels(array).random_uniform(array, seed, stream, low, high)
+    return array
+
+
+def _normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed: int, stream: int) -> Array:
+    array = backend.empty(shape, np.dtype(dtype))
+    backend.kernels(array).random_normal(array, seed, stream, mean, stddev)
+    return array
+
+
+def _truncated_normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed: int | None) -> Array:
+    streams = _streams(seed)
+    array = _normal(shape, dtype, 0.0, 1.0, *next(streams))
+    while (out := np.abs(array) > 2).any():
+        array[out] = _normal((int(out.sum()),), dtype, 0.0, 1.0, *next(streams))
+    array *= stddev
+    array += mean
+    return array
 
 
 def _orthonormal_columns(a: Array) -> Array:

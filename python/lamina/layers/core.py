@@ -258,7 +258,7 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return x
         if self.seed is None:
-            seed, stream = random.next_stream()
+            seed, stream = random.get_seed(), random.next_stream()
         else:
             seed, stream = self.seed, self._calls
             self._calls += 1

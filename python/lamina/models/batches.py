@@ -159,7 +159,9 @@ def make_batches(
 
 def permutation(n: int) -> Array:
     """A random order of n, by Lamina's seed."""
-    return random.uniform(n, dtype=backend.float64).argsort(kind="stable")
+    keys = backend.empty(n, backend.float64)
+    backend.kernels(keys).random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
+    return keys.argsort(kind="stable")
 
 
 def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
