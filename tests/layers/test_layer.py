@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.layers import BatchNormalization, Dense, Dropout, Layer
-from lamina.layers.layer import snake_case, unique_name
+from lamina.layers.naming import snake_case, unique_name
 
 
 class Scale(Layer):

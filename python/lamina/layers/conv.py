@@ -8,7 +8,8 @@ from typing import Any
 from lamina import initializers, ops, regularizers
 from lamina.layers import activations
 from lamina.layers.core import channels_last, positive
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 from lamina.ops.checks import pair
 
 

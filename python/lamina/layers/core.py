@@ -10,7 +10,8 @@ import numpy as np
 from lamina import initializers, ops, random, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 
 
 @register

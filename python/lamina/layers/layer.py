@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
@@ -14,8 +13,9 @@ import numpy as np
 from lamina import backend, initializers, ops, regularizers
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, Variable
+from lamina.layers.naming import snake_case, unique_name
+from lamina.layers.shapes import Shape, full_shape, sample_shape, shape_of_batch
 
-Shape = tuple[Any, ...]  # of integers; None where any size may come, as the batch in (None, 28, 28, 1)
 LayerType = TypeVar("LayerType", bound="type[Layer]")
 
 registry: dict[str, type[Layer]] = {}  # the classes that a saved model may name
@@ -33,24 +33,6 @@ class _Call(threading.local):
 
 
 call_state = _Call()
-_name_counts: dict[str, int] = {}
-
-
-def snake_case(name: str) -> str:
-    """MaxPooling2D -> max_pooling2d."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def unique_name(base: str) -> str:
-    """dense, dense_1, dense_2: the base and how often it was asked for before."""
-    count = _name_counts.get(base, 0)
-    _name_counts[base] = count + 1
-    return f"{base}_{count}" if count else base
-
-
-def reset_names() -> None:
-    """Starts the counts of automatic names again."""
-    _name_counts.clear()
 
 
 def class_named(name: Any) -> Any:
@@ -63,11 +45,6 @@ def class_named(name: Any) -> Any:
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"unknown layer class {name!r}: if it is your own, pass custom_objects={{{str(name)!r}: ...}}")
     return known[name]
-
-
-def full_shape(shape: Any) -> Shape:
-    """A shape as a tuple of Python integers and None."""
-    return tuple([None if n is None else int(n) for n in shape])
 
 
 class Layer:
@@ -125,7 +102,7 @@ class Layer:
             input_shape = (input_dim,)
         self.batch_input_shape: Shape | None = None
         if input_shape is not None:
-            self.batch_input_shape = (None, *_sample_shape(input_shape, self.name))
+            self.batch_input_shape = (None, *sample_shape(input_shape, self.name))
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
 
@@ -395,22 +372,6 @@ def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
         self._build_shape = input_shape
 
     return wrapped
-
-
-def shape_of_batch(x: Any) -> Any:
-    """The shape of a tensor with None for the batch; of lists and dictionaries of tensors entry by entry."""
-    if isinstance(x, dict):
-        return {key: shape_of_batch(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        return [shape_of_batch(value) for value in x]
-    return (None, *x.shape[1:]) if x.ndim else ()
-
-
-def _sample_shape(shape: Any, name: str) -> Shape:
-    sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    if any(n is not None and (not hasattr(n, "__index__") or n < 1) for n in sizes):
-        raise ValueError(f"{name}: input_shape must be positive integers, got {shape!r}")
-    return full_shape(sizes)
 
 
 def _contains(items: list[Any], item: Any) -> bool:

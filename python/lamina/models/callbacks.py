@@ -87,7 +87,7 @@ class CallbackList:
         params: what they find in ``self.params``.
     """
 
-    def __init__(self, callbacks: Any, model: Model, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
         if isinstance(callbacks, CallbackList):
             callbacks = callbacks.callbacks
         elif callbacks is None:

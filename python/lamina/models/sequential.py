@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.layers.layer import Layer, class_named, register, snake_case
+from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.naming import snake_case
 from lamina.models.model import Model
 
 
