@@ -12,7 +12,7 @@ import numpy as np
 
 import lamina
 from lamina import _cpu, data
-from lamina.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from lamina.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from lamina.models import History, Sequential
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     demo_parser = commands.add_parser(
         "demo", help="train a network on real handwritten digits and draw what it learned"
     )
-    demo_parser.add_argument("--epochs", type=_positive, default=20, help="passes over the data (20)")
+    demo_parser.add_argument("--epochs", type=_positive, default=30, help="passes over the data (30)")
     demo_parser.add_argument("--seed", type=int, default=7, help="of all random numbers (7)")
     demo_parser.add_argument("--output", type=Path, default=Path("lamina_demo.png"), help="the picture to write")
     commands.add_parser("info", help="say what Lamina runs on here")
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def demo(epochs: int = 20, seed: int = 7, output: Path | None = None) -> float:
+def demo(epochs: int = 30, seed: int = 7, output: Path | None = None) -> float:
     """Trains a convolutional network on scikit-learn's digits; prints what it reached, and draws it.
 
     Args:
@@ -58,11 +58,12 @@ def demo(epochs: int = 20, seed: int = 7, output: Path | None = None) -> float:
     print(f"{len(x):,} handwritten digits to learn from, {len(x_test):,} held out; 8x8 points each\n")
     model = Sequential([
         Conv2D(32, 3, padding="same", activation="relu", input_shape=x.shape[1:]),
+        BatchNormalization(momentum=0.9),
         Conv2D(32, 3, padding="same", activation="relu"),
+        BatchNormalization(momentum=0.9),
         MaxPooling2D(2),
         Flatten(),
-        Dense(128, activation="relu"),
-        Dropout(0.3),
+        Dropout(0.4),
         Dense(10, activation="softmax"),
     ])  # fmt: skip
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -88,6 +88,7 @@ def test_weights_in_attributes_lists_and_dictionaries():
         for kind in ("kernel", "bias")
     ]
     assert len(block.weights) == len(block.trainable_weights) == 10
+    assert block.weights == list(block.named_weights().values())
     assert [place for place, _ in block.children()] == ["first", "more/0", "more/1", "heads/a", "heads/b", "drop"]
 
 

@@ -33,6 +33,7 @@ class _Call(threading.local):
 
 
 call_state = _Call()
+PLAIN = frozenset({int, float, str, bool, type(None)})  # attributes that hold no weights, as most do
 
 
 def class_named(name: Any) -> Any:
@@ -232,15 +233,13 @@ class Layer:
         self._collect("", result, set())
         return result
 
-    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[int]) -> None:
-        if id(self) in seen:
+    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[Any]) -> None:
+        if self in seen:
             return
-        seen.add(id(self))
-        own = list(self._variables)
-        own += [item for _, item in _tracked(self) if isinstance(item, Variable) and not _contains(own, item)]
-        for variable in sorted(own, key=lambda v: not v.trainable):  # the sort is stable
-            if id(variable) not in seen:
-                seen.add(id(variable))
+        seen.add(self)
+        for variable in sorted(self._contents()[0], key=lambda v: not v.trainable):  # the sort is stable
+            if variable not in seen:
+                seen.add(variable)
                 place = prefix + variable.name
                 while place in result:
                     place += "_"
@@ -251,7 +250,42 @@ class Layer:
     @property
     def weights(self) -> list[Variable]:
         """All weights, in the order of `get_weights`."""
-        return list(self.named_weights().values())
+        found: dict[Variable, None] = {}
+        self._add_weights(found, set())
+        return list(found)
+
+    def _add_weights(self, found: dict[Variable, None], seen: set[Layer]) -> None:
+        """What `named_weights` does without names, for every training step."""
+        if self in seen:
+            return
+        seen.add(self)
+        variables, layers = self._contents()
+        state = [v for v in variables if not v.trainable]
+        if state:
+            variables = [v for v in variables if v.trainable] + state
+        for variable in variables:
+            found[variable] = None
+        for layer in layers:
+            layer._add_weights(found, seen)
+
+    def _contents(self) -> tuple[list[Variable], list[Layer]]:
+        """The variables of this layer and the layers directly inside."""
+        variables, layers = list(self._variables), list[Layer]()
+        for name, value in self.__dict__.items():
+            kind = type(value)
+            if kind in PLAIN or name == "_variables" or name == "_arguments":
+                continue
+            if kind is Variable:
+                variables.append(value)
+            elif isinstance(value, Layer):
+                layers.append(value)
+            elif kind is list or kind is tuple or kind is dict:
+                for _, item in _find("", value):
+                    if isinstance(item, Layer):
+                        layers.append(item)
+                    else:
+                        variables.append(item)
+        return variables, layers
 
     @property
     def variables(self) -> list[Variable]:
@@ -279,13 +313,11 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for _, item in _tracked(self):
-            if isinstance(item, Layer):
-                item.trainable = value
-            else:
-                item.requires_grad = item.trainable and self._trainable
-        for variable in self._variables:
+        variables, layers = self._contents()
+        for variable in variables:
             variable.requires_grad = variable.trainable and self._trainable
+        for layer in layers:
+            layer.trainable = value
 
     def get_weights(self) -> list[np.ndarray[Any, Any]]:
         """Copies of all weights' values."""
@@ -372,10 +404,6 @@ def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
         self._build_shape = input_shape
 
     return wrapped
-
-
-def _contains(items: list[Any], item: Any) -> bool:
-    return any(other is item for other in items)
 
 
 def _tracked(layer: Layer) -> Iterator[tuple[str, Layer | Variable]]:
