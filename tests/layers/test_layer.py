@@ -220,6 +220,16 @@ def test_forgotten_super():
         Forgot()(np.ones((1, 1), "float32"))
 
 
+def test_errors_say_where():
+    block = Block(4)
+    block(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="dense: x") as error:
+        block(np.ones((2, 5)))
+    first, second = error.value.__notes__
+    assert first == f"in {block.first.name} (Dense), called on x of shape (2, 5)"
+    assert second == f"in {block.name} (Block), called on x of shape (2, 5)"
+
+
 def test_call_is_needed():
     with pytest.raises(NotImplementedError, match="must define call"):
         Layer()(np.ones((1, 1)))

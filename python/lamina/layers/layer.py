@@ -161,15 +161,16 @@ class Layer:
             x = self._accept(x)
         if not self.built:
             self._build_for(x)
-        if training is None:
-            if self._takes_training:
-                kwargs["training"] = call_state.training
-            return self.call(x, *args, **kwargs)
-        outer, call_state.training = call_state.training, training
+        outer = call_state.training
+        if training is not None:
+            call_state.training = training
+        if self._takes_training:
+            kwargs["training"] = call_state.training
         try:
-            if self._takes_training:
-                kwargs["training"] = training
             return self.call(x, *args, **kwargs)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(x)}")
+            raise
         finally:
             call_state.training = outer
 
@@ -388,6 +389,10 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _described(x: Any) -> str:
+    return f"x of shape {x.shape}" if isinstance(x, Tensor) else f"x of type {type(x).__name__}"
 
 
 def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
