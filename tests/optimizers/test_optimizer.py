@@ -76,7 +76,8 @@ def test_state_follows_the_weight():
 @pytest.mark.parametrize(
     "gradient",
     [np.ones((3, 2)).T, np.ones((2, 3), "float64"), np.ones((2, 3), ">f4"), np.ones((4, 6), "float32")[::2, ::-2],
-     lm.tensor(np.ones((2, 3), "float32")), np.ones((2, 3), "int32")],
+     lm.tensor(np.ones((2, 3), "float32")), np.ones((2, 3), "int32"), [[1.0] * 3] * 2,
+     np.frombuffer(b"x" + np.ones(6, "float32").tobytes(), "float32", offset=1).reshape(2, 3)],
 )  # fmt: skip
 def test_any_layout_of_gradients(gradient):
     (a, _) = variables()
