@@ -433,6 +433,17 @@ def test_build_and_summary_of_a_subclass(capsys):
     assert model.get_layer(index=-1) is model.out
 
 
+def test_a_layer_that_is_not_used(capsys, tmp_path):
+    model = Two()
+    model.spare = Dense(3)
+    model.build((None, 6))
+    model.summary()
+    assert "not used" in capsys.readouterr().out
+    model.save_weights(tmp_path / "w.safetensors")
+    model.load_weights(tmp_path / "w.safetensors")
+    assert model.count_params() == 74
+
+
 def test_memory_stays_flat():
     """The pool gives the same blocks out again: after a warm-up nothing new is asked of the system."""
     from lamina import _cpu

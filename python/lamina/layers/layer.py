@@ -354,14 +354,9 @@ class Layer:
         Raises:
             ValueError: before the layer is built.
         """
-        if not self.is_built:
+        if not self.built:
             raise ValueError(f"count_params: {self.name} has no weights yet; call it on data or build(input_shape)")
         return sum(v.size for v in self.weights)
-
-    @property
-    def is_built(self) -> bool:
-        """Whether this layer and all inside have their weights."""
-        return self.built and all(layer.is_built for _, layer in self.children())
 
     @property
     def losses(self) -> list[Tensor]:
