@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from lamina.layers import Conv2D, Dense, Flatten, MaxPooling2D
 from lamina.losses import SparseCategoricalCrossentropy
 from lamina.models import Sequential
