@@ -49,7 +49,6 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
         batch = lm.tensor(x)
 
         def run() -> Any:
-            optimizer.zero_grad()
             loss = loss_of(y, model(batch, training=True))
             loss.backward()
             optimizer.step()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import lamina
-from lamina import _cpu, data
+from lamina import _cpu, backend, data
 from lamina.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from lamina.models import History, Sequential
 
@@ -126,13 +126,9 @@ def _draw_confusion(axes: Any, y: Any, predicted: Any) -> None:
 
 def info() -> str:
     """What Lamina runs on: version, instruction sets, threads, memory pool, CUDA."""
-    try:
-        from lamina import _cuda  # type: ignore[attr-defined]
-
-        devices = _cuda.device_count()
-        cuda = f"{devices} device{'' if devices == 1 else 's'}" if devices else "built, but no GPU found"
-    except ImportError:
-        cuda = "not built"
+    status = backend.cuda_status()
+    devices = status["device_count"]
+    cuda = f"{devices} device{'' if devices == 1 else 's'}" if devices else str(status["message"])
     pool = ", ".join(f"{name} {value:,}" for name, value in _cpu.pool_stats().items())
     rows = {
         "lamina": lamina.__version__,

@@ -4,11 +4,13 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::optimizer_op {
 
 static const py::array& item(const py::list& list, size_t i) {
   const PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
-  return as_array(*reinterpret_cast<const py::object*>(at));
+  const auto& object = *reinterpret_cast<const py::object*>(at);
+  if (!is_array(object)) throw py::type_error("step: expected lists of arrays");
+  return static_cast<const py::array&>(object);
 }
 
 /// The parameters that have a gradient; the others are left alone.
@@ -72,4 +74,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("step"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::optimizer_op
