@@ -39,14 +39,15 @@ INLINE V<T> window_sum(Span kh, Span kw, const T* x, int64_t first, int64_t row,
 
 /// One row of outputs. KH, KW: the window's size, or 0 for any.
 template <int KH, int KW, class T>
-INLINE void avg_row(const Pool2D& s, bool count_padding, int64_t n, int64_t oh, bool past_caches, const T* x, T* y) {
-  const int64_t C = s.channels, row = s.w.input * C, outputs_w = s.w.output();
+INLINE void avg_row(const Pool2D& s, bool count_padding, int64_t r, bool past_caches, const T* x, T* y) {
+  const int64_t C = s.channels, row = s.w.input * C, outputs_w = s.w.output(), outputs_h = s.h.output();
+  const int64_t n = r / outputs_h, oh = r % outputs_h;
   const Span kh = places_inside(s.h, oh);
   const int64_t top = (n * s.h.input + oh * s.h.stride - s.h.before) * row;
   for (int64_t ow = 0; ow < outputs_w; ++ow) {
     const Span kw = places_inside(s.w, ow);
     const int64_t first = top + (ow * s.w.stride - s.w.before) * C;
-    T* const to = y + ((n * s.h.output() + oh) * outputs_w + ow) * C;
+    T* const to = y + (r * outputs_w + ow) * C;
     const V<T> scale = set(scale_of<T>(s, count_padding, oh, ow));
     const bool whole_window = KH > 0 && kh.size() == KH && kw.size() == KW;
     each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
@@ -57,37 +58,46 @@ INLINE void avg_row(const Pool2D& s, bool count_padding, int64_t n, int64_t oh, 
   }
 }
 
+/// A window that holds a pixel: where its outputs are, and their share in dx.
 template <class T>
 struct Share {
-  int64_t from;  // where the window's outputs are
+  int64_t from;
   T scale;
 };
 
 /// One row of dx. windows: room for the windows that hold one pixel.
 template <class T>
-INLINE void avg_row_backward(const Pool2D& s, bool count_padding, int64_t n, int64_t h, bool past_caches, const T* dy,
-                             T* dx, Share<T>* windows) {
+INLINE void avg_row_backward(const Pool2D& s, bool count_padding, int64_t r, bool past_caches, const T* dy, T* dx,
+                             Share<T>* windows) {
   const int64_t C = s.channels, outputs_w = s.w.output(), outputs_h = s.h.output();
+  const int64_t n = r / s.h.input, h = r % s.h.input;
   const Span over_h = windows_over(s.h, outputs_h, h);
+  WalkingSpan over_w(s.w, outputs_w);
   for (int64_t w = 0; w < s.w.input; ++w) {
-    const Span over_w = windows_over(s.w, outputs_w, w);
-    int64_t count = 0;
-    for (int64_t oh = over_h.begin; oh < over_h.end; ++oh)
-      for (int64_t ow = over_w.begin; ow < over_w.end; ++ow)
-        windows[count++] = {((n * outputs_h + oh) * outputs_w + ow) * C, scale_of<T>(s, count_padding, oh, ow)};
-    T* const to = dx + ((n * s.h.input + h) * s.w.input + w) * C;
-    const auto gather = [&](auto windows_here) INLINE_LAMBDA {
+    over_w.reach(w);
+    T* const to = dx + (r * s.w.input + w) * C;
+    const auto share = [&](int64_t oh, int64_t ow) INLINE_LAMBDA {
+      return Share<T>{((n * outputs_h + oh) * outputs_w + ow) * C, scale_of<T>(s, count_padding, oh, ow)};
+    };
+    const auto gather = [&](auto count, auto window) INLINE_LAMBDA {
       each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
         V<T> sum = zero<T>();
-        for (int64_t i = 0; i < windows_here; ++i)
-          sum = fma(load(dy + windows[i].from + c, mask), set(windows[i].scale), sum);
+        for (int64_t i = 0; i < count; ++i) {
+          const Share<T> of = window(i);
+          sum = fma(load(dy + of.from + c, mask), set(of.scale), sum);
+        }
         past_caches ? stream(to + c, sum) : store(to + c, sum, mask);
       });
     };
-    if (count == 1)
-      gather(Int<1>{});
-    else
-      gather(count);
+    if (over_h.size() == 1 && over_w.end - over_w.begin == 1) {
+      const Share<T> only = share(over_h.begin, over_w.begin);
+      gather(Int<1>{}, [&](int64_t) INLINE_LAMBDA { return only; });
+    } else {
+      int64_t count = 0;
+      for (int64_t oh = over_h.begin; oh < over_h.end; ++oh)
+        for (int64_t ow = over_w.begin; ow < over_w.end; ++ow) windows[count++] = share(oh, ow);
+      gather(count, [&](int64_t i) INLINE_LAMBDA { return windows[i]; });
+    }
   }
 }
 
@@ -96,13 +106,13 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void avg_pool2d_forward(const Pool2D& s, bool count_padding, const T* x, T* y) {
-  const int64_t outputs_h = s.h.output(), rows = s.batch * outputs_h;
+  const int64_t rows = s.batch * s.h.output();
   const bool past_caches = stream_pixels(y, rows * s.w.output(), s.channels);
   const double work = 0.1 * double(s.h.kernel * s.w.kernel) * double(s.w.output() * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+    const Pool2D own = s;  // stores to y could change s, for all that the compiler knows
     const auto run = [&](auto kh, auto kw) INLINE_LAMBDA {
-      for (int64_t r = begin; r < end; ++r)
-        avg_row<kh, kw>(s, count_padding, r / outputs_h, r % outputs_h, past_caches, x, y);
+      for (int64_t r = begin; r < end; ++r) avg_row<kh, kw>(own, count_padding, r, past_caches, x, y);
     };
     if (s.h.kernel == 2 && s.w.kernel == 2)
       run(Int<2>{}, Int<2>{});
@@ -122,8 +132,8 @@ void avg_pool2d_backward(const Pool2D& s, bool count_padding, const T* dy, T* dx
   const double work = 0.15 * double(most) * double(s.w.input * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     Share<T>* const windows = scratch_for<Share<T>>(Slot::worker, most);
-    for (int64_t r = begin; r < end; ++r)
-      avg_row_backward(s, count_padding, r / s.h.input, r % s.h.input, past_caches, dy, dx, windows);
+    const Pool2D own = s;
+    for (int64_t r = begin; r < end; ++r) avg_row_backward(own, count_padding, r, past_caches, dy, dx, windows);
     stream_fence();
   });
 }

@@ -51,14 +51,15 @@ INLINE Winner<T> seek_whole(const T* x, int64_t first, int64_t row, int64_t C, M
 
 /// One row of outputs. KH, KW: the window's size, or 0 for any.
 template <int KH, int KW, class T, class Offset>
-INLINE void max_row(const Pool2D& s, int64_t n, int64_t oh, bool past_caches, const T* x, T* y, Offset* offsets) {
-  const int64_t C = s.channels, row = s.w.input * C, outputs_w = s.w.output();
+INLINE void max_row(const Pool2D& s, int64_t r, bool past_caches, const T* x, T* y, Offset* offsets) {
+  const int64_t C = s.channels, row = s.w.input * C, outputs_w = s.w.output(), outputs_h = s.h.output();
+  const int64_t n = r / outputs_h, oh = r % outputs_h;
   const Span kh = places_inside(s.h, oh);
   const int64_t top = (n * s.h.input + oh * s.h.stride - s.h.before) * row;
   for (int64_t ow = 0; ow < outputs_w; ++ow) {
     const Span kw = places_inside(s.w, ow);
     const int64_t first = top + (ow * s.w.stride - s.w.before) * C;
-    const int64_t to = ((n * s.h.output() + oh) * outputs_w + ow) * C;
+    const int64_t to = (r * outputs_w + ow) * C;
     const bool whole_window = kh.size() == KH && kw.size() == KW;
     each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
       Winner<T> best;
@@ -73,41 +74,54 @@ INLINE void max_row(const Pool2D& s, int64_t n, int64_t oh, bool past_caches, co
   }
 }
 
-/// One row of dx. windows: room for the windows that hold one pixel.
+/// A window that holds a pixel: where its outputs are, and which of its places the pixel is.
 struct Holder {
-  int64_t from, place;  // where its outputs are, and which of its places the pixel is
+  int64_t from, place;
 };
 
+/// One row of dx. windows: room for the windows that hold one pixel.
 template <class T, class Offset>
-INLINE void max_row_backward(const Pool2D& s, int64_t n, int64_t h, bool past_caches, const T* dy,
-                             const Offset* offsets, T* dx, Holder* windows) {
+INLINE void max_row_backward(const Pool2D& s, int64_t r, bool past_caches, const T* dy, const Offset* offsets, T* dx,
+                             Holder* windows) {
   const int64_t C = s.channels, outputs_w = s.w.output(), outputs_h = s.h.output();
+  const int64_t n = r / s.h.input, h = r % s.h.input;
   const Span over_h = windows_over(s.h, outputs_h, h);
+  WalkingSpan over_w(s.w, outputs_w);
   for (int64_t w = 0; w < s.w.input; ++w) {
-    const Span over_w = windows_over(s.w, outputs_w, w);
-    int64_t count = 0;
-    for (int64_t oh = over_h.begin; oh < over_h.end; ++oh)
-      for (int64_t ow = over_w.begin; ow < over_w.end; ++ow)
-        windows[count++] = {((n * outputs_h + oh) * outputs_w + ow) * C,
-                            (h + s.h.before - oh * s.h.stride) * s.w.kernel + w + s.w.before - ow * s.w.stride};
-    T* const to = dx + ((n * s.h.input + h) * s.w.input + w) * C;
-    const auto gather = [&](auto windows_here) INLINE_LAMBDA {
+    over_w.reach(w);
+    T* const to = dx + (r * s.w.input + w) * C;
+    const auto holder = [&](int64_t oh, int64_t ow) INLINE_LAMBDA {
+      return Holder{((n * outputs_h + oh) * outputs_w + ow) * C,
+                    (h + s.h.before - oh * s.h.stride) * s.w.kernel + w + s.w.before - ow * s.w.stride};
+    };
+    const auto gather = [&](auto count, auto window) INLINE_LAMBDA {
       each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
         V<T> sum = zero<T>();
-        for (int64_t i = 0; i < windows_here; ++i) {
-          const int64_t from = windows[i].from + c;
-          const Mask<T> won = equal(widen<T>(offsets + from, C - c), whole<T>(windows[i].place));
-          sum = select(won, sum + load(dy + from, mask), sum);
+        for (int64_t i = 0; i < count; ++i) {
+          const Holder of = window(i);
+          const Mask<T> won = matches<T>(offsets + of.from + c, of.place, C - c);
+          sum = select(won, sum + load(dy + of.from + c, mask), sum);
         }
         past_caches ? stream(to + c, sum) : store(to + c, sum, mask);
       });
     };
-    if (count == 1)
-      gather(Int<1>{});
-    else if (count == 2)
-      gather(Int<2>{});
-    else
-      gather(count);
+    const int64_t high = over_h.size(), wide = over_w.end - over_w.begin;
+    if (high <= 2 && wide <= 2 && high * wide > 0) {
+      const Holder a = holder(over_h.begin, over_w.begin), b = holder(over_h.begin, over_w.end - 1);
+      const Holder c = holder(over_h.end - 1, over_w.begin), d = holder(over_h.end - 1, over_w.end - 1);
+      with_constant<2>(int(high), [&](auto rows) INLINE_LAMBDA {
+        with_constant<2>(int(wide), [&](auto columns) INLINE_LAMBDA {
+          gather(Int<rows * columns>{}, [&](int64_t i) INLINE_LAMBDA {
+            return columns == 2 ? (i == 0 ? a : i == 1 ? b : i == 2 ? c : d) : (i == 0 ? a : d);
+          });
+        });
+      });
+    } else {
+      int64_t count = 0;
+      for (int64_t oh = over_h.begin; oh < over_h.end; ++oh)
+        for (int64_t ow = over_w.begin; ow < over_w.end; ++ow) windows[count++] = holder(oh, ow);
+      gather(count, [&](int64_t i) INLINE_LAMBDA { return windows[i]; });
+    }
   }
 }
 
@@ -116,13 +130,13 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T, class Offset>
 void max_pool2d_forward(const Pool2D& s, const T* x, T* y, Offset* offsets) {
-  const int64_t outputs_h = s.h.output(), rows = s.batch * outputs_h;
+  const int64_t rows = s.batch * s.h.output();
   const bool past_caches = stream_pixels(y, rows * s.w.output(), s.channels);
   const double work = 0.1 * double(s.h.kernel * s.w.kernel) * double(s.w.output() * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+    const Pool2D own = s;  // stores to y could change s, for all that the compiler knows
     const auto run = [&](auto kh, auto kw) INLINE_LAMBDA {
-      for (int64_t r = begin; r < end; ++r)
-        max_row<kh, kw>(s, r / outputs_h, r % outputs_h, past_caches, x, y, offsets);
+      for (int64_t r = begin; r < end; ++r) max_row<kh, kw>(own, r, past_caches, x, y, offsets);
     };
     if (sizeof(Offset) > 1)
       run(Int<0>{}, Int<0>{});
@@ -144,8 +158,8 @@ void max_pool2d_backward(const Pool2D& s, const T* dy, const Offset* offsets, T*
   const double work = 0.2 * double(most) * double(s.w.input * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     Holder* const windows = scratch_for<Holder>(Slot::worker, most);
-    for (int64_t r = begin; r < end; ++r)
-      max_row_backward(s, r / s.h.input, r % s.h.input, past_caches, dy, offsets, dx, windows);
+    const Pool2D own = s;
+    for (int64_t r = begin; r < end; ++r) max_row_backward(own, r, past_caches, dy, offsets, dx, windows);
     stream_fence();
   });
 }

@@ -5,7 +5,8 @@
 //
 // Numerics: every output is a fixed sum: chains of fused multiply-adds over (kh, kw, c), at most CHAIN (gemm.h) long,
 // cut at places that depend on the shape alone, and added in order. Weight gradients cut the sum over pixels at places
-// that depend on the shape alone too. Which algorithm runs depends on the shape without N.
+// that depend on the shape alone too. Which algorithm runs depends on the shape without N. Padding, and in the gradient
+// to the input whatever lies outside dy, enters as zeros that are multiplied: with an infinite weight it gives NaN.
 #pragma once
 #include <cstdint>
 
@@ -45,6 +46,15 @@ template <class Target, class T>
 void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, T* dx);
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw);
+
+/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh to
+/// the caller.
+template <class Target, class T>
+void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
+template <class Target, class T>
+void direct_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx);
+template <class Target, class T>
+void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
 /// groups == channels, filters a multiple of it.
 template <class Target, class T>

@@ -32,7 +32,7 @@ class Loss:
         >>> import lamina as lm
         >>> class Cubic(lm.losses.Loss):
         ...     def call(self, y_true, y_pred):
-        ...         return abs(y_pred - y_true) ** 3
+        ...         return lm.ops.abs(y_pred - y_true) ** 3
         >>> Cubic()(lm.tensor([1.0, 2.0]), lm.tensor([1.0, 4.0])).item()
         4.0
     """

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::arithmetic_op {
 
 template <Arithmetic OPERATION>
 static void run(const py::array& a, const py::array& b, const py::array& y) {
@@ -24,4 +24,4 @@ static const Registration registration([](py::module_& m) {
   def("minimum", &run<Arithmetic::minimum>);
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::arithmetic_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/pool2d.h"
 
-namespace lamina::bind {
+namespace lamina::bind::avg_pool2d_op {
 
 static void forward(const py::array& x, const py::array& y, bool count_padding, int64_t kernel_h, int64_t kernel_w,
                     int64_t stride_h, int64_t stride_w, int64_t top, int64_t bottom, int64_t left, int64_t right) {
@@ -29,4 +29,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("left"), py::arg("right"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::avg_pool2d_op

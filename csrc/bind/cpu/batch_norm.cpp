@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::batch_norm_op {
 
 struct Shape {
   int64_t rows, channels;
@@ -68,4 +68,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("dbeta"), py::arg("training"), py::arg("relu"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::batch_norm_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::bias_backward_op {
 
 static void run(const py::object& y, const py::array& dy, int activation, const py::object& dz, const py::object& db) {
   if (dy.ndim() < 1) throw py::value_error("bias_backward: dy must have at least one dimension");
@@ -19,4 +19,4 @@ static const Registration registration([](py::module_& m) {
   m.def("bias_backward", &run, py::arg("y"), py::arg("dy"), py::arg("activation"), py::arg("dz"), py::arg("db"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::bias_backward_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::elementary_op {
 
 /// name(x, y), for kernel(Target, n, x, y).
 template <class Kernel>
@@ -75,4 +75,4 @@ static const Registration registration([](py::module_& m) {
   });
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::elementary_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::gemm_op {
 
 /// The product of matrices in the last two axes, from `axis` on; the arrays are C-contiguous.
 template <class T>
@@ -59,4 +59,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("transpose_b") = false);
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::gemm_op

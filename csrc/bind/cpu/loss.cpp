@@ -5,7 +5,7 @@
 #include "ops/pointwise_loss.h"
 #include "ops/softmax_cross_entropy.h"
 
-namespace lamina::bind {
+namespace lamina::bind::loss_op {
 
 /// x as (rows, n), the samples' losses, and their sum if `total` is an array of one element.
 struct Sizes {
@@ -99,4 +99,4 @@ static const Registration registration([](py::module_& m) {
   m.def("scale_rows", &scale, py::arg("x"), py::arg("factors"), py::arg("y"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::loss_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/pool2d.h"
 
-namespace lamina::bind {
+namespace lamina::bind::max_pool2d_op {
 
 /// f(Offset*) with the type of offset that windows of this size have.
 template <class F>
@@ -46,4 +46,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("left"), py::arg("right"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::max_pool2d_op

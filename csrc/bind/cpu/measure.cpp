@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::measure_op {
 
 static int64_t fma(int64_t rounds, const py::array& sink) {
   if (rounds < 0) throw py::value_error("measure_fma: rounds must not be negative");
@@ -25,4 +25,4 @@ static const Registration registration([](py::module_& m) {
   m.def("measure_copy", &copy, py::arg("x"), py::arg("y"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::measure_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::reduce_sum_op {
 
 static void run(const py::array& x, const py::array& y) {
   if (x.ndim() != 3) throw py::value_error("reduce_sum: x must have 3 dimensions");
@@ -14,4 +14,4 @@ static void run(const py::array& x, const py::array& y) {
 
 static const Registration registration([](py::module_& m) { m.def("reduce_sum", &run, py::arg("x"), py::arg("y")); });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::reduce_sum_op

@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::relu_op {
 
 static void forward(const py::array& x, const py::array& y) {
   launch(x, [&]<class Target, class T>(Target, T) {
@@ -21,4 +21,4 @@ static const Registration registration([](py::module_& m) {
   m.def("relu_backward", &backward, py::arg("y"), py::arg("dy"), py::arg("dx"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::relu_op

@@ -3,7 +3,7 @@
 #include "cpu/runtime/memory_pool.h"
 #include "cpu/runtime/threads.h"
 
-namespace lamina::bind {
+namespace lamina::bind::runtime_op {
 
 /// A NumPy array over a block of the pool; the capsule that is its base gives the block back.
 static py::object new_array(int ndim, const Py_intptr_t* sizes, PyObject* descr) {
@@ -116,4 +116,4 @@ static const Registration registration([](py::module_& m) {
       py::arg("count"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::runtime_op

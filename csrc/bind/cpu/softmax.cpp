@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::softmax_op {
 
 /// The array as (rows, length of the last axis).
 static int64_t rows_of(const py::array& a, int64_t& n) {
@@ -31,4 +31,4 @@ static const Registration registration([](py::module_& m) {
   m.def("softmax_backward", &backward, py::arg("y"), py::arg("dy"), py::arg("dx"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::softmax_op

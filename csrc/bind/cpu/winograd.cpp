@@ -3,7 +3,7 @@
 #include "bind/cpu/bind.h"
 #include "ops/conv2d.h"
 
-namespace lamina::bind {
+namespace lamina::bind::winograd_op {
 
 static Conv2D shape_of(const py::array& x, const py::array& w, const py::tuple& padding, int tile) {
   if (padding.size() != 4) throw py::value_error("winograd: padding must be (top, bottom, left, right)");
@@ -58,4 +58,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("dw"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::winograd_op

@@ -115,5 +115,15 @@ template <class T>
 INLINE I<T> whole(int64_t value) {
   return I<T>{} + static_cast<decltype(I<T>{}[0] + 0)>(value);
 }
+/// The lanes whose narrow number is `value`; count: how many there are.
+template <class T, class P>
+INLINE Mask<T> matches(const P* p, int64_t value, int64_t count) {
+#ifdef __AVX512VL__
+  if constexpr (sizeof(P) == 1 && sizeof(T) == 4)
+    if (count >= lanes<T>)
+      return {_mm_cmpeq_epi8_mask(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)), _mm_set1_epi8(char(value)))};
+#endif
+  return equal(widen<T>(p, count), whole<T>(value));
+}
 
 }  // namespace lamina::LAMINA_ISA

@@ -22,6 +22,17 @@ INLINE Span windows_over(const Axis& axis, int64_t outputs, int64_t i) {
   return {first < 0 ? 0 : first / axis.stride + 1, min_of(outputs, (i + axis.before) / axis.stride + 1)};
 }
 
+/// The windows that hold a place, as the place goes from 0 upwards.
+struct WalkingSpan {
+  const Axis& axis;
+  int64_t outputs, begin = 0, end = 0;
+  INLINE WalkingSpan(const Axis& a, int64_t count) : axis(a), outputs(count) {}
+  INLINE void reach(int64_t i) {  // every place in turn
+    while (begin * axis.stride - axis.before + axis.kernel <= i) ++begin;
+    while (end < outputs && end * axis.stride - axis.before <= i) ++end;
+  }
+};
+
 /// At most this many windows hold one place.
 INLINE int64_t most_windows(const Axis& axis, int64_t outputs) {
   return min_of(outputs, ceil_div(axis.kernel, axis.stride));

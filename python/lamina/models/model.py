@@ -384,7 +384,7 @@ class Model(Layer):
             Array (N, ...), or the structure of arrays that the model gives.
         """
         if callbacks is None and steps is None and self.built and type(x) is np.ndarray:
-            if 0 < x.ndim and len(x) <= (batch_size or 32):  # one batch: nothing to show, nothing to join
+            if x.ndim > 0 and len(x) <= (batch_size or 32):  # one batch: nothing to show, nothing to join
                 recording, state.recording = state.recording, False
                 try:
                     return _numpy(self(Tensor(x) if x.dtype.kind == "f" else x, training=False))

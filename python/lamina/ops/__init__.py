@@ -12,6 +12,7 @@ from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
 from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from lamina.ops.batch_norm import batch_norm as batch_norm
+from lamina.ops.conv2d import conv2d as conv2d
 from lamina.ops.dense import dense as dense
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf

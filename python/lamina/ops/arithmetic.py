@@ -19,9 +19,13 @@ def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     Raises:
         TypeError: for two different float dtypes, or another than float32 and float64.
     """
-    a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
-    b = as_tensor(b, like=a)
+    if not isinstance(a, Tensor):
+        a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
+    if not isinstance(b, Tensor):
+        b = as_tensor(b, like=a)
     a_dtype, b_dtype = a.array.dtype, b.array.dtype
+    if a_dtype is b_dtype and (a_dtype is backend.float32 or a_dtype is backend.float64):
+        return a, b
     if a_dtype != b_dtype:
         if a_dtype.kind != "f" and b_dtype.kind == "f":
             a, a_dtype = Tensor(a.array.astype(b_dtype)), b_dtype
@@ -39,7 +43,10 @@ def compute(name: str, a: Any, b: Any) -> Any:
     if a.dtype.kind != "f":
         return getattr(np, name)(a, b)
     a, b = backend.contiguous(a), backend.contiguous(b)
-    y = backend.empty(broadcast_shape(name, a.shape, b.shape), a.dtype, like=a)
+    if a.shape == b.shape:
+        y = backend.empty_like(a)
+    else:
+        y = backend.empty(broadcast_shape(name, a.shape, b.shape), a.dtype, like=a)
     getattr(backend.kernels(a), name)(a, b, y)
     return y
 

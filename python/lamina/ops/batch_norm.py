@@ -136,6 +136,6 @@ def batch_norm(
     y: Tensor = BatchNormFunction.apply((x, tensors["gamma"], tensors["beta"], residual), *plain, settings)
     if training:
         for array, updated in zip(arrays, plain, strict=True):
-            if updated is not array:
+            if array is not None and updated is not array:
                 array[...] = updated
     return y

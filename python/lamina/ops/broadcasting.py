@@ -38,19 +38,17 @@ def reduce_to(array: Any, shape: tuple[int, ...]) -> Any:
 
 def sum_over(array: Any, axes: tuple[int, ...]) -> Any:
     """The sum over some axes (sorted, none negative), which vanish. Fixed order: see csrc/ops/reduce_sum.h."""
-    kept = [n for i, n in enumerate(array.shape) if i not in axes]
     if not axes:
         return array
-    first, last = axes[0], axes[-1]
-    if last - first + 1 == len(axes):
-        array = backend.contiguous(array)
-        outer, inner = array.shape[:first], array.shape[last + 1 :]
-    else:  # the summed axes to the end
+    first, last = axes[0], axes[-1] + 1
+    if last - first != len(axes):  # the summed axes to the end
         order = [i for i in range(array.ndim) if i not in axes]
-        array = backend.contiguous(array.transpose(*order, *axes))
-        outer, inner = tuple(kept), ()
-    rows, count = math.prod(outer), math.prod(inner)
-    y = backend.empty((rows, count), array.dtype, like=array)
-    length = math.prod(array.shape[len(outer) : array.ndim - len(inner)])
+        first, last = len(order), array.ndim
+        array = array.transpose(*order, *axes)
+    array = backend.contiguous(array)
+    shape = array.shape
+    kept = shape[:first] + shape[last:]
+    y = backend.empty(kept, array.dtype, like=array)
+    rows, length, count = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
     backend.kernels(array).reduce_sum(array.reshape(rows, length, count), y)
-    return y.reshape(kept)
+    return y

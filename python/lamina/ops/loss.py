@@ -92,7 +92,7 @@ def like_predictions(targets: Any, predictions: Tensor, op: str, names: tuple[st
     """
     array, shape = constant(targets, op, names[0]), predictions.array.shape
     if array.shape != shape:
-        if array.shape + (1,) != shape and shape + (1,) != array.shape:
+        if (*array.shape, 1) != shape and (*shape, 1) != array.shape:
             raise ValueError(f"{op}: {names[0]} must have the shape of {names[1]}, {shape}, got {array.shape}")
         array = array.reshape(shape)
     return backend.contiguous(array.astype(predictions.dtype, copy=False))

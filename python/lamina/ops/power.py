@@ -56,6 +56,8 @@ class SimplePowerFunction(Function):
 
 def general_power(a: Any, b: Any) -> Any:
     """a ** b for float64 arrays."""
+    if b.ndim == 0 and 0 < abs(b) < np.inf and a.size and a.min() > 0:
+        return _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", a)))
     with np.errstate(invalid="ignore"):
         y = _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", np.asarray(np.abs(a)))))
         whole, odd = np.floor(b) == b, np.fmod(b, 2) != 0

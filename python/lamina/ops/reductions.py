@@ -25,6 +25,8 @@ def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     axes = []
     for a in axis if isinstance(axis, tuple | list) else (axis,):
         if isinstance(a, bool) or not hasattr(a, "__index__"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -48,7 +49,7 @@ class TransposeFunction(Function):
 class ConcatenateFunction(Function):
     def forward(self, *arrays_and_axis: Any) -> Any:
         *arrays, axis = arrays_and_axis
-        ends = np.cumsum([a.shape[axis] for a in arrays]).tolist()
+        ends = list(itertools.accumulate([a.shape[axis] for a in arrays]))
         self.saved = ends, axis
         first = arrays[0]
         shape = (*first.shape[:axis], ends[-1], *first.shape[axis + 1 :])
@@ -94,10 +95,11 @@ def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:
     """
     x = as_tensor(x)
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    known = math.prod([n for n in sizes if n != -1])
-    if sizes.count(-1) == 1 and known > 0 and x.size % known == 0:
-        sizes = tuple([x.size // known if n == -1 else n for n in sizes])
-    if any(n < 0 for n in sizes) or math.prod(sizes) != x.size:
+    if -1 in sizes:
+        known = math.prod([n for n in sizes if n != -1])
+        if sizes.count(-1) == 1 and known > 0 and x.size % known == 0:
+            sizes = tuple([x.size // known if n == -1 else n for n in sizes])
+    if math.prod(sizes) != x.size or (sizes and min(sizes) < 0):
         raise ValueError(f"reshape: {x.size} elements of shape {x.shape} do not fit {shape}")
     return ReshapeFunction.apply((x,), sizes)
 

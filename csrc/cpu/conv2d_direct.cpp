@@ -1,0 +1,270 @@
+// Direct convolution, forward and backward to the input: an implicit GEMM over strips (support/gather.h).
+//
+// A register tile is R rows x X positions x NV vectors of targets. Its sums run over units: one tap and one block of up
+// to 16 source channels. A chain is UNITS units, so at most CHAIN products; the cuts follow from the shape alone.
+#include "cpu/support/gather.h"
+#include "cpu/support/transpose.h"
+#include "ops/gemm.h"
+
+namespace lamina {
+namespace LAMINA_ISA {
+
+constexpr int TILE = REGISTERS == 32 ? 14 : 6;  // positions in a register tile
+constexpr int64_t UNITS = CHAIN / BLOCK;
+
+struct Unit {
+  int64_t at, depth;  // where the tap's block lies in the strip, and how many of its channels count
+};
+
+template <class T>
+struct Output {
+  T* y;
+  int64_t pixel, row;  // steps to the next position and to the next row of positions
+  int64_t count;       // filters that exist, at most the tile's
+  const T* bias;       // or null
+  bool relu;
+};
+
+/// A tile whose filters do not fill its vectors, from memory.
+template <class T>
+void store_partial(const Output<T>& o, const T* sums, int rows, int columns, int width) {
+  for (int r = 0; r < rows; ++r)
+    for (int x = 0; x < columns; ++x, sums += width)
+      each_vector<T>(o.count, [&](int64_t k, auto mask) INLINE_LAMBDA {
+        V<T> v = load(sums + k);
+        if (o.bias) v = v + load(o.bias + k, mask);
+        if (o.relu) v = max(zero<T>(), v);
+        store(o.y + r * o.row + x * o.pixel + k, v, mask);
+      });
+}
+
+template <class T, int R, int X, int NV>
+void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b, const Output<T>& o) {
+  constexpr int M = R * X, L = lanes<T>;
+  V<T> acc[M][NV];
+  alignas(64) T total[M * NV * L];
+  const auto each = [](auto f) INLINE_LAMBDA {
+    unroll<M>([&](auto m) INLINE_LAMBDA { unroll<NV>([&](auto v) INLINE_LAMBDA { f(m, v); }); });
+  };
+  each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = zero<T>(); });
+  for (int64_t i = 0;;) {
+    const int64_t begin = i, stop = min_of(units, i + UNITS);
+    for (; i < stop; ++i) {
+      const T* p = a + unit[i].at;
+      const T* q = p + a_row;
+      for (int64_t c = unit[i].depth; c > 0; --c, ++p, ++q, b += NV * L) {
+        V<T> w[NV];
+        unroll<NV>([&](auto v) INLINE_LAMBDA { w[v] = load(b + v * L); });
+        unroll<M>([&](auto m) INLINE_LAMBDA {
+          const V<T> s = set((m < X ? p : q)[m % X * BLOCK]);
+          unroll<NV>([&](auto v) INLINE_LAMBDA { acc[m][v] = fma(s, w[v], acc[m][v]); });
+        });
+      }
+    }
+    if (begin > 0)
+      each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
+    if (i == units) break;
+    each([&](auto m, auto v) INLINE_LAMBDA {
+      store(total + (m * NV + v) * L, acc[m][v]);
+      acc[m][v] = zero<T>();
+    });
+  }
+  if (o.count < NV * L) {
+    each([&](auto m, auto v) INLINE_LAMBDA { store(total + (m * NV + v) * L, acc[m][v]); });
+    return store_partial(o, total, R, X, NV * L);
+  }
+  if (o.bias) {
+    V<T> bias[NV];
+    unroll<NV>([&](auto v) INLINE_LAMBDA { bias[v] = load(o.bias + v * L); });
+    each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = acc[m][v] + bias[v]; });
+  }
+  if (o.relu) each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = max(zero<T>(), acc[m][v]); });
+  each([&](auto m, auto v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
+}
+
+/// The weights of every group and phase as packed[group][phase][panel][kh][kw][source channel][filter of the panel].
+template <class T>
+struct Weights {
+  static constexpr int64_t WIDE = 2 * lanes<T>;
+  int64_t groups, kernel_h, kernel_w, channels, filters;  // channels and filters of one group, in gather's sense
+
+  int64_t panels() const { return ceil_div(filters, WIDE); }
+  int64_t width(int64_t panel) const { return filters - panel * WIDE > lanes<T> ? WIDE : lanes<T>; }
+  int64_t padded() const { return round_up(filters, lanes<T>); }
+  int64_t group_size() const { return padded() * kernel_h * kernel_w * channels; }
+
+  /// w (KH, KW, C/G, K); transposed: source channels are the k of a group, filters its c.
+  void pack(const View& h, const View& v, const T* w, bool transposed, T* packed) const {
+    const int64_t K = (transposed ? channels : filters) * groups, inner = transposed ? filters : channels;
+    const int64_t tasks = groups * panels() * kernel_h * kernel_w;
+    parallel_for(tasks, 0.5 * double(channels * WIDE), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h, panel = task / (kernel_w * kernel_h) % panels();
+        const int64_t group = task / (kernel_w * kernel_h * panels()), n = width(panel), k0 = panel * WIDE;
+        const int64_t ph = kh % (h.backward ? h.phases : 1), pw = kw % (v.backward ? v.phases : 1);
+        const int64_t taps_w = v.taps(pw);
+        // What stands before: whole phases, panels of this phase, taps of this panel.
+        int64_t taps = 0;
+        for (int64_t f = 0; f < ph; ++f) taps += h.taps(f) * kernel_w;
+        for (int64_t f = 0; f < pw; ++f) taps += h.taps(ph) * v.taps(f);
+        const int64_t tap = kh / h.tap_step() * taps_w + kw / v.tap_step();
+        T* to = packed + group * group_size() + (taps * padded() + h.taps(ph) * taps_w * k0 + tap * n) * channels;
+        const int64_t count = min_of(n, filters - k0);
+        const T* from = w + (kh * kernel_w + kw) * inner * K;
+        if (transposed)
+          pack_panel(to, n, count, channels, from + k0 * K + group * channels, K, 1);
+        else
+          pack_panel(to, n, count, channels, from + group * filters + k0, 1, K);
+      }
+    });
+  }
+};
+
+template <class T>
+struct DirectJob {
+  Gather d;
+  Weights<T> weights;
+  int64_t batch, source_image, target_image, target_pitch;  // values from image to image, from pixel to pixel
+  const T* source;
+  const T* bias;
+  bool relu;
+  T* target;
+
+  /// One strip of one group of one image, through panels [panel0, panel1).
+  void run(int64_t image, int64_t group, int64_t row, int64_t column, int64_t panel0, int64_t panel1, const T* packed,
+           const Unit* units, T* strip) const {
+    const int64_t rows = min_of(d.rows, d.h.positions - row), columns = min_of(d.columns, d.w.positions - column);
+    pack_strip(d, source + image * source_image + group * d.channels, row, rows, column, columns, 0, d.blocks, strip);
+    T* const out = target + image * target_image + group * weights.filters;
+    const int64_t k0 = panel0 * Weights<T>::WIDE, k1 = min_of(weights.filters, panel1 * Weights<T>::WIDE);
+    zero_uncovered(d, row, rows, column, columns, k1 - k0, target_pitch, out + k0);
+    packed += group * weights.group_size();
+    for (int64_t ph = 0; ph < d.h.phases; ++ph)
+      for (int64_t pw = 0; pw < d.w.phases; ++pw) {
+        const int64_t taps = d.h.taps(ph) * (d.fold ? 1 : d.w.taps(pw));
+        run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed, bias ? bias + group * weights.filters : nullptr,
+                  units, taps * d.blocks, strip, out);
+        packed += d.h.taps(ph) * d.w.taps(pw) * weights.channels * weights.padded();
+        units += taps * d.blocks;
+      }
+  }
+
+  void run_phase(int64_t ph, int64_t pw, int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t panel0,
+                 int64_t panel1, const T* packed, const T* group_bias, const Unit* unit, int64_t units, const T* strip,
+                 T* out) const {
+    constexpr int L = lanes<T>;
+    const int64_t row0 = max_of(row, d.h.begin(ph)), row1 = min_of(row + rows, d.h.end(ph));
+    const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
+    const int64_t width = column1 - column0;
+    if (row0 >= row1 || width <= 0) return;
+    const int64_t tiles = ceil_div(width, TILE), pair = width <= TILE / 2 ? 2 : 1;
+    const int64_t depth = d.h.taps(ph) * d.w.taps(pw) * weights.channels;
+    Output<T> o;
+    o.pixel = d.w.step * target_pitch;
+    o.row = d.h.step * d.w.target * target_pitch;
+    o.relu = relu;
+    for (int64_t panel = panel0; panel < panel1; ++panel) {
+      const int64_t k = panel * Weights<T>::WIDE;
+      const T* const b = packed + k * depth;
+      o.count = min_of(weights.width(panel), weights.filters - k);
+      o.bias = group_bias ? group_bias + k : nullptr;
+      const bool wide = weights.width(panel) > L;
+      for (int64_t j = row0; j < row1; j += pair)
+        for (int64_t i = 0; i < tiles; ++i) {
+          const int64_t from = column0 + width * i / tiles, count = column0 + width * (i + 1) / tiles - from;
+          const T* const a = strip + (j - row) * d.row_size + (from - column) * BLOCK;
+          o.y = out + (d.h.at(j, ph) * d.w.target + d.w.at(from, pw)) * target_pitch + k;
+          const auto call = [&]<int NV>(Int<NV>) INLINE_LAMBDA {
+            if (pair == 2 && j + 1 < row1)
+              with_constant<TILE / 2>(int(count), [&](auto X) INLINE_LAMBDA {
+                tile<T, 2, X, NV>(unit, units, a, d.row_size, b, o);
+              });
+            else
+              with_constant<TILE>(int(count), [&](auto X) INLINE_LAMBDA {
+                tile<T, 1, X, NV>(unit, units, a, 0, b, o);
+              });
+          };
+          wide ? call(Int<2>{}) : call(Int<1>{});
+        }
+    }
+  }
+
+  void run_all(const T* w, bool transposed) {
+    const int64_t pair = d.w.positions <= TILE / 2 ? 2 : 1;
+    choose_strips<T>(d, batch * weights.groups, pair, 192 << 10);
+    T* const packed = scratch_for<T>(Slot::caller, weights.groups * weights.group_size());
+    weights.pack(d.h, d.w, w, transposed, packed);
+    Unit* const units = scratch_for<Unit>(Slot::caller2, d.h.kernel * d.w.kernel * d.blocks);
+    Unit* next = units;
+    for (int64_t ph = 0; ph < d.h.phases; ++ph)
+      for (int64_t pw = 0; pw < d.w.phases; ++pw)
+        for (int64_t kh = ph; kh < d.h.kernel; kh += d.h.tap_step())
+          for (int64_t kw = pw; kw < (d.fold ? 1 : d.w.kernel); kw += d.w.tap_step())
+            for (int64_t block = 0; block < d.blocks; ++block)
+              *next++ = {d.row_at(kh) + (d.fold ? 0 : d.column_at(kw)) + block * d.plane, d.block_depth(block)};
+
+    const int64_t strips_h = ceil_div(d.h.positions, d.rows), strips_w = ceil_div(d.w.positions, d.columns);
+    const int64_t strips = batch * weights.groups * strips_h * strips_w, panels = weights.panels();
+    const int64_t parts = strips < num_threads() ? min_of(panels, ceil_div(2 * num_threads(), max_of(1, strips))) : 1;
+    const double flops = 2.0 * double(d.h.positions * d.w.positions * d.h.kernel * d.w.kernel) *
+                         double(weights.channels * weights.filters) / double(strips_h * strips_w * parts);
+    parallel_for(strips * parts, flops / 100, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+      T* const strip = scratch_for<T>(Slot::worker, d.strip_size + padded_row_size(d));
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t part = task % parts, piece = task / parts, column = piece % strips_w, rest = piece / strips_w;
+        const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups, image = rest / strips_h / weights.groups;
+        run(image, group, row * d.rows, column * d.columns, panels * part / parts, panels * (part + 1) / parts, packed,
+            units, strip);
+      }
+    });
+  }
+};
+
+}  // namespace LAMINA_ISA
+using namespace LAMINA_ISA;
+
+template <class Target, class T>
+void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y) {
+  const int64_t C = s.channels / s.groups;
+  DirectJob<T> job{};
+  job.d.h = forward_view(s.h);
+  job.d.w = forward_view(s.w);
+  job.d.channels = C;
+  job.d.source_pitch = s.channels;
+  job.d.fold = C < 8 && s.w.kernel > 1;
+  job.weights = {s.groups, s.h.kernel, s.w.kernel, C, s.filters / s.groups};
+  job.batch = s.batch;
+  job.source_image = s.h.input * s.w.input * s.channels;
+  job.target_pitch = s.filters;
+  job.target_image = job.d.h.target * job.d.w.target * s.filters;
+  job.source = x;
+  job.bias = bias;
+  job.relu = activation == Activation::relu;
+  job.target = y;
+  job.run_all(w, false);
+}
+
+template <class Target, class T>
+void direct_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx) {
+  const int64_t K = s.filters / s.groups;
+  DirectJob<T> job{};
+  job.d.h = backward_view(s.h);
+  job.d.w = backward_view(s.w);
+  job.d.channels = K;
+  job.d.source_pitch = s.filters;
+  job.weights = {s.groups, s.h.kernel, s.w.kernel, K, s.channels / s.groups};
+  job.batch = s.batch;
+  job.source_image = job.d.h.source * job.d.w.source * s.filters;
+  job.target_pitch = s.channels;
+  job.target_image = s.h.input * s.w.input * s.channels;
+  job.source = dy;
+  job.target = dx;
+  job.run_all(w, true);
+}
+
+template void direct_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
+template void direct_backward_input<Target>(const Conv2D&, const float*, const float*, float*);
+template void direct_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
+template void direct_backward_input<Target>(const Conv2D&, const double*, const double*, double*);
+
+}  // namespace lamina

@@ -1,0 +1,167 @@
+"""Callbacks: order, stopping, checkpoints, history."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina.layers import Dense
+from lamina.models import (
+    Callback,
+    EarlyStopping,
+    History,
+    LambdaCallback,
+    ModelCheckpoint,
+    Sequential,
+    TerminateOnNaN,
+    load_model,
+)
+from lamina.models.callbacks import HOOKS
+
+x = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
+y = x.sum(1, keepdims=True)
+
+
+def make():
+    lm.set_seed(0)
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile(lm.optimizers.SGD(0.1), "mse")
+    return model
+
+
+def run(callback, values, key="val_loss"):
+    """Feeds a callback with one value an epoch; returns the epochs that were trained."""
+    model = make()
+    callback.set_model(model)
+    model.stop_training = False
+    callback.on_train_begin()
+    for epoch, value in enumerate(values):
+        model.set_weights([np.full((3, 1), epoch), np.zeros(1)])
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {key: value, "loss": value})
+        if model.stop_training:
+            break
+    callback.on_train_end()
+    return epoch + 1, model
+
+
+def test_order_of_hooks():
+    calls = []
+    callback = LambdaCallback(**{hook: lambda *args, hook=hook: calls.append(hook) for hook in HOOKS})
+    model = make()
+    model.fit(x, y, batch_size=10, validation_data=(x, y), validation_batch_size=20, callbacks=[callback], verbose=0)
+    step = ["on_train_batch_begin", "on_train_batch_end"]
+    test = ["on_test_begin", "on_test_batch_begin", "on_test_batch_end", "on_test_end"]
+    assert calls == ["on_train_begin", "on_epoch_begin", *step, *step, *test, "on_epoch_end", "on_train_end"]
+    calls.clear()
+    model.predict(x, callbacks=[callback], verbose=0)
+    predict = ["on_predict_begin", "on_predict_batch_begin", "on_predict_batch_end", "on_predict_end"]
+    assert calls == predict
+    calls.clear()
+    model.evaluate(x, y, callbacks=callback, verbose=0)
+    assert calls == test
+
+
+def test_callbacks_see_the_model_and_can_stop_it():
+    class Stop(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            assert set(logs) == {"loss"}
+            assert self.params["epochs"] == 9
+            if epoch == 2:
+                self.model.stop_training = True
+
+    history = make().fit(x, y, epochs=9, callbacks=[Stop()], verbose=0)
+    assert history.epoch == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "epochs"),
+    [
+        ({}, [3, 2, 1, 2, 0], 4),
+        ({"patience": 2}, [3, 2, 4, 4, 0], 4),
+        ({"patience": 2}, [3, 2, 4, 1, 4, 4, 0], 6),
+        ({"min_delta": 0.5}, [3, 2, 1.9, 0], 3),
+        ({"mode": "max"}, [1, 2, 1, 3], 3),
+        ({"monitor": "val_accuracy"}, [0.1, 0.2, 0.1, 0.3], 3),
+        ({"baseline": 1.0, "patience": 2}, [3, 2, 1.5, 0.5], 2),
+        ({"start_from_epoch": 2}, [1, 2, 3, 4, 0], 4),
+        ({}, [float("nan"), 2, 1, 3], 4),
+    ],
+)
+def test_early_stopping(arguments, values, epochs):
+    callback = EarlyStopping(**arguments)
+    assert run(callback, values, callback.monitor)[0] == epochs
+
+
+def test_early_stopping_restores_the_best_weights(capsys):
+    epochs, model = run(EarlyStopping(patience=1, restore_best_weights=True, verbose=1), [3, 1, 2, 0])
+    assert epochs == 3
+    assert model.get_weights()[0][0, 0] == 1
+    assert capsys.readouterr().out == "Epoch 3: early stopping\nRestoring the weights of epoch 2\n"
+    _, model = run(EarlyStopping(patience=9, restore_best_weights=True), [3, 1, 2])
+    assert model.get_weights()[0][0, 0] == 1
+
+
+def test_unknown_values_and_modes():
+    with pytest.raises(ValueError, match=r"no 'val_loss' to monitor; there is \['loss'\] \(fit got no validation data\)"):
+        make().fit(x, y, callbacks=[EarlyStopping()], verbose=0)
+    with pytest.raises(ValueError, match="mode must be"):
+        EarlyStopping(mode="less")
+    with pytest.raises(ValueError, match="expected hooks among"):
+        LambdaCallback(on_epoch=print)
+
+
+def test_checkpoints(tmp_path):
+    path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
+    run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["01-3.0.safetensors", "02-1.0.safetensors", "03-2.0.safetensors"]
+
+
+def test_best_checkpoint_only(tmp_path, capsys):
+    path = tmp_path / "best.safetensors"
+    run(ModelCheckpoint(path, save_best_only=True, verbose=1), [3, 1, 2])
+    assert load_model(path).get_weights()[0][0, 0] == 1
+    assert capsys.readouterr().out.count("saved") == 2
+    run(ModelCheckpoint(path, save_best_only=True, save_weights_only=True, initial_value_threshold=0.5), [3, 1])
+    assert load_model(path).get_weights()[0][0, 0] == 1
+
+
+def test_checkpoints_every_so_many_batches(tmp_path):
+    callback = ModelCheckpoint(tmp_path / "{epoch}-{batch}.safetensors", save_freq=3, save_weights_only=True)
+    make().fit(x, y, batch_size=5, epochs=2, callbacks=[callback], verbose=0)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.safetensors", "2-2.safetensors"]
+
+
+def test_checkpoints_refused(tmp_path):
+    with pytest.raises(ValueError, match="must end in"):
+        ModelCheckpoint(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="save_freq must be"):
+        ModelCheckpoint(tmp_path / "m.safetensors", save_freq=0)
+
+
+def test_terminate_on_nan(capsys):
+    model = make()
+    data = np.full((20, 3), np.nan)
+    with pytest.warns(RuntimeWarning, match="the loss is nan in epoch 1, batch 1"):
+        history = model.fit(data, y, epochs=5, batch_size=5, callbacks=[TerminateOnNaN()], verbose=0)
+    assert len(history.epoch) == 1
+    assert model.optimizer.iterations == 1
+    assert "Batch 1: the loss is not a number" in capsys.readouterr().out
+
+
+def test_history_of_a_second_fit():
+    model = make()
+    assert model.fit(x, y, epochs=2, verbose=0).epoch == [0, 1]
+    history = model.fit(x, y, epochs=4, initial_epoch=2, verbose=0)
+    assert history.epoch == [2, 3]
+    assert len(history.history["loss"]) == 2
+
+
+def test_plot(tmp_path):
+    history = make().fit(x, y, epochs=3, validation_data=(x, y), verbose=0)
+    figure = history.plot(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    (axes,) = figure.axes
+    assert [line.get_label() for line in axes.lines] == ["training", "validation"]
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="no epoch to draw"):
+        History().plot()

@@ -1,0 +1,43 @@
+"""Regularizers: values, gradients, names."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import regularizers as reg
+
+w = np.array([[1.0, -2.0], [0.5, 0.0]], "float32")
+
+
+@pytest.mark.parametrize(
+    ("regularizer", "value", "gradient"),
+    [
+        (reg.L1(0.1), 0.35, 0.1 * np.sign(w)),
+        (reg.L2(0.1), 0.525, 0.2 * w),
+        (reg.L1L2(0.1, 0.2), 0.35 + 1.05, 0.1 * np.sign(w) + 0.4 * w),
+        (reg.L1L2(), 0.0, 0 * w),
+    ],
+)
+def test_values_and_gradients(regularizer, value, gradient):
+    x = lm.tensor(w, requires_grad=True)
+    penalty = regularizer(x)
+    assert penalty.item() == pytest.approx(value)
+    penalty.backward()
+    np.testing.assert_allclose(x.grad.numpy(), gradient, rtol=1e-6)
+
+
+def test_names_and_configurations():
+    assert reg.get(None) is None
+    assert isinstance(reg.get("l2"), reg.L2)
+    for regularizer in (reg.L1(0.3), reg.L2(0.4), reg.L1L2(0.1, 0.2)):
+        again = reg.get(reg.serialize(regularizer))
+        assert type(again) is type(regularizer)
+        assert (again.l1, again.l2) == (regularizer.l1, regularizer.l2)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: reg.get("l3"), lambda: reg.L1(-1), lambda: reg.L2(float("nan")), lambda: reg.serialize(abs)]
+)
+def test_refused(make):
+    with pytest.raises(ValueError):
+        make()
