@@ -55,8 +55,8 @@ void conv2d_forward(const Conv2D& shape, ConvolutionMode, const T* x, const T* w
     direct_forward<Target>(s, x, w, bias, activation, y);
   if (activation != Activation::sigmoid && activation != Activation::tanh) return;
   const int64_t size = s.batch * output_of(s.h) * output_of(s.w) * s.filters;
-  each_part(size, 1, [&](int64_t first, int64_t count)
-                         INLINE_LAMBDA { apply_activation(y + first, count, activation); });
+  each_part(size, 1,
+            [&](int64_t first, int64_t count) INLINE_LAMBDA { apply_activation(y + first, count, activation); });
 }
 
 template <class Target, class T>
@@ -79,10 +79,12 @@ void conv2d_backward_kernel(const Conv2D& shape, ConvolutionMode, const T* x, co
   direct_backward_kernel<Target>(s, x, dy, dw);
 }
 
-template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, const float*, Activation, float*);
+template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, const float*,
+                                     Activation, float*);
 template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, float*);
 template void conv2d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, float*);
-template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*, Activation, double*);
+template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
+                                     Activation, double*);
 template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, double*);
 template void conv2d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, double*);
 

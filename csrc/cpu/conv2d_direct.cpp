@@ -61,8 +61,7 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
         });
       }
     }
-    if (begin > 0)
-      each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
+    if (begin > 0) each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
     if (i == units) break;
     each([&](auto m, auto v) INLINE_LAMBDA {
       store(total + (m * NV + v) * L, acc[m][v]);
@@ -99,7 +98,8 @@ struct Weights {
     const int64_t tasks = groups * panels() * kernel_h * kernel_w;
     parallel_for(tasks, 0.5 * double(channels * WIDE), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h, panel = task / (kernel_w * kernel_h) % panels();
+        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h,
+                      panel = task / (kernel_w * kernel_h) % panels();
         const int64_t group = task / (kernel_w * kernel_h * panels()), n = width(panel), k0 = panel * WIDE;
         const int64_t ph = kh % (h.backward ? h.phases : 1), pw = kw % (v.backward ? v.phases : 1);
         const int64_t taps_w = v.taps(pw);
@@ -142,8 +142,8 @@ struct DirectJob {
     for (int64_t ph = 0; ph < d.h.phases; ++ph)
       for (int64_t pw = 0; pw < d.w.phases; ++pw) {
         const int64_t taps = d.h.taps(ph) * (d.fold ? 1 : d.w.taps(pw));
-        run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed, bias ? bias + group * weights.filters : nullptr,
-                  units, taps * d.blocks, strip, out);
+        run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed,
+                  bias ? bias + group * weights.filters : nullptr, units, taps * d.blocks, strip, out);
         packed += d.h.taps(ph) * d.w.taps(pw) * weights.channels * weights.padded();
         units += taps * d.blocks;
       }
@@ -176,13 +176,11 @@ struct DirectJob {
           o.y = out + (d.h.at(j, ph) * d.w.target + d.w.at(from, pw)) * target_pitch + k;
           const auto call = [&]<int NV>(Int<NV>) INLINE_LAMBDA {
             if (pair == 2 && j + 1 < row1)
-              with_constant<TILE / 2>(int(count), [&](auto X) INLINE_LAMBDA {
-                tile<T, 2, X, NV>(unit, units, a, d.row_size, b, o);
-              });
+              with_constant<TILE / 2>(
+                  int(count), [&](auto X) INLINE_LAMBDA { tile<T, 2, X, NV>(unit, units, a, d.row_size, b, o); });
             else
-              with_constant<TILE>(int(count), [&](auto X) INLINE_LAMBDA {
-                tile<T, 1, X, NV>(unit, units, a, 0, b, o);
-              });
+              with_constant<TILE>(int(count),
+                                  [&](auto X) INLINE_LAMBDA { tile<T, 1, X, NV>(unit, units, a, 0, b, o); });
           };
           wide ? call(Int<2>{}) : call(Int<1>{});
         }
@@ -212,7 +210,8 @@ struct DirectJob {
       T* const strip = scratch_for<T>(Slot::worker, d.strip_size + padded_row_size(d));
       for (int64_t task = begin; task < end; ++task) {
         const int64_t part = task % parts, piece = task / parts, column = piece % strips_w, rest = piece / strips_w;
-        const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups, image = rest / strips_h / weights.groups;
+        const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups,
+                      image = rest / strips_h / weights.groups;
         run(image, group, row * d.rows, column * d.columns, panels * part / parts, panels * (part + 1) / parts, packed,
             units, strip);
       }

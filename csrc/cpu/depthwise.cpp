@@ -1,8 +1,8 @@
 // Depthwise convolution over the strips of support/gather.h, whose blocks are lanes here: every output channel has its
 // own source channel, with a multiplier several share one.
 //
-// A register tile is X positions x one vector of channels. With gradients to the input and a multiplier m, the m outputs
-// of an input channel are m planes of the strip.
+// A register tile is X positions x one vector of channels. With gradients to the input and a multiplier m, the m
+// outputs of an input channel are m planes of the strip.
 #include "cpu/support/chains.h"
 
 namespace lamina {
@@ -112,9 +112,8 @@ struct DepthwiseJob {
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t from = begin + width * i / tiles, count = begin + width * (i + 1) / tiles - from;
         const Lanes<T> o{out + from * pixel + l, pixel, block_bias ? block_bias + l : nullptr, relu};
-        with_constant<TILE>(int(count), [&](auto X) INLINE_LAMBDA {
-          tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o, mask);
-        });
+        with_constant<TILE>(
+            int(count), [&](auto X) INLINE_LAMBDA { tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o, mask); });
       }
     });
   }
@@ -126,9 +125,8 @@ struct DepthwiseJob {
     pack_weights(w, packed);
     int64_t* const units = scratch_for<int64_t>(Slot::caller2, taps);
     int64_t* next = units;
-    each_tap([&](int64_t kh, int64_t kw, int64_t plane) INLINE_LAMBDA {
-      *next++ = d.row_at(kh) + d.column_at(kw) + plane * d.plane_blocks * d.plane;
-    });
+    each_tap([&](int64_t kh, int64_t kw, int64_t plane)
+                 INLINE_LAMBDA { *next++ = d.row_at(kh) + d.column_at(kw) + plane * d.plane_blocks * d.plane; });
     const int64_t strips_h = ceil_div(d.h.positions, d.rows), strips_w = ceil_div(d.w.positions, d.columns);
     const double flops = 2.0 * double(d.h.positions * d.w.positions * taps * d.channels) / double(strips_h * strips_w);
     parallel_for(batch * strips_h * strips_w, flops / 50, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
@@ -226,9 +224,8 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
           for (int64_t i = 0; i < tiles; ++i) {
             const int64_t t0 = taps * i / tiles, t1 = taps * (i + 1) / tiles;
             with_constant<TAPS>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
-              kernel_tile<T, N>(c, strip + block * d.plane + l, d.strip_size, d.row_size, at + t0,
-                                                 from + k, d.h.target * d.w.target * K, d.w.target * K, K,
-                                                 to + t0 * K + k, K, mask);
+              kernel_tile<T, N>(c, strip + block * d.plane + l, d.strip_size, d.row_size, at + t0, from + k,
+                                d.h.target * d.w.target * K, d.w.target * K, K, to + t0 * K + k, K, mask);
             });
           }
         });
@@ -240,7 +237,8 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
 template void depthwise_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
 template void depthwise_backward_input<Target>(const Conv2D&, const float*, const float*, float*);
 template void depthwise_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
-template void depthwise_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
+template void depthwise_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+                                        double*);
 template void depthwise_backward_input<Target>(const Conv2D&, const double*, const double*, double*);
 template void depthwise_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
 

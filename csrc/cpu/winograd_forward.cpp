@@ -6,8 +6,9 @@
 //     one product for each xi   M[xi][t][NR] = V[xi] (tiles x C) * U[panel][xi] (C x NR)
 //     output transform, bias and activation, straight into y
 // Which block a tile is in, and when the weights are transformed, changes no bits.
-#include "cpu/runtime/isa.h"
 #include <stdlib.h>
+
+#include "cpu/runtime/isa.h"
 #include "cpu/support/activation.h"
 #include "cpu/support/elementwise.h"
 #include "cpu/support/transpose.h"
@@ -57,19 +58,27 @@ struct WinogradForward {
   const T* bias;
   Activation activation;
   T* y;
-  bool past_caches;  // y is written past the caches: whole lines, and more than caches hold
+  bool past_caches;       // y is written past the caches: whole lines, and more than caches hold
   int64_t blocks, block;  // of tiles, and the most tiles in one
 
   WinogradForward(const TileGrid& tiles, int64_t in, int64_t out, const T* input, const T* weights, bool turn,
                   const T* offset, Activation function, T* output)
-      : grid(tiles), channels(in), filters(out), x(input), w(weights), turned(turn), bias(offset), activation(function),
+      : grid(tiles),
+        channels(in),
+        filters(out),
+        x(input),
+        w(weights),
+        turned(turn),
+        bias(offset),
+        activation(function),
         y(output) {
     const int64_t bytes = grid.images * grid.out_height * grid.out_width * filters * int64_t(sizeof(T));
-    past_caches = ::getenv("WSTREAM") && sizeof(V<T>) == 64 && filters % lanes<T> == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
-                  bytes >= STREAM_BYTES;
+    past_caches = ::getenv("WSTREAM") && sizeof(V<T>) == 64 && filters % lanes<T> == 0 &&
+                  reinterpret_cast<uintptr_t>(y) % 64 == 0 && bytes >= STREAM_BYTES;
   }
 
-  // The xi streams of V, U and M lie one cache line more than a multiple of 4096 bytes apart: they must not share a set.
+  // The xi streams of V, U and M lie one cache line more than a multiple of 4096 bytes apart: they must not share a
+  // set.
   int64_t padded() const { return round_up(channels, CB<T>); }
   int64_t panels() const { return ceil_div(filters, NR<T>); }
   int64_t u_stride() const { return padded() * NR<T> + CB<T>; }
@@ -162,8 +171,8 @@ struct WinogradForward {
       const int64_t a = count * g / groups, b = count * (g + 1) / groups;
       with_constant<MR>(int(b - a), [&](auto rows) {
         for (int64_t c = 0; c < padded(); c += CHAIN)
-          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>,
-                              u + c * NR<T>, m + a * NR<T>, c > 0);
+          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>, u + c * NR<T>,
+                              m + a * NR<T>, c > 0);
       });
     }
   }
@@ -188,8 +197,7 @@ struct WinogradForward {
     T* const zeros = u + panels() * u_panel();
     std::memset(zeros, 0, size_t(padded()) * sizeof(T));
     parallel_for(panels() * steps, 2000, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        transform_weights(i / steps, i % steps * CB<T>, u + i / steps * u_panel());
+      for (int64_t i = begin; i < end; ++i) transform_weights(i / steps, i % steps * CB<T>, u + i / steps * u_panel());
     });
     parallel_for(blocks, 1e6, [&](int64_t begin, int64_t end) {
       T* const v = scratch_for<T>(Slot::worker, v_block() + m_block());
@@ -242,7 +250,7 @@ struct WinogradForward {
     if (tiles == 0 || filters == 0) return;
     // Two or four register tiles a block: 14 to 196 tiles are flat. Equal shares, a whole number for each thread.
     const char* e = ::getenv("WMODE");
-    const int64_t few = e ? (e[0]=='p' ? 1<<30:0) : 2 * threads;
+    const int64_t few = e ? (e[0] == 'p' ? 1 << 30 : 0) : 2 * threads;
     const int64_t bs = ::getenv("WX") ? atoi(::getenv("WX")) : 4;
     blocks = ceil_div(tiles, 2 * MR_TILES);
     const bool by_panels = blocks < few || panels() * u_panel() * int64_t(sizeof(T)) > MOST_BYTES;

@@ -1,4 +1,5 @@
-// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy Out^T.
+// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy
+// Out^T.
 //
 // A segment of tiles is transformed, in parallel, into V[c / CB][xi][t][CB] and D[panel][xi][t][NR]; then the weights
 // are shared out in blocks of CB x NR: one product C x T times T x K for each xi, then G^T ( ) G straight into dw. The
@@ -6,8 +7,9 @@
 //
 // The sum over tiles, counted through the batch, is cut at fixed places: chains of SPLIT tiles; the chains of a segment
 // (whose length follows from C and K) are added in order, then transformed; the segments are added in order.
-#include "cpu/runtime/isa.h"
 #include <stdlib.h>
+
+#include "cpu/runtime/isa.h"
 #include "cpu/support/parallel.h"
 #include "cpu/support/winograd_transform.h"
 #include "ops/conv2d.h"
@@ -53,9 +55,11 @@ struct WinogradKernelGradient {
   const T *x, *dy;
   T* dw;
 
-  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts sums.
+  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts
+  /// sums.
   int64_t segment() const {
-    return SPLIT * max_of(1, min_of(::getenv("WX") ? atoi(::getenv("WX")) : 8, (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
+    return SPLIT * max_of(1, min_of(::getenv("WX") ? atoi(::getenv("WX")) : 8,
+                                    (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
   }
   int64_t stage() const { return min_of(segment(), grid.count()); }
   int64_t blocks() const { return ceil_div(channels, CB<T>); }

@@ -44,8 +44,8 @@ void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w,
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw);
 
-/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh to
-/// the caller.
+/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh
+/// to the caller.
 template <class Target, class T>
 void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>

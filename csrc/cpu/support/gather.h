@@ -22,14 +22,15 @@ constexpr int64_t BLOCK = 16;  // channels in a block of the strip: one cache li
 
 /// The position of a sliding window, and its taps, along one axis.
 struct View {
-  int64_t source, target;            // sizes of the axis
-  int64_t kernel, dilation, period;  // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
-  int64_t positions;                 // j in [0, positions): target(j, phase)
-  int64_t stride;                    // source steps from j to j + 1
-  int64_t low;                       // tap k of position j reads source low + j * stride + offset(k)
-  int64_t span;                      // 0 <= offset < span
-  int64_t slots, phases;             // slots of the source, phases of the target that have taps
-  int64_t step, first;               // target(j, phase) = first + j * step + (phase * dilation) % step
+  int64_t source, target;  // sizes of the axis
+  int64_t kernel, dilation,
+      period;             // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
+  int64_t positions;      // j in [0, positions): target(j, phase)
+  int64_t stride;         // source steps from j to j + 1
+  int64_t low;            // tap k of position j reads source low + j * stride + offset(k)
+  int64_t span;           // 0 <= offset < span
+  int64_t slots, phases;  // slots of the source, phases of the target that have taps
+  int64_t step, first;    // target(j, phase) = first + j * step + (phase * dilation) % step
   bool backward;
 
   int64_t offset(int64_t k) const { return backward ? span - 1 - k * dilation / step : k * dilation; }
@@ -59,13 +60,37 @@ INLINE int64_t output_of(const Axis& a) {
 }
 inline View forward_view(const Axis& a) {
   const int64_t output = output_of(a), period = stride_period(a);
-  return {a.input,  output,    a.kernel, a.dilation, period, output, a.stride, -a.before, (a.kernel - 1) * a.dilation + 1,
-          min_of(a.kernel, period), 1, 1, 0, false};
+  return {a.input,
+          output,
+          a.kernel,
+          a.dilation,
+          period,
+          output,
+          a.stride,
+          -a.before,
+          (a.kernel - 1) * a.dilation + 1,
+          min_of(a.kernel, period),
+          1,
+          1,
+          0,
+          false};
 }
 inline View backward_view(const Axis& a) {
   const int64_t reach = (a.kernel - 1) * a.dilation / a.stride, lowest = a.before / a.stride, period = stride_period(a);
-  return {output_of(a), a.input, a.kernel, a.dilation, period, (a.input - 1 + a.before) / a.stride - lowest + 1, 1,
-          lowest - reach, reach + 1, 1, min_of(a.kernel, period), a.stride, lowest * a.stride - a.before, true};
+  return {output_of(a),
+          a.input,
+          a.kernel,
+          a.dilation,
+          period,
+          (a.input - 1 + a.before) / a.stride - lowest + 1,
+          1,
+          lowest - reach,
+          reach + 1,
+          1,
+          min_of(a.kernel, period),
+          a.stride,
+          lowest * a.stride - a.before,
+          true};
 }
 
 /// One convolution's source, target and strip. Offsets and pitches count values.
@@ -77,7 +102,7 @@ struct Gather {
   int64_t planes = 1, skip = 1, repeat = 1;
   bool fold = false;  // few channels: the (kw, c) of one kernel row take the place of the channels
 
-  int64_t rows, columns;                                                 // target positions in a strip
+  int64_t rows, columns;                                                               // target positions in a strip
   int64_t plane_blocks, blocks, slot_rows, slot_columns, plane, row_size, strip_size;  // filled in by layout()
 
   int64_t depth() const { return fold ? w.kernel * channels : channels; }  // packed channels
@@ -194,8 +219,8 @@ inline int64_t padded_row_size(const Gather& d) {
   return d.fold ? ((d.columns - 1) * d.w.stride + d.w.span) * d.channels + 2 * BLOCK : 0;
 }
 
-/// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value of
-/// the group), blocks [block0, block1).
+/// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value
+/// of the group), blocks [block0, block1).
 template <class T>
 void pack_strip(const Gather& d, const T* image, int64_t row, int64_t rows, int64_t column, int64_t columns,
                 int64_t block0, int64_t block1, T* strip) {
