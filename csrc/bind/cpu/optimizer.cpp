@@ -4,11 +4,14 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::optimizer_op {
 
+/// list[i]; no reference is taken. Both views of a PyObject* have its layout.
 static const py::array& item(const py::list& list, size_t i) {
-  const PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
-  return as_array(*reinterpret_cast<const py::object*>(at));
+  PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
+  const py::object& object = *reinterpret_cast<const py::object*>(at);
+  if (!is_array(object)) throw py::type_error("expected an array, got None");
+  return static_cast<const py::array&>(object);
 }
 
 /// The parameters that have a gradient; the others are left alone.
@@ -72,4 +75,4 @@ static const Registration registration([](py::module_& m) {
         py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("step"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::optimizer_op

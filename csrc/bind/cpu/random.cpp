@@ -4,7 +4,7 @@
 #include "bind/cpu/bind.h"
 #include "ops/dropout.h"
 
-namespace lamina::bind {
+namespace lamina::bind::random_op {
 
 static void words(const py::array& y, uint64_t seed, uint64_t stream, uint64_t first) {
   py::gil_scoped_release release;
@@ -38,4 +38,4 @@ static const Registration registration([](py::module_& m) {
   m.def("dropout", &dropout_of, py::arg("x"), py::arg("dropped"), py::arg("seed"), py::arg("stream"), py::arg("y"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::random_op
