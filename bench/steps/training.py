@@ -35,10 +35,9 @@ def images(shape: tuple[int, ...], classes: int) -> Arrays:
 
 def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
     """build makes a Sequential whose last layer gives logits."""
+    import lamina as lm
     from lamina.losses import SparseCategoricalCrossentropy
     from lamina.optimizers import Adam
-
-    import lamina as lm
 
     model = build()
     model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
@@ -50,7 +49,6 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
         batch = lm.tensor(x)
 
         def run() -> Any:
-            optimizer.zero_grad()
             loss = loss_of(y, model(batch, training=True))
             loss.backward()
             optimizer.step()

@@ -2,7 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/columns.h"
-#include "cpu/support/windows.h"  // stream_pixels
+#include "cpu/support/elementwise.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
@@ -27,13 +27,14 @@ INLINE void each_block(int64_t channels, double work, F&& body) {
 /// body(row, column, mask) for every vector of the matrix: from the last row to the first in every thread, because what
 /// was read last is still in the cache.
 template <class T, class F>
-INLINE void each_row_backwards(int64_t rows, int64_t channels, F&& body) {
+INLINE void each_row_backwards(int64_t rows, int64_t channels, F body) {
   parallel_for(rows, 0.15 * double(max_of(channels, 8)), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     constexpr int64_t CHUNK = 16 << 10;  // forwards in small steps: prefetchers like it
+    const F own = body;                  // stores could change what a reference refers to, for all the compiler knows
     const int64_t step = max_of(1, CHUNK / channels);
     for (int64_t to = end; to > begin; to -= step)
       for (int64_t row = max_of(begin, to - step); row < to; ++row)
-        each_vector<T>(channels, [&](int64_t c, auto mask) INLINE_LAMBDA { body(row, c, mask); });
+        each_vector<T>(channels, [&](int64_t c, auto mask) INLINE_LAMBDA { own(row, c, mask); });
     stream_fence();
   });
 }
@@ -108,7 +109,7 @@ INLINE void gradient_sums(const BatchNorm<T>& s, const Line<T>& line, const T* y
                          s.rows, C, 0.2,
                          [&](int64_t part, int64_t row0, int64_t rows, int64_t c0, int64_t columns) INLINE_LAMBDA {
                            sum_columns<2>(rows, columns, sums + part * 2 * C + c0, C,
-                                          [&](int64_t row, int64_t column, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
+                                          [=](int64_t row, int64_t column, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
                                             const int64_t c = c0 + column, at = (row0 + row) * C + c;
                                             const V<T> x = load(s.x + at, mask);
                                             V<T> d = load(dy + at, mask);
@@ -175,10 +176,10 @@ void batch_norm_inverse(int64_t channels, const T* variance, double epsilon, T* 
 template <class Target, class T>
 void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y) {
   const Line<T> line = lines(s, Slot::caller);
-  const bool past_caches = stream_pixels(y, s.rows, s.channels);
+  const bool past_caches = stream_rows(y, s.rows, s.channels);
   with_flag(s.relu, [&](auto relu) INLINE_LAMBDA {
     with_flag(residual != nullptr, [&](auto adds) INLINE_LAMBDA {
-      each_row_backwards<T>(s.rows, s.channels, [&](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
+      each_row_backwards<T>(s.rows, s.channels, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
         const int64_t at = row * s.channels + c;
         V<T> v = normalised(load(s.x + at, mask), s, line, c, mask);
         if constexpr (adds) v = v + load(residual + at, mask);
@@ -217,11 +218,11 @@ void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const
     });
   }
   if (!dx) return;
-  const bool past_caches = stream_pixels(dx, s.rows, C);
+  const bool past_caches = stream_rows(dx, s.rows, C);
   const T* const from = dz ? dz : dy;
   with_flag(training, [&](auto through_statistics) INLINE_LAMBDA {
     with_flag(s.relu && !dz, [&](auto relu) INLINE_LAMBDA {
-      each_row_backwards<T>(s.rows, C, [&](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
+      each_row_backwards<T>(s.rows, C, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
         const int64_t at = row * C + c;
         V<T> d = load(from + at, mask);
         if constexpr (relu) d = through_relu<T>(normalised(load(s.x + at, mask), s, line, c, mask), d);

@@ -63,7 +63,7 @@ INLINE void rows_of_many(int64_t rows, int64_t n, const T* x, const T* t, const 
         const auto [value, gradient] = evaluate<L, T>(load(x + at, mask), load(t + at, mask));
         total = total + value;
         if (!dx) return;
-        if constexpr (sizeof(mask) == sizeof(All))
+        if constexpr (__is_same(decltype(mask), All))
           if (past_caches) return stream(dx + at, gradient * scale);
         store(dx + at, gradient * scale, mask);
       });

@@ -38,6 +38,9 @@ void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, c
 // Algorithms that conv2d.cpp chooses among.
 
 /// 3x3, stride 1, dilation 1, groups 1, any padding up to 2, any C and K: tile is 2 or 4, the side of the output tile.
+/// Sums are fixed here too: for each position of the transformed tile, chains over C (at most CHAIN long, added in
+/// order); in the gradient of the kernel chains of 56 tiles, counted through the batch. An output's bits depend on its
+/// tile alone. An infinity or NaN spoils all outputs of the tiles that see it.
 /// Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2, -2 for F(4x4).
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);

@@ -8,6 +8,7 @@ from lamina import metrics as metrics
 from lamina import models as models
 from lamina import ops as ops
 from lamina import optimizers as optimizers
+from lamina import random as random
 from lamina import regularizers as regularizers
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from op_testing import check_op
+from op_testing import check_op, check_same_bits
 
 random = np.random.default_rng(0)
 X = random.normal(size=(4, 3, 2, 5))
@@ -44,6 +44,15 @@ def test_several_inputs():
     check_op(lambda *t: lm.ops.concatenate(t, 1), arrays, lambda *a: np.concatenate(a, 1), batched=(0, 1, 2))
     same = [random.normal(size=(4, 3)) for _ in range(3)]
     check_op(lambda *t: lm.ops.stack(t, 1), same, lambda *a: np.stack(a, 1), batched=(0, 1, 2))
+
+
+def test_large():
+    arrays = [random.normal(size=(300, n)).astype(np.float32) for n in (700, 1, 900)]
+    check_same_bits(lambda *t: lm.ops.concatenate(t, 1), arrays)
+    check_same_bits(lambda *t: lm.ops.concatenate(t, 1), [a.T.copy() for a in arrays[:1]] * 3)
+    check_same_bits(lambda x: lm.ops.split(x, 2, 1), arrays[:1])
+    rows = [np.arange(200_000, dtype=np.int16).reshape(2, -1), np.ones((3, 100_000), np.int16)]
+    np.testing.assert_array_equal(lm.ops.concatenate(rows).numpy(), np.concatenate(rows))
 
 
 def test_an_unused_part_has_no_gradient():

@@ -36,6 +36,7 @@ constexpr int type_number() {
   if constexpr (std::is_same_v<T, float>) return py::detail::npy_api::NPY_FLOAT_;
   if constexpr (std::is_same_v<T, double>) return py::detail::npy_api::NPY_DOUBLE_;
   if constexpr (std::is_same_v<T, uint8_t>) return py::detail::npy_api::NPY_UBYTE_;
+  if constexpr (std::is_same_v<T, uint32_t>) return py::detail::npy_api::NPY_UINT_;
   if constexpr (std::is_same_v<T, int32_t>) return py::detail::npy_api::NPY_INT_;
   if constexpr (std::is_same_v<T, int64_t>) return py::detail::npy_api::NPY_LONG_;
 }

@@ -163,4 +163,8 @@ INLINE void narrow(P* p, I<double> v) {
   for (int i = 0; i < lanes<double>; ++i) p[i] = P(v[i]);
 }
 
+/// 64-bit words; multiply_low: the products of their lower halves.
+using Words = uint64_t __attribute__((vector_size(16)));
+INLINE Words multiply_low(Words a, Words b) { return (a & 0xffffffffu) * (b & 0xffffffffu); }
+
 }  // namespace lamina::LAMINA_ISA

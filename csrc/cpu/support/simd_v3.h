@@ -129,4 +129,10 @@ INLINE void narrow(uint8_t* p, I<double> v) {
 INLINE void narrow(int32_t* p, I<float> v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), __m256i(v)); }
 INLINE void narrow(int32_t* p, I<double> v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v)); }
 
+/// 64-bit words; multiply_low: the products of their lower halves.
+using Words = uint64_t __attribute__((vector_size(32)));
+INLINE Words multiply_low(Words a, Words b) {
+  return reinterpret_cast<Words>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+}
+
 }  // namespace lamina::LAMINA_ISA

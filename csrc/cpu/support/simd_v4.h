@@ -128,4 +128,10 @@ INLINE void narrow(int32_t* p, I<double> v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi64_epi32(__m512i(v)));
 }
 
+/// 64-bit words; multiply_low: the products of their lower halves.
+using Words = uint64_t __attribute__((vector_size(64)));
+INLINE Words multiply_low(Words a, Words b) {
+  return reinterpret_cast<Words>(_mm512_mul_epu32(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+}
+
 }  // namespace lamina::LAMINA_ISA

@@ -14,6 +14,7 @@ from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from lamina.ops.batch_norm import batch_norm as batch_norm
 from lamina.ops.conv2d import conv2d as conv2d
 from lamina.ops.dense import dense as dense
+from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
 from lamina.ops.elementary import exp as exp

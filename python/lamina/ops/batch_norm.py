@@ -89,13 +89,13 @@ def batch_norm(
 
     Example:
         >>> import lamina as lm
-        >>> x = [[0.0, 1.0], [2.0, 1.0], [4.0, 1.0], [6.0, 1.0]]
-        >>> mean, variance = lm.tensor([0.0, 0.0]), lm.tensor([1.0, 1.0])
-        >>> y = lm.ops.batch_norm(x, None, None, mean, variance, epsilon=0.0001, momentum=0.5, training=True)
-        >>> y.numpy().round(2).tolist()
-        [[-1.34, 0.0], [-0.45, 0.0], [0.45, 0.0], [1.34, 0.0]]
+        >>> x = [[0.0, 1.0], [2.0, 3.0]]
+        >>> mean, variance = lm.tensor([0.0, 0.0]), lm.tensor([0.0, 0.0])
+        >>> y = lm.ops.batch_norm(x, None, None, mean, variance, epsilon=0, momentum=0.75, training=True)
+        >>> y.numpy().tolist()
+        [[-1.0, -1.0], [1.0, 1.0]]
         >>> mean.numpy().tolist(), variance.numpy().tolist()
-        ([1.5, 0.5], [3.0, 0.5])
+        ([0.25, 0.5], [0.25, 0.25])
 
     Reference:
         Ioffe & Szegedy 2015, arXiv:1502.03167.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -46,18 +45,44 @@ class TransposeFunction(Function):
         return dy.transpose(np.argsort(self.saved))
 
 
+def join(arrays: Any, axis: int) -> Any:
+    """Arrays of one dtype one after the other along an axis."""
+    first = arrays[0]
+    shape = (*first.shape[:axis], sum([a.shape[axis] for a in arrays]), *first.shape[axis + 1 :])
+    y = backend.empty(shape, first.dtype, like=first)
+    rows, begin = math.prod(shape[:axis]), 0
+    whole = y.reshape(rows, math.prod(shape[axis:]))
+    for array in arrays:
+        columns = math.prod(array.shape[axis:])
+        part = backend.contiguous(array).reshape(rows, columns)
+        backend.kernels(y).copy_columns(part, 0, whole, begin, columns)
+        begin += columns
+    return y
+
+
+def parts_of(array: Any, shapes: Any, axis: int) -> tuple[Any, ...]:
+    """Copies of the parts of an array, cut along an axis."""
+    array = backend.contiguous(array)
+    rows, begin = math.prod(array.shape[:axis]), 0
+    whole = array.reshape(rows, math.prod(array.shape[axis:]))
+    parts = []
+    for shape in shapes:
+        columns = math.prod(shape[axis:])
+        part = backend.empty(shape, array.dtype, like=array)
+        backend.kernels(array).copy_columns(whole, begin, part.reshape(rows, columns), 0, columns)
+        parts.append(part)
+        begin += columns
+    return tuple(parts)
+
+
 class ConcatenateFunction(Function):
     def forward(self, *arrays_and_axis: Any) -> Any:
         *arrays, axis = arrays_and_axis
-        ends = list(itertools.accumulate([a.shape[axis] for a in arrays]))
-        self.saved = ends, axis
-        first = arrays[0]
-        shape = (*first.shape[:axis], ends[-1], *first.shape[axis + 1 :])
-        return np.concatenate(arrays, axis, out=backend.empty(shape, first.dtype, like=first))
+        self.saved = [a.shape for a in arrays], axis
+        return join(arrays, axis)
 
     def backward(self, dy: Any) -> Any:
-        ends, axis = self.saved
-        return tuple(np.split(dy, ends[:-1], axis))
+        return parts_of(dy, *self.saved)
 
 
 class SplitFunction(Function):
@@ -69,10 +94,9 @@ class SplitFunction(Function):
     def backward(self, *dy: Any) -> Any:
         shapes, axis = self.saved
         first = next(d for d in dy if d is not None)
-        parts = [np.zeros(shape, first.dtype) if d is None else d for d, shape in zip(dy, shapes, strict=True)]
-        length = sum(shape[axis] for shape in shapes)
-        whole = (*shapes[0][:axis], length, *shapes[0][axis + 1 :])
-        return np.concatenate(parts, axis, out=backend.empty(whole, first.dtype, like=first))
+        pairs = zip(dy, shapes, strict=True)
+        parts = [backend.zeros(shape, first.dtype, like=first) if d is None else d for d, shape in pairs]
+        return join(parts, axis)
 
 
 def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:

@@ -1,0 +1,89 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import _cpu
+
+DTYPES = [np.float32, np.float64]
+
+
+def uniform(count, low=0.0, high=1.0, dtype=np.float32, seed=1):
+    y = np.empty(count, dtype)
+    _cpu.random_uniform(y, seed, 0, low, high)
+    return y
+
+
+def normal(count, mean=0.0, stddev=1.0, dtype=np.float32, seed=1):
+    y = np.empty(count, dtype)
+    _cpu.random_normal(y, seed, 0, mean, stddev)
+    return y
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("draw", [uniform, normal])
+def test_same_bits_for_threads_and_isas(draw, dtype):
+    unsigned = np.uint32 if dtype == np.float32 else np.uint64
+    expected = draw(100_003, dtype=dtype, seed=3)
+    assert expected.dtype == dtype
+    for isa in _cpu.isas():
+        for threads in (1, 2, 4):
+            lm.set_isa(isa)
+            lm.set_num_threads(threads)
+            y = draw(100_003, dtype=dtype, seed=3)
+            np.testing.assert_array_equal(y.view(unsigned), expected.view(unsigned))
+    np.testing.assert_array_equal(draw(77, dtype=dtype, seed=3), expected[:77])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_uniform_moments(dtype):
+    y = uniform(10**6, -2, 3, dtype, seed=1)
+    assert -2 <= y.min() < -1.99999 + 1e-3
+    assert 3 - 1e-3 < y.max() <= 3
+    assert abs(y.mean() - 0.5) < 0.01
+    assert abs(y.std() - 5 / np.sqrt(12)) < 0.01
+    assert np.histogram(y, 10, (-2, 3))[0].max() < 102_000
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_normal_moments(dtype):
+    y = normal(10**6, 5, 2, dtype, seed=1).astype(np.float64)
+    z = (y - 5) / 2
+    assert abs(z.mean()) < 0.005
+    assert abs(z.std() - 1) < 0.005
+    assert abs((z**3).mean()) < 0.02
+    assert abs((z**4).mean() - 3) < 0.05
+    assert 4.2 < abs(z).max() < 7
+    for lag in (1, 16, 32):  # neighbours share radii and angles, and must not correlate
+        assert abs((z[lag:] * z[:-lag]).mean()) < 0.005
+    for limit, inside in ((0.6744897501960817, 0.5), (1, 0.6826894921370859), (2, 0.9544997361036416)):
+        assert abs((abs(z) < limit).mean() - inside) < 0.002
+
+
+def test_double_precision_normals_come_from_the_formula():
+    y = normal(64, dtype=np.float64, seed=9)
+    u = uniform(64, dtype=np.float64, seed=9)
+    for tile in (0, 32):
+        radius = np.sqrt(-2 * np.log(u[tile : tile + 16] + 2.0**-53))
+        angle = 2 * np.pi * u[tile + 16 : tile + 32]
+        np.testing.assert_allclose(y[tile : tile + 16], radius * np.cos(angle), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(y[tile + 16 : tile + 32], radius * np.sin(angle), rtol=1e-12, atol=1e-14)
+
+
+def test_the_global_seed_counts_streams():
+    lm.set_seed(-1)
+    assert lm.random.get_seed() == 2**64 - 1
+    assert [lm.random.next_stream() for _ in range(3)] == [1, 2, 3]
+    lm.set_seed(np.int32(7))
+    assert (lm.random.get_seed(), lm.random.next_stream()) == (7, 1)
+    for wrong in (1.5, "7", None, True):
+        with pytest.raises(TypeError, match="set_seed: expected an integer, got"):
+            lm.set_seed(wrong)
+
+
+def test_streams_taken_by_threads_are_all_different():
+    lm.set_seed(7)
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: lm.random.next_stream(), range(2000)))
+    assert sorted(taken) == list(range(1, 2001))
