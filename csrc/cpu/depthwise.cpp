@@ -8,8 +8,14 @@
 namespace lamina {
 namespace LAMINA_ISA {
 
-constexpr int TILE = REGISTERS == 32 ? 14 : 12;  // positions in a register tile
-constexpr int TAPS = 9;                          // taps in a register tile of the weight gradient
+/// Positions in a register tile, and taps in one of the weight gradient. float64 is for checks, and without vectors of
+/// 256 bits an FMA may be a call: smaller tiles there compile faster.
+template <class T>
+constexpr int TILE = sizeof(T) == 8 || lanes<T> == 4 ? 6
+                     : REGISTERS == 32               ? 14
+                                                     : 12;
+template <class T>
+constexpr int TAPS = sizeof(T) == 8 || lanes<T> == 4 ? 5 : 9;
 
 template <class T>
 struct Lanes {
@@ -107,12 +113,12 @@ struct DepthwiseJob {
                const T* w, const T* block_bias, T* out) const {
     const int64_t width = end - begin;
     if (width <= 0) return;
-    const int64_t tiles = ceil_div(width, TILE);
+    const int64_t tiles = ceil_div(width, TILE<T>);
     each_block_vector<T>(depth, [&](int64_t l, auto mask) INLINE_LAMBDA {
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t from = begin + width * i / tiles, count = begin + width * (i + 1) / tiles - from;
         const Lanes<T> o{out + from * pixel + l, pixel, block_bias ? block_bias + l : nullptr, relu};
-        with_constant<TILE>(
+        with_constant<TILE<T>>(
             int(count), [&](auto X) INLINE_LAMBDA { tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o, mask); });
       }
     });
@@ -209,7 +215,7 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
   const int64_t taps = s.h.kernel * s.w.kernel, size = taps * s.filters, K = s.filters;
   int64_t* const at = scratch_for<int64_t>(Slot::caller2, taps);
   for (int64_t t = 0; t < taps; ++t) at[t] = d.row_at(t / s.w.kernel) + d.column_at(t % s.w.kernel);
-  const int64_t tiles = ceil_div(taps, TAPS);
+  const int64_t tiles = ceil_div(taps, TAPS<T>);
   const auto run = [&](int64_t chain0, int64_t chain1, int64_t block0, int64_t block1, T* to) INLINE_LAMBDA {
     T* const strip = scratch_for<T>(Slot::worker, chains.images * d.strip_size);
     for (int64_t chain = chain0; chain < chain1; ++chain) {
@@ -223,7 +229,7 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
           const int64_t k = block * BLOCK + l;
           for (int64_t i = 0; i < tiles; ++i) {
             const int64_t t0 = taps * i / tiles, t1 = taps * (i + 1) / tiles;
-            with_constant<TAPS>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
+            with_constant<TAPS<T>>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
               kernel_tile<T, N>(c, strip + block * d.plane + l, d.strip_size, d.row_size, at + t0, from + k,
                                 d.h.target * d.w.target * K, d.w.target * K, K, to + t0 * K + k, K, mask);
             });
