@@ -149,3 +149,7 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text}")
     return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
