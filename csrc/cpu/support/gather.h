@@ -100,14 +100,13 @@ struct Gather {
   int64_t source_pitch;  // from one source pixel to the next
   // Where packed channel c of plane p comes from: source channel c * skip + p, or c / repeat (depthwise multipliers).
   int64_t planes = 1, skip = 1, repeat = 1;
-  int64_t row_blocks = 0;  // blocks that a strip holds at a time; 0: all
-  bool fold = false;       // few channels: the (kw, c) of one kernel row take the place of the channels
+  bool fold = false;  // few channels: the (kw, c) of one kernel row take the place of the channels
 
   int64_t rows, columns;                                                               // target positions in a strip
   int64_t plane_blocks, blocks, slot_rows, slot_columns, plane, row_size, strip_size;  // filled in by layout()
 
   int64_t depth() const { return fold ? w.kernel * channels : channels; }  // packed channels
-  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block / planes * BLOCK); }
+  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block % plane_blocks * BLOCK); }
 
   void layout(int64_t strip_rows, int64_t strip_columns) {
     rows = strip_rows;
@@ -117,7 +116,7 @@ struct Gather {
     slot_rows = rows + (h.span - 1) / h.stride;
     slot_columns = fold ? columns : columns + (w.span - 1) / w.stride;
     plane = (fold ? 1 : w.slots) * slot_columns * BLOCK;
-    row_size = (row_blocks > 0 ? row_blocks : blocks) * plane + BLOCK;  // rows not a multiple of 4096 bytes apart
+    row_size = blocks * plane + BLOCK;  // rows not a multiple of 4096 bytes apart
     strip_size = h.slots * slot_rows * row_size;
   }
   /// Where tap (kh, kw) of the strip's first position lies.
@@ -150,8 +149,8 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
   if (!source) return fill_zero(to + block0 * d.plane, (block1 - block0) * d.plane);
   const int64_t width = count + (w.span - 1) / w.stride;
   for (int64_t block = block0; block < block1; ++block) {
-    const int64_t depth = d.block_depth(block), plane = block % d.planes;
-    const int64_t c = block / d.planes * BLOCK;
+    const int64_t depth = d.block_depth(block), plane = block / d.plane_blocks;
+    const int64_t c = block % d.plane_blocks * BLOCK;
     for (int64_t slot = 0; slot < w.slots; ++slot) {
       T* const p = to + block * d.plane + slot * d.slot_columns * BLOCK;
       const int64_t origin = w.low + column * w.stride + w.residue(slot);
@@ -262,7 +261,7 @@ inline void choose_strips(Gather& d, int64_t images, int64_t multiple, int64_t b
   d.layout(1, 1);
   int64_t columns = d.w.positions;
   const int64_t source_rows = d.h.slots * (1 + (d.h.span - 1) / d.h.stride);
-  const int64_t column_bytes = (d.fold ? 1 : d.w.slots) * (d.row_size / d.plane) * BLOCK * int64_t(sizeof(T));
+  const int64_t column_bytes = d.blocks * (d.fold ? 1 : d.w.slots) * BLOCK * int64_t(sizeof(T));
   const int64_t most = max_of(56, 2 * bytes / (source_rows * column_bytes));  // columns: cut only very wide images
   columns = ceil_div(columns, ceil_div(columns, most));
   d.layout(1, columns);
