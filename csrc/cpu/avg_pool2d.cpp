@@ -107,7 +107,7 @@ using namespace LAMINA_ISA;
 template <class Target, class T>
 void avg_pool2d_forward(const Pool2D& s, bool count_padding, const T* x, T* y) {
   const int64_t rows = s.batch * s.h.output();
-  const bool past_caches = stream_pixels(y, rows * s.w.output(), s.channels);
+  const bool past_caches = stream_rows(y, rows * s.w.output(), s.channels);
   const double work = 0.1 * double(s.h.kernel * s.w.kernel) * double(s.w.output() * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     const Pool2D own = s;  // stores to y could change s, for all that the compiler knows
@@ -128,7 +128,7 @@ template <class Target, class T>
 void avg_pool2d_backward(const Pool2D& s, bool count_padding, const T* dy, T* dx) {
   const int64_t rows = s.batch * s.h.input;
   const int64_t most = most_windows(s.h, s.h.output()) * most_windows(s.w, s.w.output());
-  const bool past_caches = stream_pixels(dx, rows * s.w.input, s.channels);
+  const bool past_caches = stream_rows(dx, rows * s.w.input, s.channels);
   const double work = 0.15 * double(most) * double(s.w.input * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     Share<T>* const windows = scratch_for<Share<T>>(Slot::worker, most);

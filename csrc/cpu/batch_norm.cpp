@@ -2,7 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/columns.h"
-#include "cpu/support/windows.h"  // stream_pixels
+#include "cpu/support/elementwise.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
@@ -176,7 +176,7 @@ void batch_norm_inverse(int64_t channels, const T* variance, double epsilon, T* 
 template <class Target, class T>
 void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y) {
   const Line<T> line = lines(s, Slot::caller);
-  const bool past_caches = stream_pixels(y, s.rows, s.channels);
+  const bool past_caches = stream_rows(y, s.rows, s.channels);
   with_flag(s.relu, [&](auto relu) INLINE_LAMBDA {
     with_flag(residual != nullptr, [&](auto adds) INLINE_LAMBDA {
       each_row_backwards<T>(s.rows, s.channels, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
@@ -218,7 +218,7 @@ void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const
     });
   }
   if (!dx) return;
-  const bool past_caches = stream_pixels(dx, s.rows, C);
+  const bool past_caches = stream_rows(dx, s.rows, C);
   const T* const from = dz ? dz : dy;
   with_flag(training, [&](auto through_statistics) INLINE_LAMBDA {
     with_flag(s.relu && !dz, [&](auto relu) INLINE_LAMBDA {

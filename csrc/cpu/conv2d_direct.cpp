@@ -9,7 +9,9 @@
 namespace lamina {
 namespace LAMINA_ISA {
 
-constexpr int TILE = REGISTERS == 32 ? 14 : 6;  // positions in a register tile
+/// Positions in a register tile. float64 is for checks: fewer instances compile faster.
+template <class T>
+constexpr int TILE = (REGISTERS == 32 ? 14 : 6) - (sizeof(T) == 8 ? 2 * (REGISTERS / 16) : 0);
 constexpr int64_t UNITS = CHAIN / BLOCK;
 
 struct Unit {
@@ -61,8 +63,7 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
         });
       }
     }
-    if (begin > 0)
-      each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
+    if (begin > 0) each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
     if (i == units) break;
     each([&](auto m, auto v) INLINE_LAMBDA {
       store(total + (m * NV + v) * L, acc[m][v]);
@@ -99,7 +100,8 @@ struct Weights {
     const int64_t tasks = groups * panels() * kernel_h * kernel_w;
     parallel_for(tasks, 0.5 * double(channels * WIDE), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h, panel = task / (kernel_w * kernel_h) % panels();
+        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h,
+                      panel = task / (kernel_w * kernel_h) % panels();
         const int64_t group = task / (kernel_w * kernel_h * panels()), n = width(panel), k0 = panel * WIDE;
         const int64_t ph = kh % (h.backward ? h.phases : 1), pw = kw % (v.backward ? v.phases : 1);
         const int64_t taps_w = v.taps(pw);
@@ -142,12 +144,15 @@ struct DirectJob {
     for (int64_t ph = 0; ph < d.h.phases; ++ph)
       for (int64_t pw = 0; pw < d.w.phases; ++pw) {
         const int64_t taps = d.h.taps(ph) * (d.fold ? 1 : d.w.taps(pw));
-        run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed, bias ? bias + group * weights.filters : nullptr,
-                  units, taps * d.blocks, strip, out);
+        run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed,
+                  bias ? bias + group * weights.filters : nullptr, units, taps * d.blocks, strip, out);
         packed += d.h.taps(ph) * d.w.taps(pw) * weights.channels * weights.padded();
         units += taps * d.blocks;
       }
   }
+
+  /// Short rows: a tile takes two.
+  static bool pairs(int64_t width) { return width > TILE<T> / 4 && width <= TILE<T> / 2; }
 
   void run_phase(int64_t ph, int64_t pw, int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t panel0,
                  int64_t panel1, const T* packed, const T* group_bias, const Unit* unit, int64_t units, const T* strip,
@@ -157,7 +162,7 @@ struct DirectJob {
     const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
     const int64_t width = column1 - column0;
     if (row0 >= row1 || width <= 0) return;
-    const int64_t tiles = ceil_div(width, TILE), pair = width <= TILE / 2 ? 2 : 1;
+    const int64_t tiles = ceil_div(width, TILE<T>), pair = pairs(width) ? 2 : 1;
     const int64_t depth = d.h.taps(ph) * d.w.taps(pw) * weights.channels;
     Output<T> o;
     o.pixel = d.w.step * target_pitch;
@@ -176,13 +181,12 @@ struct DirectJob {
           o.y = out + (d.h.at(j, ph) * d.w.target + d.w.at(from, pw)) * target_pitch + k;
           const auto call = [&]<int NV>(Int<NV>) INLINE_LAMBDA {
             if (pair == 2 && j + 1 < row1)
-              with_constant<TILE / 2>(int(count), [&](auto X) INLINE_LAMBDA {
-                tile<T, 2, X, NV>(unit, units, a, d.row_size, b, o);
+              with_constant<TILE<T> / 2 - TILE<T> / 4>(int(count) - TILE<T> / 4, [&](auto X) INLINE_LAMBDA {
+                tile<T, 2, TILE<T> / 4 + X, NV>(unit, units, a, d.row_size, b, o);
               });
             else
-              with_constant<TILE>(int(count), [&](auto X) INLINE_LAMBDA {
-                tile<T, 1, X, NV>(unit, units, a, 0, b, o);
-              });
+              with_constant<TILE<T>>(int(count),
+                                     [&](auto X) INLINE_LAMBDA { tile<T, 1, X, NV>(unit, units, a, 0, b, o); });
           };
           wide ? call(Int<2>{}) : call(Int<1>{});
         }
@@ -190,8 +194,7 @@ struct DirectJob {
   }
 
   void run_all(const T* w, bool transposed) {
-    const int64_t pair = d.w.positions <= TILE / 2 ? 2 : 1;
-    choose_strips<T>(d, batch * weights.groups, pair, 192 << 10);
+    choose_strips<T>(d, batch * weights.groups, pairs(d.w.positions) ? 2 : 1, 192 << 10);
     T* const packed = scratch_for<T>(Slot::caller, weights.groups * weights.group_size());
     weights.pack(d.h, d.w, w, transposed, packed);
     Unit* const units = scratch_for<Unit>(Slot::caller2, d.h.kernel * d.w.kernel * d.blocks);
@@ -212,7 +215,8 @@ struct DirectJob {
       T* const strip = scratch_for<T>(Slot::worker, d.strip_size + padded_row_size(d));
       for (int64_t task = begin; task < end; ++task) {
         const int64_t part = task % parts, piece = task / parts, column = piece % strips_w, rest = piece / strips_w;
-        const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups, image = rest / strips_h / weights.groups;
+        const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups,
+                      image = rest / strips_h / weights.groups;
         run(image, group, row * d.rows, column * d.columns, panels * part / parts, panels * (part + 1) / parts, packed,
             units, strip);
       }

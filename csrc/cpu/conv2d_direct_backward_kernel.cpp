@@ -1,9 +1,9 @@
 // Direct convolution, backward to the kernel, over the strips of support/gather.h.
 //
-// The sum over pixels is cut into chains: some whole images where these are small, else some rows of one image, else part
-// of a row; never more than CHAIN pixels. Chains are added in order. Small kernels add PART chains to a part, and the
-// parts in order, so that threads can share them out; large ones share out the kernel itself. All this follows from the
-// shape without N.
+// The sum over pixels is cut into chains: some whole images where these are small, else some rows of one image, else
+// part of a row; never more than CHAIN pixels. Chains are added in order. Small kernels add PART chains to a part, and
+// the parts in order, so that threads can share them out; large ones share out the kernel itself. All this follows from
+// the shape without N.
 #include "cpu/support/chains.h"
 
 namespace lamina {

@@ -1,8 +1,8 @@
 // Depthwise convolution over the strips of support/gather.h, whose blocks are lanes here: every output channel has its
 // own source channel, with a multiplier several share one.
 //
-// A register tile is X positions x one vector of channels. With gradients to the input and a multiplier m, the m outputs
-// of an input channel are m planes of the strip.
+// A register tile is X positions x one vector of channels. With gradients to the input and a multiplier m, the m
+// outputs of an input channel are m planes of the strip.
 #include "cpu/support/chains.h"
 
 namespace lamina {
@@ -65,7 +65,7 @@ struct DepthwiseJob {
     for (int64_t block = 0; block < d.plane_blocks; ++block)
       each_tap([&](int64_t kh, int64_t kw, int64_t plane) INLINE_LAMBDA {
         for (int64_t l = 0; l < BLOCK; ++l, ++packed)
-          *packed = l < d.block_depth(block)
+          *packed = l < d.block_depth(block * d.planes)
                         ? w[(kh * d.w.kernel + kw) * filters + (block * BLOCK + l) * d.skip + plane]
                         : T(0);
       });
@@ -83,24 +83,26 @@ struct DepthwiseJob {
   void run(int64_t image, int64_t row, int64_t column, const T* packed, const int64_t* units, T* strip) const {
     const int64_t rows = min_of(d.rows, d.h.positions - row), columns = min_of(d.columns, d.w.positions - column);
     const int64_t all = d.h.kernel * d.w.kernel * d.planes;
-    pack_strip(d, source + image * d.h.source * d.w.source * d.source_pitch, row, rows, column, columns, 0, d.blocks,
-               strip);
+    const T* const from = source + image * d.h.source * d.w.source * d.source_pitch;
     T* const out = target + image * d.h.target * d.w.target * d.channels;
     zero_uncovered(d, row, rows, column, columns, d.channels, d.channels, out);
-    int64_t taps = 0;
-    for (int64_t ph = 0; ph < d.h.phases; ++ph)
-      for (int64_t pw = 0; pw < d.w.phases; ++pw) {
-        const int64_t count = d.h.taps(ph) * d.w.taps(pw) * d.planes;
-        const int64_t row0 = max_of(row, d.h.begin(ph)), row1 = min_of(row + rows, d.h.end(ph));
-        const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
-        for (int64_t j = row0; j < row1; ++j)
-          for (int64_t block = 0; block < d.plane_blocks; ++block)
-            run_row(d.block_depth(block), d.w.step * d.channels, column0, column1, units + taps, count,
-                    strip + (j - row) * d.row_size + block * d.plane - column * BLOCK,
-                    packed + (block * all + taps) * BLOCK, bias ? bias + block * BLOCK : nullptr,
+    for (int64_t block = 0; block < d.plane_blocks; ++block) {  // one at a time: the strip stays in L1 or L2
+      const int64_t block0 = block * d.planes;
+      pack_strip(d, from, row, rows, column, columns, block0, block0 + d.planes, strip - block0 * d.plane);
+      int64_t taps = 0;
+      for (int64_t ph = 0; ph < d.h.phases; ++ph)
+        for (int64_t pw = 0; pw < d.w.phases; ++pw) {
+          const int64_t count = d.h.taps(ph) * d.w.taps(pw) * d.planes;
+          const int64_t row0 = max_of(row, d.h.begin(ph)), row1 = min_of(row + rows, d.h.end(ph));
+          const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
+          for (int64_t j = row0; j < row1; ++j)
+            run_row(d.block_depth(block0), d.w.step * d.channels, column0, column1, units + taps, count,
+                    strip + (j - row) * d.row_size - column * BLOCK, packed + (block * all + taps) * BLOCK,
+                    bias ? bias + block * BLOCK : nullptr,
                     out + (d.h.at(j, ph) * d.w.target + d.w.at(0, pw)) * d.channels + block * BLOCK);
-        taps += count;
-      }
+          taps += count;
+        }
+    }
   }
 
   void run_row(int64_t depth, int64_t pixel, int64_t begin, int64_t end, const int64_t* unit, int64_t units, const T* a,
@@ -112,23 +114,22 @@ struct DepthwiseJob {
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t from = begin + width * i / tiles, count = begin + width * (i + 1) / tiles - from;
         const Lanes<T> o{out + from * pixel + l, pixel, block_bias ? block_bias + l : nullptr, relu};
-        with_constant<TILE>(int(count), [&](auto X) INLINE_LAMBDA {
-          tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o, mask);
-        });
+        with_constant<TILE>(
+            int(count), [&](auto X) INLINE_LAMBDA { tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o, mask); });
       }
     });
   }
 
   void run_all(const T* w) {
-    choose_strips<T>(d, batch, 1, 192 << 10);
+    d.row_blocks = d.planes;
+    choose_strips<T>(d, batch, 1, 64 << 10);
     const int64_t taps = d.h.kernel * d.w.kernel * d.planes;
     T* const packed = scratch_for<T>(Slot::caller, d.plane_blocks * taps * BLOCK);
     pack_weights(w, packed);
     int64_t* const units = scratch_for<int64_t>(Slot::caller2, taps);
     int64_t* next = units;
-    each_tap([&](int64_t kh, int64_t kw, int64_t plane) INLINE_LAMBDA {
-      *next++ = d.row_at(kh) + d.column_at(kw) + plane * d.plane_blocks * d.plane;
-    });
+    each_tap([&](int64_t kh, int64_t kw, int64_t plane)
+                 INLINE_LAMBDA { *next++ = d.row_at(kh) + d.column_at(kw) + plane * d.plane; });
     const int64_t strips_h = ceil_div(d.h.positions, d.rows), strips_w = ceil_div(d.w.positions, d.columns);
     const double flops = 2.0 * double(d.h.positions * d.w.positions * taps * d.channels) / double(strips_h * strips_w);
     parallel_for(batch * strips_h * strips_w, flops / 50, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
@@ -207,6 +208,7 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
   d.source_pitch = s.channels;
   d.repeat = s.filters / s.channels;
   const Chains chains(s.batch, d.h.target, d.w.target);
+  d.row_blocks = 1;
   d.layout(chains.rows, chains.columns);
   const int64_t taps = s.h.kernel * s.w.kernel, size = taps * s.filters, K = s.filters;
   int64_t* const at = scratch_for<int64_t>(Slot::caller2, taps);
@@ -216,22 +218,22 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
     T* const strip = scratch_for<T>(Slot::worker, chains.images * d.strip_size);
     for (int64_t chain = chain0; chain < chain1; ++chain) {
       const Chain c = chains[chain];
-      for (int64_t n = 0; n < c.images; ++n)
-        pack_strip(d, x + (c.image + n) * d.h.source * d.w.source * d.source_pitch, c.row, c.rows, c.column, c.columns,
-                   block0, block1, strip + n * d.strip_size);
       const T* const from = dy + ((c.image * d.h.target + c.row) * d.w.target + c.column) * K;
-      for (int64_t block = block0; block < block1; ++block)
+      for (int64_t block = block0; block < block1; ++block) {
+        for (int64_t n = 0; n < c.images; ++n)
+          pack_strip(d, x + (c.image + n) * d.h.source * d.w.source * d.source_pitch, c.row, c.rows, c.column,
+                     c.columns, block, block + 1, strip + n * d.strip_size - block * d.plane);
         each_block_vector<T>(d.block_depth(block), [&](int64_t l, auto mask) INLINE_LAMBDA {
           const int64_t k = block * BLOCK + l;
           for (int64_t i = 0; i < tiles; ++i) {
             const int64_t t0 = taps * i / tiles, t1 = taps * (i + 1) / tiles;
             with_constant<TAPS>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
-              kernel_tile<T, N>(c, strip + block * d.plane + l, d.strip_size, d.row_size, at + t0,
-                                                 from + k, d.h.target * d.w.target * K, d.w.target * K, K,
-                                                 to + t0 * K + k, K, mask);
+              kernel_tile<T, N>(c, strip + l, d.strip_size, d.row_size, at + t0, from + k, d.h.target * d.w.target * K,
+                                d.w.target * K, K, to + t0 * K + k, K, mask);
             });
           }
         });
+      }
     }
   };
   sum_chains(chains.count(), size, d.blocks, 2.0 * double(chains.pixels() * size) / 50, run, dw);
@@ -240,7 +242,8 @@ void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) 
 template void depthwise_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
 template void depthwise_backward_input<Target>(const Conv2D&, const float*, const float*, float*);
 template void depthwise_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
-template void depthwise_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
+template void depthwise_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+                                        double*);
 template void depthwise_backward_input<Target>(const Conv2D&, const double*, const double*, double*);
 template void depthwise_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
 

@@ -60,17 +60,18 @@ INLINE void max_row(const Pool2D& s, int64_t r, bool past_caches, const T* x, T*
     const Span kw = places_inside(s.w, ow);
     const int64_t first = top + (ow * s.w.stride - s.w.before) * C;
     const int64_t to = (r * outputs_w + ow) * C;
-    const bool whole_window = kh.size() == KH && kw.size() == KW;
-    each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
-      Winner<T> best;
-      if constexpr (KH > 0)
-        best = whole_window ? seek_whole<KH, KW>(x, first + c, row, C, mask)
-                            : seek(kh, kw, KW, x, first + c, row, C, mask);
-      else
-        best = seek(kh, kw, s.w.kernel, x, first + c, row, C, mask);
-      past_caches ? stream(y + to + c, best.value) : store(y + to + c, best.value, mask);
-      if (offsets) narrow(offsets + to + c, bits(best.place), C - c);
-    });
+    const auto each = [&](auto find) INLINE_LAMBDA {
+      each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
+        const Winner<T> best = find(c, mask);
+        past_caches ? stream(y + to + c, best.value) : store(y + to + c, best.value, mask);
+        if (offsets) narrow(offsets + to + c, bits(best.place), lanes_of<T>(mask, C - c));
+      });
+    };
+    if (KH > 0 && kh.size() == KH && kw.size() == KW)
+      each([&](int64_t c, auto mask) INLINE_LAMBDA { return seek_whole<KH, KW>(x, first + c, row, C, mask); });
+    else
+      each([&](int64_t c, auto mask)
+               INLINE_LAMBDA { return seek(kh, kw, KW > 0 ? KW : s.w.kernel, x, first + c, row, C, mask); });
   }
 }
 
@@ -99,7 +100,7 @@ INLINE void max_row_backward(const Pool2D& s, int64_t r, bool past_caches, const
         V<T> sum = zero<T>();
         for (int64_t i = 0; i < count; ++i) {
           const Holder of = window(i);
-          const Mask<T> won = matches<T>(offsets + of.from + c, of.place, C - c);
+          const Mask<T> won = matches<T>(offsets + of.from + c, of.place, lanes_of<T>(mask, C - c));
           sum = select(won, sum + load(dy + of.from + c, mask), sum);
         }
         past_caches ? stream(to + c, sum) : store(to + c, sum, mask);
@@ -131,7 +132,7 @@ using namespace LAMINA_ISA;
 template <class Target, class T, class Offset>
 void max_pool2d_forward(const Pool2D& s, const T* x, T* y, Offset* offsets) {
   const int64_t rows = s.batch * s.h.output();
-  const bool past_caches = stream_pixels(y, rows * s.w.output(), s.channels);
+  const bool past_caches = stream_rows(y, rows * s.w.output(), s.channels);
   const double work = 0.1 * double(s.h.kernel * s.w.kernel) * double(s.w.output() * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     const Pool2D own = s;  // stores to y could change s, for all that the compiler knows
@@ -154,7 +155,7 @@ template <class Target, class T, class Offset>
 void max_pool2d_backward(const Pool2D& s, const T* dy, const Offset* offsets, T* dx) {
   const int64_t rows = s.batch * s.h.input;
   const int64_t most = most_windows(s.h, s.h.output()) * most_windows(s.w, s.w.output());
-  const bool past_caches = stream_pixels(dx, rows * s.w.input, s.channels);
+  const bool past_caches = stream_rows(dx, rows * s.w.input, s.channels);
   const double work = 0.2 * double(most) * double(s.w.input * max_of(s.channels, 8));
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     Holder* const windows = scratch_for<Holder>(Slot::worker, most);

@@ -7,7 +7,6 @@
 //     output transform, bias and activation, straight into y
 // Which block a tile is in, and when the weights are transformed, changes no bits.
 #include "cpu/runtime/isa.h"
-#include <stdlib.h>
 #include "cpu/support/activation.h"
 #include "cpu/support/elementwise.h"
 #include "cpu/support/transpose.h"
@@ -49,6 +48,8 @@ void multiply_rows(int64_t depth, const T* v, int64_t step, const T* u, T* m, bo
 template <int F, class T>
 struct WinogradForward {
   static constexpr int A = F + 2, XI = A * A;
+  static constexpr int64_t STAGE_BYTES = int64_t(24) << 20;  // of V, when all tiles are transformed first
+  static constexpr int64_t MOST_BYTES = int64_t(48) << 20;   // of U, when all weights are
 
   TileGrid grid;
   int64_t channels, filters;  // of x and of y
@@ -57,19 +58,30 @@ struct WinogradForward {
   const T* bias;
   Activation activation;
   T* y;
-  bool past_caches;  // y is written past the caches: whole lines, and more than caches hold
+  bool past_caches;       // y is written past the caches: whole lines, and more than caches hold
   int64_t blocks, block;  // of tiles, and the most tiles in one
 
   WinogradForward(const TileGrid& tiles, int64_t in, int64_t out, const T* input, const T* weights, bool turn,
                   const T* offset, Activation function, T* output)
-      : grid(tiles), channels(in), filters(out), x(input), w(weights), turned(turn), bias(offset), activation(function),
+      : grid(tiles),
+        channels(in),
+        filters(out),
+        x(input),
+        w(weights),
+        turned(turn),
+        bias(offset),
+        activation(function),
         y(output) {
     const int64_t bytes = grid.images * grid.out_height * grid.out_width * filters * int64_t(sizeof(T));
-    past_caches = ::getenv("WSTREAM") && sizeof(V<T>) == 64 && filters % lanes<T> == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
-                  bytes >= STREAM_BYTES;
+    past_caches = sizeof(V<T>) == 64 && filters % lanes<T> == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
+                  bytes >= STREAM_BYTES && !read_again();
   }
 
-  // The xi streams of V, U and M lie one cache line more than a multiple of 4096 bytes apart: they must not share a set.
+  /// Whether the activation needs a pass of its own, over a tile's outputs while they are in L1.
+  bool read_again() const { return activation == Activation::sigmoid || activation == Activation::tanh; }
+
+  // The xi streams of V, U and M lie one cache line more than a multiple of 4096 bytes apart: they must not share a
+  // set.
   int64_t padded() const { return round_up(channels, CB<T>); }
   int64_t panels() const { return ceil_div(filters, NR<T>); }
   int64_t u_stride() const { return padded() * NR<T> + CB<T>; }
@@ -82,7 +94,7 @@ struct WinogradForward {
   /// U = G w G^T for the channels c .. c + CB of a panel, [xi][c][NR].
   void transform_weights(int64_t panel, int64_t c, T* u) const {
     const int64_t k = panel * NR<T>, rows = min_of(CB<T>, channels - c), columns = min_of(NR<T>, filters - k);
-    alignas(64) T block[9][CB<T>][NR<T>];  // a gather across w would fight over a few cache sets
+    alignas(64) T rotated[9][CB<T>][NR<T>];  // a gather across w would fight over a few cache sets
     for (int i = 0; turned && i < 9; ++i) {
       const T* const from = w + ((8 - i) * filters + k) * channels + c;
       if (rows == CB<T> && columns == NR<T>) {
@@ -90,11 +102,12 @@ struct WinogradForward {
           for (int l = 0; l < NR<T>; l += lanes<T>) {
             const T* lines[lanes<T>];
             for (int r = 0; r < lanes<T>; ++r) lines[r] = from + (l + r) * channels + j;
-            transpose_block(&block[i][j][l], NR<T>, lines);
+            transpose_block(&rotated[i][j][l], NR<T>, lines);
           }
       } else {
         for (int j = 0; j < CB<T>; ++j)
-          for (int64_t l = 0; l < NR<T>; ++l) block[i][j][l] = j < rows && l < columns ? from[l * channels + j] : T(0);
+          for (int64_t l = 0; l < NR<T>; ++l)
+            rotated[i][j][l] = j < rows && l < columns ? from[l * channels + j] : T(0);
       }
     }
     for (int64_t j = 0; j < CB<T>; ++j)
@@ -102,7 +115,8 @@ struct WinogradForward {
         const Mask<T> exist = first<T>(j < rows ? columns - l : 0);
         V<T> g[3][3], half[A][3];
         unroll<9>([&](auto i) INLINE_LAMBDA {
-          g[i % 3][i / 3] = turned ? load(&block[i][j][l]) : load(w + (i * channels + c + j) * filters + k + l, exist);
+          g[i % 3][i / 3] =
+              turned ? load(&rotated[i][j][l]) : load(w + (i * channels + c + j) * filters + k + l, exist);
         });
         unroll<3>([&](auto q) INLINE_LAMBDA {
           V<T> column[A];
@@ -162,8 +176,8 @@ struct WinogradForward {
       const int64_t a = count * g / groups, b = count * (g + 1) / groups;
       with_constant<MR>(int(b - a), [&](auto rows) {
         for (int64_t c = 0; c < padded(); c += CHAIN)
-          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>,
-                              u + c * NR<T>, m + a * NR<T>, c > 0);
+          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>, u + c * NR<T>,
+                              m + a * NR<T>, c > 0);
       });
     }
   }
@@ -178,6 +192,11 @@ struct WinogradForward {
           transform_output(m + t * NR<T> + l, tile, k + l, All{});
         else
           transform_output(m + t * NR<T> + l, tile, k + l, first<T>(filters - k - l));
+      if (read_again())
+        for (int64_t r = tile.row; r < min_of(tile.row + F, grid.out_height); ++r)
+          for (int64_t c = tile.column; c < min_of(tile.column + F, grid.out_width); ++c)
+            apply_activation(y + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters + k,
+                             min_of(NR<T>, filters - k), activation);
     }
   }
 
@@ -187,11 +206,10 @@ struct WinogradForward {
     T* const u = scratch_for<T>(Slot::caller, panels() * u_panel() + padded());
     T* const zeros = u + panels() * u_panel();
     std::memset(zeros, 0, size_t(padded()) * sizeof(T));
-    parallel_for(panels() * steps, 2000, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        transform_weights(i / steps, i % steps * CB<T>, u + i / steps * u_panel());
+    parallel_for(panels() * steps, 0.13 * double(XI * CB<T> * NR<T>), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) transform_weights(i / steps, i % steps * CB<T>, u + i / steps * u_panel());
     });
-    parallel_for(blocks, 1e6, [&](int64_t begin, int64_t end) {
+    parallel_for(blocks, 0.02 * double(u_stride() * XI * panels() * block), [&](int64_t begin, int64_t end) {
       T* const v = scratch_for<T>(Slot::worker, v_block() + m_block());
       for (int64_t i = begin; i < end; ++i) {
         const int64_t first_tile = tiles * i / blocks, count = tiles * (i + 1) / blocks - first_tile;
@@ -215,14 +233,14 @@ struct WinogradForward {
     const auto from = [&](int64_t i) { return tiles * i / blocks; };
     for (int64_t s = 0; s < blocks; s += stage) {
       const int64_t here = min_of(stage, blocks - s);
-      parallel_for(here * block, 5000, [&](int64_t begin, int64_t end) {
+      parallel_for(here * block, 0.1 * double(XI * padded()), [&](int64_t begin, int64_t end) {
         for (int64_t i = 0; i < here; ++i) {
           const int64_t count = from(s + i + 1) - from(s + i);
           const int64_t a = max_of(0, begin - i * block), b = min_of(count, end - i * block);
           if (a < b) transform_inputs(from(s + i) + a, b - a, v + i * v_block() + a * CB<T>, zeros);
         }
       });
-      parallel_for(panels(), 1e6, [&](int64_t begin, int64_t end) {
+      parallel_for(panels(), double(u_panel()) * (0.13 + 0.02 * double(here * block)), [&](int64_t begin, int64_t end) {
         T* const u = scratch_for<T>(Slot::worker, u_panel() + here * m_block());
         T* const m = u + u_panel();
         for (int64_t p = begin; p < end; ++p) {
@@ -240,19 +258,13 @@ struct WinogradForward {
   void run() {
     const int64_t tiles = grid.count(), threads = num_threads();
     if (tiles == 0 || filters == 0) return;
-    // Two or four register tiles a block: 14 to 196 tiles are flat. Equal shares, a whole number for each thread.
-    const char* e = ::getenv("WMODE");
-    const int64_t few = e ? (e[0]=='p' ? 1<<30:0) : 2 * threads;
-    const int64_t bs = ::getenv("WX") ? atoi(::getenv("WX")) : 4;
-    blocks = ceil_div(tiles, 2 * MR_TILES);
-    const bool by_panels = blocks < few || panels() * u_panel() * int64_t(sizeof(T)) > MOST_BYTES;
-    blocks = by_panels ? ceil_div(tiles, bs * MR_TILES) : min_of(tiles, round_up(blocks, threads));
+    // Two register tiles a block, equal shares, as many blocks for each thread.
+    blocks = ceil_div(tiles, 28);
+    const bool by_panels = blocks < 2 * threads || panels() * u_panel() * int64_t(sizeof(T)) > MOST_BYTES;
+    blocks = by_panels ? ceil_div(tiles, 56) : min_of(tiles, round_up(blocks, threads));
     block = ceil_div(tiles, blocks);
     by_panels ? run_panels() : run_blocks();
   }
-  static constexpr int MR_TILES = REGISTERS == 32 ? 14 : 15;
-  static constexpr int64_t MOST_BYTES = int64_t(48) << 20;
-  static constexpr int64_t STAGE_BYTES = int64_t(24) << 20;
 };
 
 }  // namespace LAMINA_ISA

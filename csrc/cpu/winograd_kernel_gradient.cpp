@@ -1,4 +1,5 @@
-// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy Out^T.
+// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy
+// Out^T.
 //
 // A segment of tiles is transformed, in parallel, into V[c / CB][xi][t][CB] and D[panel][xi][t][NR]; then the weights
 // are shared out in blocks of CB x NR: one product C x T times T x K for each xi, then G^T ( ) G straight into dw. The
@@ -7,7 +8,6 @@
 // The sum over tiles, counted through the batch, is cut at fixed places: chains of SPLIT tiles; the chains of a segment
 // (whose length follows from C and K) are added in order, then transformed; the segments are added in order.
 #include "cpu/runtime/isa.h"
-#include <stdlib.h>
 #include "cpu/support/parallel.h"
 #include "cpu/support/winograd_transform.h"
 #include "ops/conv2d.h"
@@ -53,9 +53,10 @@ struct WinogradKernelGradient {
   const T *x, *dy;
   T* dw;
 
-  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts sums.
+  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts
+  /// sums.
   int64_t segment() const {
-    return SPLIT * max_of(1, min_of(::getenv("WX") ? atoi(::getenv("WX")) : 8, (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
+    return SPLIT * max_of(1, min_of(8, (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
   }
   int64_t stage() const { return min_of(segment(), grid.count()); }
   int64_t blocks() const { return ceil_div(channels, CB<T>); }
@@ -148,17 +149,18 @@ struct WinogradKernelGradient {
     const auto block = [&](int64_t group) { return blocks() * group / groups; };
     for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
       const int64_t count = min_of(stage(), tiles - t0);
-      parallel_for(count, 2.0 * double(channels + filters), [&](int64_t begin, int64_t end) {
+      parallel_for(count, 0.1 * double(XI * (channels + filters)), [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) {
           transform_input<F>(grid, channels, x, t0 + t, v + t * CB<T>, v_stride(), XI * v_stride(), zeros);
           transform_gradient(t0 + t, d + t * NR<T>, zeros);
         }
       });
-      parallel_for(panels() * groups, 4.0 * double(XI * CB<T> * count), [&](int64_t begin, int64_t end) {
-        T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), groups) * (XI * U_STRIDE));
-        for (int64_t i = begin; i < end; ++i)
-          finish(block(i % groups), block(i % groups + 1), i / groups, count, v, d, u, t0 > 0);
-      });
+      parallel_for(panels() * groups, 0.02 * double(XI * channels * filters / (panels() * groups) * count),
+                   [&](int64_t begin, int64_t end) {
+                     T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), groups) * (XI * U_STRIDE));
+                     for (int64_t i = begin; i < end; ++i)
+                       finish(block(i % groups), block(i % groups + 1), i / groups, count, v, d, u, t0 > 0);
+                   });
     }
   }
 };

@@ -5,8 +5,10 @@
 //
 // Numerics: every output is a fixed sum: chains of fused multiply-adds over (kh, kw, c), at most CHAIN (gemm.h) long,
 // cut at places that depend on the shape alone, and added in order. Weight gradients cut the sum over pixels at places
-// that depend on the shape alone too. Which algorithm runs depends on the shape without N. Padding, and in the gradient
-// to the input whatever lies outside dy, enters as zeros that are multiplied: with an infinite weight it gives NaN.
+// that depend on the shape alone too. Which algorithm runs depends on the shape without N.
+// Padding, and in the gradient to the input whatever lies outside dy, enters as zeros that are multiplied: against an
+// infinity (a weight, or dy in the gradient to the kernel) they give NaN, wherever the tiles lie. Winograd mixes the
+// values of a tile: one that is not finite spoils the tile's outputs.
 #pragma once
 #include <cstdint>
 
@@ -36,6 +38,9 @@ void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, c
 // Algorithms that conv2d.cpp chooses among.
 
 /// 3x3, stride 1, dilation 1, groups 1, any padding up to 2, any C and K: tile is 2 or 4, the side of the output tile.
+/// Sums are fixed here too: for each position of the transformed tile, chains over C (at most CHAIN long, added in
+/// order); in the gradient of the kernel chains of 56 tiles, counted through the batch. An output's bits depend on its
+/// tile alone. An infinity or NaN spoils all outputs of the tiles that see it.
 /// Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2, -2 for F(4x4).
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);
@@ -44,8 +49,8 @@ void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w,
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw);
 
-/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh to
-/// the caller.
+/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh
+/// to the caller.
 template <class Target, class T>
 void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>

@@ -6,13 +6,14 @@ with an integer the same values at every call.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, backend, ops, random
+from lamina import backend, ops, random
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 
@@ -263,22 +264,20 @@ def _not_negative(value: float, name: str) -> float:
 
 
 def _streams(seed: int | None) -> Iterator[tuple[int, int]]:
-    """(seed, stream) for one draw after the other."""
-    count = 0
-    while True:
+    """(seed, stream) for one draw after the other: the global seed's next streams, or those of a seed of one's own."""
+    for count in itertools.count():
         yield (random.get_seed(), random.next_stream()) if seed is None else (int(seed), count)
-        count += 1
 
 
 def _uniform(shape: Shape, dtype: Any, low: float, high: float, seed: int, stream: int) -> Array:
     array = backend.empty(shape, np.dtype(dtype))
-    _cpu.random_uniform(array, seed, stream, low, high)
+    backend.kernels(array).random_uniform(array, seed, stream, low, high)
     return array
 
 
 def _normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed: int, stream: int) -> Array:
     array = backend.empty(shape, np.dtype(dtype))
-    _cpu.random_normal(array, seed, stream, mean, stddev)
+    backend.kernels(array).random_normal(array, seed, stream, mean, stddev)
     return array
 
 
@@ -287,7 +286,9 @@ def _truncated_normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed
     array = _normal(shape, dtype, 0.0, 1.0, *next(streams))
     while (out := np.abs(array) > 2).any():
         array[out] = _normal((int(out.sum()),), dtype, 0.0, 1.0, *next(streams))
-    return array * array.dtype.type(stddev) + array.dtype.type(mean)
+    array *= stddev
+    array += mean
+    return array
 
 
 def _orthonormal_columns(a: Array) -> Array:

@@ -12,13 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
+from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.elementary import SigmoidFunction
+from lamina.ops.loss import weights_of
 from lamina.ops.softmax import SoftmaxFunction
 
-REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none")
-EPSILON = 1e-7  # probabilities are kept this far from 0 and 1 before their logarithm is taken
+# What the ops call the reductions. Weighted by its sum, a mean is a sum.
+REDUCTIONS = {
+    "sum_over_batch_size": "mean", "mean": "mean", "sum": "sum", "mean_with_sample_weight": "mean", "none": "none",
+}  # fmt: skip
 
 
 class Loss:
@@ -41,7 +45,7 @@ class Loss:
         self.name = name or type(self).__name__
         self.reduction = "none" if reduction is None else reduction
         if self.reduction not in REDUCTIONS:
-            raise ValueError(f"{self.name}: reduction must be one of {REDUCTIONS}, got {reduction!r}")
+            raise ValueError(f"{self.name}: reduction must be one of {list(REDUCTIONS)}, got {reduction!r}")
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred)")
@@ -58,7 +62,7 @@ class Loss:
         return self._reduce(self.call(as_tensor(y_true, y_pred), y_pred), sample_weight)
 
     def _reduce(self, values: Tensor, sample_weight: Any) -> Tensor:
-        weights = None if sample_weight is None else spread(sample_weight, values.shape, values.dtype, self.name)
+        weights = weights_of(sample_weight, values.shape, values.dtype, self.name)
         if weights is not None:
             values = values * Tensor(weights)
         if self.reduction == "none":
@@ -67,19 +71,15 @@ class Loss:
             return ops.sum(values) / float(weights.sum())
         return ops.sum(values) if self.reduction == "sum" else ops.mean(values)
 
-    def _fused(self, op: Callable[..., Tensor], first: Any, second: Any, sample_weight: Any, shape: Any) -> Tensor:
-        """op(first, second, sample_weight, reduction), one node, for values of this shape."""
+    def _op(self, op: Callable[..., Tensor], y_pred: Tensor, first: Any, second: Any, sample_weight: Any) -> Tensor:
+        """op(first, second), one node on the tape, with this loss's reduction."""
         if sample_weight is None:
-            return op(first, second, reduction=_op_reduction[self.reduction])
-        dtype = first.dtype if isinstance(first, Tensor) else second.dtype
-        weights = spread(sample_weight, shape, dtype, self.name)
-        if self.reduction == "none":
-            return op(first, second, reduction="none") * Tensor(weights)
+            return op(first, second, None, REDUCTIONS[self.reduction])
         if self.reduction == "mean_with_sample_weight":
-            weights = weights / weights.sum()
-        elif self.reduction != "sum":
-            weights = weights / max(1, weights.size)
-        return op(first, second, sample_weight=weights, reduction="sum")
+            shape = y_pred.shape[:-1] if y_pred.ndim > 1 else y_pred.shape
+            weights = weights_of(sample_weight, shape, y_pred.dtype, self.name)
+            return op(first, second, weights / weights.sum(), "sum")
+        return op(first, second, sample_weight, REDUCTIONS[self.reduction])
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -103,14 +103,12 @@ class MeanSquaredError(Loss):
         2.5
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error"
-    ) -> None:
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_squared_error") -> None:
         super().__init__(name, reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        y_true, y_pred = align(y_true, y_pred, self.name)
-        return self._fused(ops.mean_squared_error, y_true, y_pred, sample_weight, y_pred.shape[:-1])
+        y_pred = as_tensor(y_pred)
+        return self._op(ops.mean_squared_error, y_pred, y_true, y_pred, sample_weight)
 
 
 class MeanAbsoluteError(Loss):
@@ -121,14 +119,12 @@ class MeanAbsoluteError(Loss):
         name: what the history calls it.
     """
 
-    def __init__(
-        self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error"
-    ) -> None:
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = "mean_absolute_error") -> None:
         super().__init__(name, reduction)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        y_true, y_pred = align(y_true, y_pred, self.name)
-        return self._fused(ops.mean_absolute_error, y_true, y_pred, sample_weight, y_pred.shape[:-1])
+        y_pred = as_tensor(y_pred)
+        return self._op(ops.mean_absolute_error, y_pred, y_true, y_pred, sample_weight)
 
 
 class _Crossentropy(Loss):
@@ -141,6 +137,12 @@ class _Crossentropy(Loss):
         if axis != -1:
             raise ValueError(f"{self.name}: axis must be -1 (classes come last), got {axis}")
         self.from_logits, self.label_smoothing, self.axis = bool(from_logits), float(label_smoothing), axis
+
+    def _from_classes(self, labels: Any, y_pred: Tensor, sample_weight: Any) -> Tensor:
+        logits = y_pred if self.from_logits else _input_of(y_pred, SoftmaxFunction)
+        if logits is not None:
+            return self._op(ops.softmax_cross_entropy, y_pred, logits, labels, sample_weight)
+        return self._op(ops.cross_entropy_from_probabilities, y_pred, y_pred, labels, sample_weight)
 
 
 class BinaryCrossentropy(_Crossentropy):
@@ -168,15 +170,13 @@ class BinaryCrossentropy(_Crossentropy):
         super().__init__(from_logits, label_smoothing, reduction, name, axis)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
-        y_true, y_pred = align(y_true, y_pred, self.name)
+        y_pred = as_tensor(y_pred)
         if self.label_smoothing:
-            y_true = y_true * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+            y_true = _smoothed(y_true, self.label_smoothing, 0.5, y_pred.dtype)
         logits = y_pred if self.from_logits else _input_of(y_pred, SigmoidFunction)
         if logits is not None:
-            return self._fused(_binary, logits, y_true, sample_weight, y_pred.shape[:-1])
-        _check_targets(y_true.array, self.name)
-        p = ops.minimum(ops.maximum(y_pred, EPSILON), 1.0 - EPSILON)
-        return self._reduce(-ops.mean(y_true * ops.log(p) + (1.0 - y_true) * ops.log(1.0 - p), axis=-1), sample_weight)
+            return self._op(ops.sigmoid_cross_entropy, y_pred, logits, y_true, sample_weight)
+        return self._op(ops.binary_cross_entropy_from_probabilities, y_pred, y_pred, y_true, sample_weight)
 
 
 class CategoricalCrossentropy(_Crossentropy):
@@ -205,20 +205,17 @@ class CategoricalCrossentropy(_Crossentropy):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
         y_pred = as_tensor(y_pred)
-        y_true = _like(y_true, y_pred)
-        if y_true.shape != y_pred.shape:
+        shape = np.shape(y_true)
+        if shape != y_pred.shape:
             raise ValueError(
-                f"{self.name}: y_true must be one-hot, in y_pred's shape {y_pred.shape}, got {y_true.shape}; "
+                f"{self.name}: y_true must be one-hot, in y_pred's shape {y_pred.shape}, got {shape}; "
                 "for class numbers take sparse_categorical_crossentropy"
             )
-        if y_pred.shape[-1] == 1:
+        if shape[-1] == 1:
             raise ValueError(f"{self.name}: expected at least two classes, got y_pred of shape {y_pred.shape}")
         if self.label_smoothing:
-            y_true = y_true * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.shape[-1]
-        logits = y_pred if self.from_logits else _input_of(y_pred, SoftmaxFunction)
-        if logits is not None:
-            return self._fused(ops.softmax_cross_entropy, logits, y_true, sample_weight, y_pred.shape[:-1])
-        return self._reduce(-ops.sum(y_true * _log_probabilities(y_pred), axis=-1), sample_weight)
+            y_true = _smoothed(y_true, self.label_smoothing, 1 / shape[-1], y_pred.dtype)
+        return self._from_classes(y_true, y_pred, sample_weight)
 
 
 class SparseCategoricalCrossentropy(_Crossentropy):
@@ -256,18 +253,12 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         labels = class_numbers(y_true, y_pred.shape, self.name)
         if self.ignore_class is not None:
             counts = labels != self.ignore_class
-            given = np.ones(labels.shape) if sample_weight is None else sample_weight
-            sample_weight = spread(given, labels.shape, y_pred.dtype, self.name) * counts
+            given = weights_of(sample_weight, labels.shape, y_pred.dtype, self.name)
+            sample_weight = counts.astype(y_pred.dtype) if given is None else given * counts
             if self.reduction in ("mean", "sum_over_batch_size"):
                 sample_weight = sample_weight * (counts.size / max(1, int(counts.sum())))
             labels = np.where(counts, labels, 0)
-        logits = y_pred if self.from_logits else _input_of(y_pred, SoftmaxFunction)
-        if logits is not None:
-            return self._fused(ops.softmax_cross_entropy, logits, labels, sample_weight, labels.shape)
-        _check_labels(labels, y_pred.shape[-1], self.name)
-        hot = labels[..., None] == np.arange(y_pred.shape[-1])
-        chosen = Tensor(hot.astype(y_pred.dtype))
-        return self._reduce(-ops.sum(chosen * _log_probabilities(y_pred), axis=-1), sample_weight)
+        return self._from_classes(labels, y_pred, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -289,28 +280,9 @@ class LossFunction(Loss):
         raise ValueError(f"losses: the function {self.name} cannot be saved; use a name instead")
 
 
-_op_reduction = {
-    "sum_over_batch_size": "mean", "mean": "mean", "mean_with_sample_weight": "mean", "sum": "sum", "none": "none",
-}  # fmt: skip
-
-
-def align(y_true: Any, y_pred: Any, name: str) -> tuple[Tensor, Tensor]:
-    """Both as tensors of y_pred's dtype and shape. (N,) and (N, 1) stand for each other; nothing is broadcast."""
-    y_pred = as_tensor(y_pred)
-    if y_pred.dtype.kind != "f":
-        y_pred = Tensor(y_pred.array.astype(backend.float32))
-    y_true = _like(y_true, y_pred)
-    if y_true.shape != y_pred.shape:
-        if (*y_true.shape, 1) == y_pred.shape or y_true.shape == (*y_pred.shape, 1):
-            y_true = Tensor(y_true.array.reshape(y_pred.shape))
-        else:
-            raise ValueError(f"{name}: y_true must have y_pred's shape {y_pred.shape}, got {y_true.shape}")
-    return y_true, y_pred
-
-
 def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
     """Labels as int64 in the given shape without its last axis."""
-    labels = y_true.array if isinstance(y_true, Tensor) else np.asarray(y_true)
+    labels: Any = y_true.array if isinstance(y_true, Tensor) else np.asarray(y_true)
     if labels.shape != shape[:-1]:
         if labels.shape != (*shape[:-1], 1):
             raise ValueError(
@@ -327,59 +299,18 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
     return labels.astype(np.int64, copy=False)
 
 
-def spread(sample_weight: Any, shape: tuple[int, ...], dtype: Any, name: str) -> Any:
-    """Weights (N,), or of the first axes of the shape, repeated along the others."""
-    weights = np.asarray(sample_weight.array if isinstance(sample_weight, Tensor) else sample_weight).astype(dtype)
-    if weights.ndim == len(shape) + 1 and weights.shape[-1] == 1:
-        weights = weights[..., 0]
-    if weights.shape != shape[: weights.ndim]:
-        raise ValueError(f"{name}: sample_weight must have a number for each of {shape}, got shape {weights.shape}")
-    return np.ascontiguousarray(np.broadcast_to(weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim)),
-                                                shape))  # fmt: skip
+def _smoothed(y_true: Any, smoothing: float, towards: float, dtype: Any) -> Any:
+    """Targets moved from 0 and 1 towards what knows nothing."""
+    array = y_true.array if isinstance(y_true, Tensor) else np.asarray(y_true)
+    return (array * (1.0 - smoothing) + smoothing * towards).astype(dtype)
 
 
-def _like(y_true: Any, y_pred: Tensor) -> Tensor:
-    y_true = as_tensor(y_true)
-    return y_true if y_true.dtype == y_pred.dtype else Tensor(y_true.array.astype(y_pred.dtype))
-
-
-def _input_of(y_pred: Tensor, function: type) -> Tensor | None:
+def _input_of(y_pred: Tensor, function: type[Function]) -> Tensor | None:
     """The logits, where y_pred is a softmax's or sigmoid's output that still knows them."""
-    node = y_pred.node
-    if type(node) is function and not node.freed and getattr(node, "axis", -1) in (-1, y_pred.ndim - 1):
+    node: Any = y_pred.node
+    if isinstance(node, function) and not node.freed and getattr(node, "axis", -1) in (-1, y_pred.ndim - 1):
         return node.inputs[0]
     return None
-
-
-def _binary(logits: Tensor, y_true: Tensor, sample_weight: Any = None, reduction: str = "mean") -> Tensor:
-    """Cross entropy of sigmoids: the mean over the last axis, a value a sample."""
-    size = logits.shape[-1]
-    if reduction == "none":
-        return ops.mean(ops.sigmoid_cross_entropy(logits, y_true, reduction="none"), axis=-1)
-    if sample_weight is not None:
-        sample_weight = np.repeat(sample_weight[..., None] / size, size, axis=-1)
-        return ops.sigmoid_cross_entropy(logits, y_true, sample_weight=sample_weight, reduction=reduction)
-    loss = ops.sigmoid_cross_entropy(logits, y_true, reduction=reduction)
-    return loss if reduction == "mean" or size == 1 else loss / size
-
-
-def _log_probabilities(y_pred: Tensor) -> Tensor:
-    p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)
-    return ops.log(ops.minimum(ops.maximum(p, EPSILON), 1.0 - EPSILON))
-
-
-def _check_targets(targets: Any, name: str) -> None:
-    wrong = ~((targets >= 0) & (targets <= 1))
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"{name}: y_true must lie in [0, 1], got {targets[place]} at {place}")
-
-
-def _check_labels(labels: Any, classes: int, name: str) -> None:
-    wrong = (labels < 0) | (labels >= classes)
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ValueError(f"{name}: class numbers must be from 0 to {classes - 1}, got {labels[place]} at {place}")
 
 
 _classes: dict[str, type[Loss]] = {

@@ -94,9 +94,7 @@ class Mean(Metric):
 class MeanMetric(Mean):
     """The mean of a function of (y_true, y_pred) that gives a value for each sample."""
 
-    def __init__(
-        self, function: Callable[[Any, Any], Any], name: str | None = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, function: Callable[[Any, Any], Any], name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name or getattr(function, "__name__", "metric"), dtype)
         self.function = function
 
@@ -120,9 +118,7 @@ class BinaryAccuracy(MeanMetric):
         threshold: above it a prediction stands for 1.
     """
 
-    def __init__(
-        self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
-    ) -> None:
+    def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(self._values, name, dtype)
         self.threshold = float(threshold)
 

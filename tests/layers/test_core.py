@@ -45,9 +45,7 @@ def test_dense_works_on_the_last_axis():
 def test_dense_takes_a_function_or_a_layer_as_activation():
     for activation in (lambda t: lm.ops.relu(t), Activation("relu")):
         layer = Dense(3, activation)
-        np.testing.assert_allclose(
-            layer(x).numpy(), np.maximum(x @ layer.kernel.numpy(), 0), rtol=1e-5, atol=1e-6
-        )
+        np.testing.assert_allclose(layer(x).numpy(), np.maximum(x @ layer.kernel.numpy(), 0), rtol=1e-5, atol=1e-6)
     assert Dense(3, lm.ops.relu).get_config()["activation"] == "relu"
     with pytest.raises(ValueError, match="cannot be saved"):
         Dense(3, lambda t: t).get_config()

@@ -5,7 +5,7 @@ import pytest
 
 import lamina as lm
 from lamina.layers import BatchNormalization, Dense, Dropout, Layer
-from lamina.layers.layer import snake_case, unique_name
+from lamina.layers.naming import snake_case, unique_name
 
 
 class Scale(Layer):
@@ -88,6 +88,7 @@ def test_weights_in_attributes_lists_and_dictionaries():
         for kind in ("kernel", "bias")
     ]
     assert len(block.weights) == len(block.trainable_weights) == 10
+    assert block.weights == list(block.named_weights().values())
     assert [place for place, _ in block.children()] == ["first", "more/0", "more/1", "heads/a", "heads/b", "drop"]
 
 
@@ -217,6 +218,16 @@ def test_forgotten_super():
 
     with pytest.raises((RuntimeError, AttributeError)):
         Forgot()(np.ones((1, 1), "float32"))
+
+
+def test_errors_say_where():
+    block = Block(4)
+    block(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="dense: x") as error:
+        block(np.ones((2, 5)))
+    first, second = error.value.__notes__
+    assert first == f"in {block.first.name} (Dense), called on x of shape (2, 5)"
+    assert second == f"in {block.name} (Block), called on x of shape (2, 5)"
 
 
 def test_call_is_needed():

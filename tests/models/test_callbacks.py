@@ -82,7 +82,7 @@ def test_callbacks_see_the_model_and_can_stop_it():
         ({"min_delta": 0.5}, [3, 2, 1.9, 0], 3),
         ({"mode": "max"}, [1, 2, 1, 3], 3),
         ({"monitor": "val_accuracy"}, [0.1, 0.2, 0.1, 0.3], 3),
-        ({"baseline": 1.0, "patience": 2}, [3, 2, 1.5, 0.5], 2),
+        ({"baseline": 1.0, "patience": 2}, [3, 2, 2.5, 0.5], 3),
         ({"start_from_epoch": 2}, [1, 2, 3, 4, 0], 4),
         ({}, [float("nan"), 2, 1, 3], 4),
     ],
@@ -102,7 +102,9 @@ def test_early_stopping_restores_the_best_weights(capsys):
 
 
 def test_unknown_values_and_modes():
-    with pytest.raises(ValueError, match=r"no 'val_loss' to monitor; there is \['loss'\] \(fit got no validation data\)"):
+    with pytest.raises(
+        ValueError, match=r"no 'val_loss' to monitor; there is \['loss'\] \(fit got no validation data\)"
+    ):
         make().fit(x, y, callbacks=[EarlyStopping()], verbose=0)
     with pytest.raises(ValueError, match="mode must be"):
         EarlyStopping(mode="less")
@@ -113,7 +115,11 @@ def test_unknown_values_and_modes():
 def test_checkpoints(tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
     run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["01-3.0.safetensors", "02-1.0.safetensors", "03-2.0.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "01-3.0.safetensors",
+        "02-1.0.safetensors",
+        "03-2.0.safetensors",
+    ]
 
 
 def test_best_checkpoint_only(tmp_path, capsys):

@@ -76,7 +76,8 @@ def test_state_follows_the_weight():
 @pytest.mark.parametrize(
     "gradient",
     [np.ones((3, 2)).T, np.ones((2, 3), "float64"), np.ones((2, 3), ">f4"), np.ones((4, 6), "float32")[::2, ::-2],
-     lm.tensor(np.ones((2, 3), "float32")), np.ones((2, 3), "int32")],
+     lm.tensor(np.ones((2, 3), "float32")), np.ones((2, 3), "int32"), [[1.0] * 3] * 2,
+     np.frombuffer(b"x" + np.ones(6, "float32").tobytes(), "float32", offset=1).reshape(2, 3)],
 )  # fmt: skip
 def test_any_layout_of_gradients(gradient):
     (a, _) = variables()
@@ -85,7 +86,11 @@ def test_any_layout_of_gradients(gradient):
 
 
 def test_two_dtypes():
-    weights = [lm.Variable(np.ones(2, "float32")), lm.Variable(np.ones(3, "float64")), lm.Variable(np.ones(1, "float32"))]
+    weights = [
+        lm.Variable(np.ones(2, "float32")),
+        lm.Variable(np.ones(3, "float64")),
+        lm.Variable(np.ones(1, "float32")),
+    ]
     optimizer = SGD(0.5)
     optimizer.apply([np.full(2, 1.0), np.full(3, 2.0), np.full(1, 3.0)], weights)
     assert [w.numpy()[0] for w in weights] == [0.5, 0.0, -0.5]

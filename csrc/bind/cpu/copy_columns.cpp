@@ -2,7 +2,7 @@
 
 #include "bind/cpu/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::copy_columns_op {
 
 /// y[:, y_begin : y_begin + count] = x[:, x_begin : x_begin + count], for matrices of one dtype, whichever.
 static void run(const py::array& x, int64_t x_begin, const py::array& y, int64_t y_begin, int64_t count) {
@@ -25,4 +25,4 @@ static const Registration registration([](py::module_& m) {
   m.def("copy_columns", &run, py::arg("x"), py::arg("x_begin"), py::arg("y"), py::arg("y_begin"), py::arg("count"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::copy_columns_op

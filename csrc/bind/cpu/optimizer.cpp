@@ -6,11 +6,10 @@
 
 namespace lamina::bind::optimizer_op {
 
-/// list[i]; no reference is taken. Both views of a PyObject* have its layout.
 static const py::array& item(const py::list& list, size_t i) {
-  PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
-  const py::object& object = *reinterpret_cast<const py::object*>(at);
-  if (!is_array(object)) throw py::type_error("expected an array, got None");
+  const PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
+  const auto& object = *reinterpret_cast<const py::object*>(at);
+  if (!is_array(object)) throw py::type_error("step: expected lists of arrays");
   return static_cast<const py::array&>(object);
 }
 

@@ -29,15 +29,16 @@ struct Chains {
   int64_t per_image() const { return ceil_div(height, rows) * per_row(); }  // 1 where a chain has several images
   int64_t count() const { return ceil_div(batch, images) * per_image(); }
   Chain operator[](int64_t i) const {
-    const int64_t image = i / per_image() * images, row = i % per_image() / per_row() * rows, column = i % per_row() * columns;
-    return {image,  min_of(images, batch - image), row, min_of(rows, height - row),
+    const int64_t image = i / per_image() * images, row = i % per_image() / per_row() * rows,
+                  column = i % per_row() * columns;
+    return {image,  min_of(images, batch - image),  row, min_of(rows, height - row),
             column, min_of(columns, width - column)};
   }
 };
 
 /// dw = the sum of `chains` chains. run(chain0, chain1, task0, task1, to) adds some of them, in order, to the part of
-/// `to` (size values) that its tasks stand for. A small sum is made of parts of PART chains, added in order, and threads
-/// share out the parts; a large one shares out the tasks. work: nanoseconds a chain, all tasks.
+/// `to` (size values) that its tasks stand for. A small sum is made of parts of PART chains, added in order, and
+/// threads share out the parts; a large one shares out the tasks. work: nanoseconds a chain, all tasks.
 template <class T, class F>
 INLINE void sum_chains(int64_t chains, int64_t size, int64_t tasks, double work, F&& run, T* dw) {
   constexpr int64_t PART = 4, SMALL = int64_t(1) << 16, PARTS = 64;

@@ -7,6 +7,14 @@ namespace lamina::LAMINA_ISA {
 /// From here on an output is written past the caches: it would push everything else out of them.
 constexpr int64_t STREAM_BYTES = int64_t(16) << 20;
 
+/// Whether rows x columns outputs are better written past the caches: they are many, and every vector of a row is whole
+/// and aligned.
+template <class T>
+INLINE bool stream_rows(const T* y, int64_t rows, int64_t columns) {
+  return columns * int64_t(sizeof(T)) % 64 == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
+         rows * columns * int64_t(sizeof(T)) >= STREAM_BYTES;
+}
+
 /// body(first, count) for parts of [0, n) that start on multiples of 64 elements. work: nanoseconds an
 /// element.
 template <class F>

@@ -22,14 +22,15 @@ constexpr int64_t BLOCK = 16;  // channels in a block of the strip: one cache li
 
 /// The position of a sliding window, and its taps, along one axis.
 struct View {
-  int64_t source, target;            // sizes of the axis
-  int64_t kernel, dilation, period;  // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
-  int64_t positions;                 // j in [0, positions): target(j, phase)
-  int64_t stride;                    // source steps from j to j + 1
-  int64_t low;                       // tap k of position j reads source low + j * stride + offset(k)
-  int64_t span;                      // 0 <= offset < span
-  int64_t slots, phases;             // slots of the source, phases of the target that have taps
-  int64_t step, first;               // target(j, phase) = first + j * step + (phase * dilation) % step
+  int64_t source, target;  // sizes of the axis
+  int64_t kernel, dilation,
+      period;             // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
+  int64_t positions;      // j in [0, positions): target(j, phase)
+  int64_t stride;         // source steps from j to j + 1
+  int64_t low;            // tap k of position j reads source low + j * stride + offset(k)
+  int64_t span;           // 0 <= offset < span
+  int64_t slots, phases;  // slots of the source, phases of the target that have taps
+  int64_t step, first;    // target(j, phase) = first + j * step + (phase * dilation) % step
   bool backward;
 
   int64_t offset(int64_t k) const { return backward ? span - 1 - k * dilation / step : k * dilation; }
@@ -59,13 +60,37 @@ INLINE int64_t output_of(const Axis& a) {
 }
 inline View forward_view(const Axis& a) {
   const int64_t output = output_of(a), period = stride_period(a);
-  return {a.input,  output,    a.kernel, a.dilation, period, output, a.stride, -a.before, (a.kernel - 1) * a.dilation + 1,
-          min_of(a.kernel, period), 1, 1, 0, false};
+  return {a.input,
+          output,
+          a.kernel,
+          a.dilation,
+          period,
+          output,
+          a.stride,
+          -a.before,
+          (a.kernel - 1) * a.dilation + 1,
+          min_of(a.kernel, period),
+          1,
+          1,
+          0,
+          false};
 }
 inline View backward_view(const Axis& a) {
   const int64_t reach = (a.kernel - 1) * a.dilation / a.stride, lowest = a.before / a.stride, period = stride_period(a);
-  return {output_of(a), a.input, a.kernel, a.dilation, period, (a.input - 1 + a.before) / a.stride - lowest + 1, 1,
-          lowest - reach, reach + 1, 1, min_of(a.kernel, period), a.stride, lowest * a.stride - a.before, true};
+  return {output_of(a),
+          a.input,
+          a.kernel,
+          a.dilation,
+          period,
+          (a.input - 1 + a.before) / a.stride - lowest + 1,
+          1,
+          lowest - reach,
+          reach + 1,
+          1,
+          min_of(a.kernel, period),
+          a.stride,
+          lowest * a.stride - a.before,
+          true};
 }
 
 /// One convolution's source, target and strip. Offsets and pitches count values.
@@ -75,13 +100,14 @@ struct Gather {
   int64_t source_pitch;  // from one source pixel to the next
   // Where packed channel c of plane p comes from: source channel c * skip + p, or c / repeat (depthwise multipliers).
   int64_t planes = 1, skip = 1, repeat = 1;
-  bool fold = false;  // few channels: the (kw, c) of one kernel row take the place of the channels
+  int64_t row_blocks = 0;  // blocks that a strip holds at a time; 0: all
+  bool fold = false;       // few channels: the (kw, c) of one kernel row take the place of the channels
 
-  int64_t rows, columns;                                                 // target positions in a strip
+  int64_t rows, columns;                                                               // target positions in a strip
   int64_t plane_blocks, blocks, slot_rows, slot_columns, plane, row_size, strip_size;  // filled in by layout()
 
   int64_t depth() const { return fold ? w.kernel * channels : channels; }  // packed channels
-  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block % plane_blocks * BLOCK); }
+  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block / planes * BLOCK); }
 
   void layout(int64_t strip_rows, int64_t strip_columns) {
     rows = strip_rows;
@@ -91,7 +117,7 @@ struct Gather {
     slot_rows = rows + (h.span - 1) / h.stride;
     slot_columns = fold ? columns : columns + (w.span - 1) / w.stride;
     plane = (fold ? 1 : w.slots) * slot_columns * BLOCK;
-    row_size = blocks * plane + BLOCK;  // rows not a multiple of 4096 bytes apart
+    row_size = (row_blocks > 0 ? row_blocks : blocks) * plane + BLOCK;  // rows not a multiple of 4096 bytes apart
     strip_size = h.slots * slot_rows * row_size;
   }
   /// Where tap (kh, kw) of the strip's first position lies.
@@ -124,8 +150,8 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
   if (!source) return fill_zero(to + block0 * d.plane, (block1 - block0) * d.plane);
   const int64_t width = count + (w.span - 1) / w.stride;
   for (int64_t block = block0; block < block1; ++block) {
-    const int64_t depth = d.block_depth(block), plane = block / d.plane_blocks;
-    const int64_t c = block % d.plane_blocks * BLOCK;
+    const int64_t depth = d.block_depth(block), plane = block % d.planes;
+    const int64_t c = block / d.planes * BLOCK;
     for (int64_t slot = 0; slot < w.slots; ++slot) {
       T* const p = to + block * d.plane + slot * d.slot_columns * BLOCK;
       const int64_t origin = w.low + column * w.stride + w.residue(slot);
@@ -194,8 +220,8 @@ inline int64_t padded_row_size(const Gather& d) {
   return d.fold ? ((d.columns - 1) * d.w.stride + d.w.span) * d.channels + 2 * BLOCK : 0;
 }
 
-/// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value of
-/// the group), blocks [block0, block1).
+/// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value
+/// of the group), blocks [block0, block1).
 template <class T>
 void pack_strip(const Gather& d, const T* image, int64_t row, int64_t rows, int64_t column, int64_t columns,
                 int64_t block0, int64_t block1, T* strip) {
@@ -236,7 +262,7 @@ inline void choose_strips(Gather& d, int64_t images, int64_t multiple, int64_t b
   d.layout(1, 1);
   int64_t columns = d.w.positions;
   const int64_t source_rows = d.h.slots * (1 + (d.h.span - 1) / d.h.stride);
-  const int64_t column_bytes = d.blocks * (d.fold ? 1 : d.w.slots) * BLOCK * int64_t(sizeof(T));
+  const int64_t column_bytes = (d.fold ? 1 : d.w.slots) * (d.row_size / d.plane) * BLOCK * int64_t(sizeof(T));
   const int64_t most = max_of(56, 2 * bytes / (source_rows * column_bytes));  // columns: cut only very wide images
   columns = ceil_div(columns, ceil_div(columns, most));
   d.layout(1, columns);

@@ -95,6 +95,16 @@ INLINE void store(T* p, V<T> v, All) {
   store(p, v);
 }
 
+/// How many lanes a mask of each_vector holds, `rest` values before the end of the row.
+template <class T>
+INLINE constexpr int64_t lanes_of(All, int64_t) {
+  return lanes<T>;
+}
+template <class T>
+INLINE constexpr int64_t lanes_of(Mask<T>, int64_t rest) {
+  return rest;
+}
+
 /// The first `count` whole numbers at p, kept narrower in memory (P: uint8_t, int32_t) than in the lanes of T.
 template <class T, class P>
 INLINE I<T> widen(const P* p, int64_t count) {

@@ -38,12 +38,4 @@ INLINE int64_t most_windows(const Axis& axis, int64_t outputs) {
   return min_of(outputs, ceil_div(axis.kernel, axis.stride));
 }
 
-/// Whether an output of n pixels of C values each is better written past the caches: it is large, and every vector of
-/// a pixel is whole and aligned.
-template <class T>
-INLINE bool stream_pixels(const T* y, int64_t pixels, int64_t channels) {
-  return channels * int64_t(sizeof(T)) % 64 == 0 && reinterpret_cast<uintptr_t>(y) % 64 == 0 &&
-         pixels * channels * int64_t(sizeof(T)) >= STREAM_BYTES;
-}
-
 }  // namespace lamina::LAMINA_ISA

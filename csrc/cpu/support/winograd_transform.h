@@ -122,15 +122,23 @@ constexpr int CB = 64 / sizeof(T);
 
 /// Images and the grid of tiles over their outputs: 3x3, stride 1.
 struct TileGrid {
-  int64_t images, height, width;   // input
-  int64_t top, left;               // padding before
-  int64_t out_height, out_width;   // output
-  int64_t side;                    // F
-  int64_t down, across;            // tiles of one image
+  int64_t images, height, width;  // input
+  int64_t top, left;              // padding before
+  int64_t out_height, out_width;  // output
+  int64_t side;                   // F
+  int64_t down, across;           // tiles of one image
 
   TileGrid(int64_t batch, int64_t h, int64_t w, int64_t pad_top, int64_t pad_left, int64_t oh, int64_t ow, int tile)
-      : images(batch), height(h), width(w), top(pad_top), left(pad_left), out_height(oh), out_width(ow), side(tile),
-        down(ceil_div(oh, tile)), across(ceil_div(ow, tile)) {}
+      : images(batch),
+        height(h),
+        width(w),
+        top(pad_top),
+        left(pad_left),
+        out_height(oh),
+        out_width(ow),
+        side(tile),
+        down(ceil_div(oh, tile)),
+        across(ceil_div(ow, tile)) {}
 
   int64_t count() const { return images * down * across; }
 

@@ -10,8 +10,8 @@ from lamina.layers.layer import Layer, call_state, class_named
 
 Activation = Callable[[Any], Any]
 
-# What the layers have ops.dense and ops.conv2d apply. Not sigmoid, though they could: cross entropy after it is computed
-# from what went into it, exactly, and that must then be at hand.
+# What the layers have ops.dense and ops.conv2d apply. Not sigmoid, though they could: cross entropy after it is
+# computed from what went into it, exactly, and that must then be at hand.
 FUSED = ("linear", "relu", "tanh")
 
 

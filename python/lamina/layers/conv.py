@@ -8,7 +8,8 @@ from typing import Any
 from lamina import initializers, ops, regularizers
 from lamina.layers import activations
 from lamina.layers.core import channels_last, positive
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 from lamina.ops.checks import pair
 
 
@@ -136,7 +137,7 @@ class Conv2D(Layer):
 
 
 def padding_of(padding: Any, owner: str) -> Any:
-    """"valid", "same", or ((top, bottom), (left, right)) as tuples of integers.
+    """ "valid", "same", or ((top, bottom), (left, right)) as tuples of integers.
 
     Raises:
         ValueError: for anything else, and for negative sizes.

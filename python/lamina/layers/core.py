@@ -10,7 +10,8 @@ import numpy as np
 from lamina import initializers, ops, random, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 
 
 @register
@@ -51,9 +52,7 @@ class InputLayer(Layer):
         return {"shape": shape, "batch_size": self.batch_size, "dtype": self.dtype, "name": self.name}
 
 
-def Input(
-    shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None
-) -> InputLayer:
+def Input(shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
     """The first entry of a Sequential: says what its inputs are like.
 
     Args:

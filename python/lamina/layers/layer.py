@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
@@ -14,8 +13,9 @@ import numpy as np
 from lamina import backend, initializers, ops, regularizers
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, Variable
+from lamina.layers.naming import snake_case, unique_name
+from lamina.layers.shapes import Shape, full_shape, sample_shape, shape_of_batch
 
-Shape = tuple[Any, ...]  # of integers; None where any size may come, as the batch in (None, 28, 28, 1)
 LayerType = TypeVar("LayerType", bound="type[Layer]")
 
 registry: dict[str, type[Layer]] = {}  # the classes that a saved model may name
@@ -29,28 +29,11 @@ def register(cls: LayerType) -> LayerType:
 
 class _Call(threading.local):
     training = False  # what the layers inside the current call take `training` to be
-    custom_objects: ClassVar[dict[str, Any]] = {}  # classes and functions that the model being loaded may name too
+    custom_objects: dict[str, Any] = {}  # noqa: RUF012  classes and functions that the model being loaded may name too
 
 
 call_state = _Call()
-_name_counts: dict[str, int] = {}
-
-
-def snake_case(name: str) -> str:
-    """MaxPooling2D -> max_pooling2d."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[^_])(?=[A-Z][a-z])", "_", name).lower()
-
-
-def unique_name(base: str) -> str:
-    """dense, dense_1, dense_2: the base and how often it was asked for before."""
-    count = _name_counts.get(base, 0)
-    _name_counts[base] = count + 1
-    return f"{base}_{count}" if count else base
-
-
-def reset_names() -> None:
-    """Starts the counts of automatic names again."""
-    _name_counts.clear()
+PLAIN = frozenset({int, float, str, bool, type(None)})  # attributes that hold no weights, as most do
 
 
 def class_named(name: Any) -> Any:
@@ -63,11 +46,6 @@ def class_named(name: Any) -> Any:
     if not isinstance(name, str) or name not in known:
         raise ValueError(f"unknown layer class {name!r}: if it is your own, pass custom_objects={{{str(name)!r}: ...}}")
     return known[name]
-
-
-def full_shape(shape: Any) -> Shape:
-    """A shape as a tuple of Python integers and None."""
-    return tuple([None if n is None else int(n) for n in shape])
 
 
 class Layer:
@@ -125,7 +103,7 @@ class Layer:
             input_shape = (input_dim,)
         self.batch_input_shape: Shape | None = None
         if input_shape is not None:
-            self.batch_input_shape = (None, *_sample_shape(input_shape, self.name))
+            self.batch_input_shape = (None, *sample_shape(input_shape, self.name))
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
 
@@ -183,15 +161,16 @@ class Layer:
             x = self._accept(x)
         if not self.built:
             self._build_for(x)
-        if training is None:
-            if self._takes_training:
-                kwargs["training"] = call_state.training
-            return self.call(x, *args, **kwargs)
-        outer, call_state.training = call_state.training, training
+        outer = call_state.training
+        if training is not None:
+            call_state.training = training
+        if self._takes_training:
+            kwargs["training"] = call_state.training
         try:
-            if self._takes_training:
-                kwargs["training"] = training
             return self.call(x, *args, **kwargs)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(x)}")
+            raise
         finally:
             call_state.training = outer
 
@@ -255,15 +234,13 @@ class Layer:
         self._collect("", result, set())
         return result
 
-    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[int]) -> None:
-        if id(self) in seen:
+    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[Any]) -> None:
+        if self in seen:
             return
-        seen.add(id(self))
-        own = list(self._variables)
-        own += [item for _, item in _tracked(self) if isinstance(item, Variable) and not _contains(own, item)]
-        for variable in sorted(own, key=lambda v: not v.trainable):  # the sort is stable
-            if id(variable) not in seen:
-                seen.add(id(variable))
+        seen.add(self)
+        for variable in sorted(self._contents()[0], key=lambda v: not v.trainable):  # the sort is stable
+            if variable not in seen:
+                seen.add(variable)
                 place = prefix + variable.name
                 while place in result:
                     place += "_"
@@ -274,7 +251,42 @@ class Layer:
     @property
     def weights(self) -> list[Variable]:
         """All weights, in the order of `get_weights`."""
-        return list(self.named_weights().values())
+        found: dict[Variable, None] = {}
+        self._add_weights(found, set())
+        return list(found)
+
+    def _add_weights(self, found: dict[Variable, None], seen: set[Layer]) -> None:
+        """What `named_weights` does without names, for every training step."""
+        if self in seen:
+            return
+        seen.add(self)
+        variables, layers = self._contents()
+        state = [v for v in variables if not v.trainable]
+        if state:
+            variables = [v for v in variables if v.trainable] + state
+        for variable in variables:
+            found[variable] = None
+        for layer in layers:
+            layer._add_weights(found, seen)
+
+    def _contents(self) -> tuple[list[Variable], list[Layer]]:
+        """The variables of this layer and the layers directly inside."""
+        variables, layers = list(self._variables), list[Layer]()
+        for name, value in self.__dict__.items():
+            kind = type(value)
+            if kind in PLAIN or name == "_variables" or name == "_arguments":
+                continue
+            if kind is Variable:
+                variables.append(value)
+            elif isinstance(value, Layer):
+                layers.append(value)
+            elif kind is list or kind is tuple or kind is dict:
+                for _, item in _find("", value):
+                    if isinstance(item, Layer):
+                        layers.append(item)
+                    else:
+                        variables.append(item)
+        return variables, layers
 
     @property
     def variables(self) -> list[Variable]:
@@ -302,13 +314,11 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        for _, item in _tracked(self):
-            if isinstance(item, Layer):
-                item.trainable = value
-            else:
-                item.requires_grad = item.trainable and self._trainable
-        for variable in self._variables:
+        variables, layers = self._contents()
+        for variable in variables:
             variable.requires_grad = variable.trainable and self._trainable
+        for layer in layers:
+            layer.trainable = value
 
     def get_weights(self) -> list[np.ndarray[Any, Any]]:
         """Copies of all weights' values."""
@@ -344,14 +354,9 @@ class Layer:
         Raises:
             ValueError: before the layer is built.
         """
-        if not self.is_built:
+        if not self.built:
             raise ValueError(f"count_params: {self.name} has no weights yet; call it on data or build(input_shape)")
         return sum(v.size for v in self.weights)
-
-    @property
-    def is_built(self) -> bool:
-        """Whether this layer and all inside have their weights."""
-        return self.built and all(layer.is_built for _, layer in self.children())
 
     @property
     def losses(self) -> list[Tensor]:
@@ -381,6 +386,10 @@ class Layer:
         return f"<{type(self).__name__} name={self.name}>"
 
 
+def _described(x: Any) -> str:
+    return f"x of shape {x.shape}" if isinstance(x, Tensor) else f"x of type {type(x).__name__}"
+
+
 def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
     """Has the layer remember that it was built, and for which shape, whoever called build."""
 
@@ -395,26 +404,6 @@ def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
         self._build_shape = input_shape
 
     return wrapped
-
-
-def shape_of_batch(x: Any) -> Any:
-    """The shape of a tensor with None for the batch; of lists and dictionaries of tensors entry by entry."""
-    if isinstance(x, dict):
-        return {key: shape_of_batch(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        return [shape_of_batch(value) for value in x]
-    return (None, *x.shape[1:]) if x.ndim else ()
-
-
-def _sample_shape(shape: Any, name: str) -> Shape:
-    sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    if any(n is not None and (not hasattr(n, "__index__") or n < 1) for n in sizes):
-        raise ValueError(f"{name}: input_shape must be positive integers, got {shape!r}")
-    return full_shape(sizes)
-
-
-def _contains(items: list[Any], item: Any) -> bool:
-    return any(other is item for other in items)
 
 
 def _tracked(layer: Layer) -> Iterator[tuple[str, Layer | Variable]]:

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from lamina import initializers, ops, regularizers
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 
 
 @register

@@ -8,7 +8,8 @@ from typing import Any
 from lamina import ops
 from lamina.layers.conv import padding_of, window_count
 from lamina.layers.core import channels_last
-from lamina.layers.layer import Layer, Shape, register
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import Shape
 from lamina.ops.checks import pair
 
 

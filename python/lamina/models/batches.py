@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, backend, random
+from lamina import backend, random
 from lamina.autograd.tensor import Tensor
 
 Array = Any
@@ -31,7 +32,7 @@ def arrays_in(data: Any) -> list[Array]:
 
 
 def as_arrays(data: Any) -> Any:
-    """Tensors and array-likes as arrays. A list of arrays of several inputs stays a list; one of numbers is an array."""
+    """Tensors and array-likes as arrays. A list of arrays stays a list; one of numbers becomes an array."""
     if isinstance(data, dict):
         return {key: as_arrays(value) for key, value in data.items()}
     if isinstance(data, list | tuple) and any(isinstance(v, np.ndarray | Tensor) and v.ndim for v in data):
@@ -90,10 +91,9 @@ class ArrayBatches:
             if simple:
                 yield _rows(self.x, part), _rows(self.y, part), None
             else:
-                yield tuple(  # type: ignore[misc]
-                    None if data is None else map_arrays(lambda a, rows=part: _rows(a, rows), data)
-                    for data in (self.x, self.y, self.weights)
-                )
+                take = functools.partial(_rows, part=part)
+                x, y, weights = (None if d is None else map_arrays(take, d) for d in (self.x, self.y, self.weights))
+                yield x, y, weights
 
 
 class IterableBatches:
@@ -160,7 +160,7 @@ def make_batches(
 def permutation(n: int) -> Array:
     """A random order of n, by Lamina's seed."""
     keys = backend.empty(n, backend.float64)
-    _cpu.random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
+    backend.kernels(keys).random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
     return keys.argsort(kind="stable")
 
 

@@ -87,7 +87,7 @@ class CallbackList:
         params: what they find in ``self.params``.
     """
 
-    def __init__(self, callbacks: Any, model: Model, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
         if isinstance(callbacks, CallbackList):
             callbacks = callbacks.callbacks
         elif callbacks is None:
@@ -100,9 +100,7 @@ class CallbackList:
                 raise TypeError(f"callbacks must be lamina.models.Callback objects, got {callback!r}")
             callback.set_model(model)
             callback.set_params(params)
-        self._hooks = {
-            hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS
-        }
+        self._hooks = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS}
 
     def wants(self, hook: str) -> bool:
         """Whether any callback has this hook: a step need not make logs that nobody reads."""

@@ -1,4 +1,4 @@
-"""What fit, evaluate and predict show while they run: a progress bar in the terminal or notebook, or a line an epoch."""
+"""What fit, evaluate and predict show: a progress bar in the terminal or notebook, or a line an epoch."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, c
     if not isinstance(model, Layer):
         raise ValueError(f"load_model: {class_name} is no Layer")
     shape = description.get("input_shape")
-    if shape is not None and not model.is_built:
+    if shape is not None and not model.built:
         model.build(tuple(shape))
     _assign(model, arrays, path, skip_mismatch=False)
     names = model.named_weights()
@@ -110,7 +110,7 @@ def save_weights(model: Model, path: str | Path, overwrite: bool = True) -> None
 
 def load_weights(model: Model, path: str | Path, skip_mismatch: bool = False) -> None:
     """See Model.load_weights."""
-    if not model.is_built:
+    if not model.built:
         raise ValueError(
             f"load_weights: {model.name} has no weights yet; give input_shape, call build(input_shape) or call it"
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.layers.layer import Layer, class_named, register, snake_case
+from lamina.autograd.tensor import Variable
+from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.naming import snake_case
 from lamina.models.model import Model
 
 
@@ -76,6 +78,9 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers, without an `Input`."""
         return [layer for layer in self._layers if type(layer).__name__ != "InputLayer"]
+
+    def _contents(self) -> tuple[list[Variable], list[Layer]]:
+        return self._variables, self._layers
 
     def children(self) -> list[tuple[str, Layer]]:
         """The layers by kind and number, dense, dense_1: these places do not depend on what was made before."""

@@ -16,7 +16,7 @@ def summary_text(model: Model) -> str:
     Raises:
         ValueError: before the model knows its inputs.
     """
-    if not model.is_built:
+    if not model.built:
         raise ValueError(
             f"summary: {model.name} does not know its inputs yet; give input_shape, call build(input_shape) or fit it"
         )
@@ -26,19 +26,18 @@ def summary_text(model: Model) -> str:
         count = flops_of(layer, input_shape)
         total_flops = None if count is None or total_flops is None else total_flops + count
         shape = _output_shape(layer, input_shape)
-        rows.append(
-            (f"{layer.name} ({type(layer).__name__})", shape, f"{layer.count_params():,}", _number(count))
-        )
+        parameters = f"{layer.count_params():,}" if layer.built else "not used"
+        rows.append((f"{layer.name} ({type(layer).__name__})", shape, parameters, _number(count)))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
     rule = "-" * (sum(widths) + 6)
     trainable = sum(v.size for v in model.trainable_weights)
-    parameters = sum(v.size for v in model.weights)
+    total = sum(v.size for v in model.weights)
     size = sum(v.array.nbytes for v in model.weights)
     hidden = hidden_layers(model)
     return "\n".join([
         f'Model "{model.name}"', rule, lines[0], rule, *lines[1:], rule,
-        f"Parameters: {parameters:,} ({_bytes(size)}), {trainable:,} of them trainable",
+        f"Parameters: {total:,} ({_bytes(size)}), {trainable:,} of them trainable",
         f"FLOPs for one sample: {_number(total_flops)}",
         f"{'Deep' if hidden >= 3 else 'Shallow'} network: {hidden} hidden layer{'' if hidden == 1 else 's'}",
     ])  # fmt: skip
@@ -51,6 +50,8 @@ def layer_inputs(model: Model) -> list[tuple[Layer, Any]]:
 
 def flops_of(layer: Layer, input_shape: Any) -> int | None:
     """Floating-point operations for one sample; None where a size is not known."""
+    if not layer.built:
+        return 0
     try:
         return layer.flops(input_shape)
     except (TypeError, ValueError):  # sizes of None
@@ -71,6 +72,8 @@ def _with_kernel(layer: Layer, seen: set[int]) -> int:
 
 
 def _output_shape(layer: Layer, input_shape: Any) -> str:
+    if not layer.built:
+        return "?"
     try:
         return str(layer.compute_output_shape(input_shape))
     except (TypeError, ValueError):

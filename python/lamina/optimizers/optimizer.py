@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Variable, as_tensor
 
 Array = Any
 
@@ -78,7 +78,7 @@ class Optimizer:
             ValueError: if numbers or shapes do not match, or there is no gradient at all.
         """
         variables = self._variables if variables is None else list(variables)
-        arrays = [g.array if isinstance(g, Tensor) else g for g in grads]
+        arrays = [None if g is None else as_tensor(g).array for g in grads]
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
         self._step(arrays, variables)
@@ -112,8 +112,9 @@ class Optimizer:
             if grad.shape != weight.shape:
                 raise ValueError(f"{self.name}: the gradient of {variable.path} must have shape {weight.shape}, "
                                  f"got {grad.shape}")  # fmt: skip
-            if grad.dtype is not weight.dtype or not grad.flags.c_contiguous:
-                grads[i] = backend.contiguous(backend.as_array(grad, weight.dtype))
+            if grad.dtype is not weight.dtype:
+                grad = backend.as_array(grad, weight.dtype)
+            grads[i] = backend.contiguous(grad)
         if variables != self._variables:
             self._gather(variables)
         self.iterations += 1
@@ -133,9 +134,7 @@ class Optimizer:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
-                self._slots[variable] = tuple(
-                    backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names
-                )
+                self._slots[variable] = tuple(backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []

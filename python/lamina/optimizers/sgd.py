@@ -22,7 +22,7 @@ class SGD(Optimizer):
         Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
     """
 
-    slot_names = ("velocity",)
+    slot_names: tuple[str, ...] = ("velocity",)
 
     def __init__(
         self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, name: str = "SGD"

@@ -1,0 +1,62 @@
+"""The command line."""
+
+import subprocess
+import sys
+
+import pytest
+
+import lamina
+from lamina import cli
+
+
+def test_info(capsys):
+    assert cli.main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert f"lamina           {lamina.__version__}" in text
+    assert lamina.isa() in text
+    for word in ("threads", "memory pool", "CUDA", "NumPy"):
+        assert word in text
+
+
+def test_demo(tmp_path, capsys):
+    picture = tmp_path / "demo.png"
+    assert cli.main(["demo", "--epochs", "1", "--output", str(picture)]) == 0
+    captured = capsys.readouterr()
+    assert "Test accuracy: " in captured.out
+    assert "(Conv2D)" in captured.out
+    assert "Epoch 1/1: 100%" in captured.err
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_demo_reaches_98_percent(tmp_path, capsys):
+    assert cli.demo(output=tmp_path / "demo.png") >= 0.98
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_training(tmp_path, capsys):
+    assert cli.main(["demo", "--output", str(tmp_path / "nothing" / "demo.png")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "lamina demo: there is no folder" in captured.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["demo", "--epochs", "0"], ["demo", "--epochs", "x"]])
+def test_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(arguments)
+    assert exit.value.code == 2
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["--version"])
+    assert exit.value.code == 0
+    assert lamina.__version__ in capsys.readouterr().out
+
+
+def test_importing_lamina_imports_nothing_heavy():
+    code = (
+        "import lamina, sys; print([m for m in ('matplotlib', 'sklearn', 'tqdm', 'safetensors') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"

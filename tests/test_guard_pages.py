@@ -1,0 +1,172 @@
+"""No kernel reads or writes a byte beyond its arrays: every array ends, or starts, at a page that must not be touched.
+
+Sanitizers do not see masked vector loads and stores that run over; the processor does. All arrays, those of the ops'
+results and gradients included, are made here; a kernel that strays ends the test run with a segmentation fault.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import _cpu
+
+PAGE = mmap.PAGESIZE
+PROT_NONE = 0
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+
+
+class Guarded:
+    """Makes arrays between two pages that must not be touched, right at one of them."""
+
+    def __init__(self, at_end: bool) -> None:
+        self.at_end = at_end
+        self.count = 0
+
+    def empty(self, shape: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+        dtype = np.dtype(np.float32 if dtype is None else dtype)
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        inner = max(1, -(-size // PAGE)) * PAGE
+        memory = mmap.mmap(-1, inner + 2 * PAGE)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+        for page in (start, start + PAGE + inner):
+            assert libc.mprotect(page, PAGE, PROT_NONE) == 0
+        offset = PAGE + (inner - size if self.at_end else 0)
+        self.count += 1
+        return np.frombuffer(memory, dtype, size // dtype.itemsize, offset).reshape(shape)
+
+    def copy(self, value: Any) -> np.ndarray[Any, Any]:
+        value = np.asarray(value)
+        array = self.empty(value.shape, value.dtype)
+        array[...] = value
+        return array
+
+
+@pytest.fixture(params=["end", "start"])
+def guarded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Guarded:
+    memory = Guarded(request.param == "end")
+    monkeypatch.setattr(_cpu, "empty", memory.empty)  # where backend takes its arrays from
+    monkeypatch.setattr(_cpu, "empty_like", lambda array: memory.empty(array.shape, array.dtype))
+    return memory
+
+
+def values(*shape: int) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+Case = tuple[str, Callable[..., Any], list[Any]]  # what it is, the op, its inputs
+
+
+def case(name: str, op: str, *arrays: np.ndarray[Any, Any], **arguments: Any) -> Case:
+    return name, lambda *tensors: getattr(lm.ops, op)(*tensors, **arguments), list(arrays)
+
+
+def conv(name: str, x: tuple[int, ...], kernel: tuple[int, ...], **arguments: Any) -> Case:
+    return case(f"conv2d-{name}", "conv2d", values(*x), values(*kernel), values(kernel[-1]), **arguments)
+
+
+def batch_norm(channels: int, training: bool) -> Case:
+    def run(x: Any, gamma: Any, beta: Any) -> Any:
+        mean = lm.Variable(np.zeros(channels, x.dtype), trainable=False)
+        variance = lm.Variable(np.ones(channels, x.dtype), trainable=False)
+        return lm.ops.batch_norm(x, gamma, beta, mean, variance, training=training)
+
+    return f"batch_norm-{channels}-{training}", run, [values(3, 3, 3, channels), values(channels), values(channels)]
+
+
+def with_targets(name: str, targets: np.ndarray[Any, Any], columns: int) -> Case:
+    def run(x: Any) -> Any:
+        typed = targets if targets.dtype == np.int64 else targets.astype(x.dtype)
+        return getattr(lm.ops, name)(*((typed, x) if name.startswith("mean") else (x, typed)))
+
+    return f"{name}-{columns}", run, [values(5, columns)]
+
+
+SIZES = (1, 15, 33, 4099)
+LABELS = np.array([2, 0, 1, 4, 3], np.int64)
+CASES = [
+    *[case(f"dense-{m}x{k}x{n}", "dense", values(m, k), values(k, n), values(n))
+      for m, k, n in ((1, 1, 1), (1, 37, 19), (3, 5, 33), (15, 17, 31), (7, 513, 1), (70, 35, 67))],
+    case("matmul-nn", "matmul", values(13, 21), values(21, 35)),
+    case("matmul-nt", "matmul", values(13, 21), values(35, 21), transpose_b=True),
+    case("matmul-tn", "matmul", values(21, 13), values(21, 35), transpose_a=True),
+    case("matmul-tt", "matmul", values(21, 13), values(35, 21), transpose_a=True, transpose_b=True),
+    case("matmul-batched", "matmul", values(3, 5, 7), values(3, 7, 9)),
+    conv("3x3", (2, 7, 9, 5), (3, 3, 5, 7)),
+    conv("3x3-same-relu", (1, 7, 7, 19), (3, 3, 19, 21), padding="same", activation="relu"),
+    conv("3x3-wide", (2, 13, 11, 65), (3, 3, 65, 67), padding="same"),
+    conv("1-channel", (3, 9, 9, 1), (3, 3, 1, 33)),
+    conv("3-channels-strides", (2, 15, 15, 3), (7, 7, 3, 17), strides=2, padding=3),
+    conv("1x1", (2, 5, 5, 37), (1, 1, 37, 35)),
+    conv("1x1-strides", (2, 5, 5, 37), (1, 1, 37, 35), strides=2),
+    conv("3x3-strides", (2, 9, 9, 19), (3, 3, 19, 17), strides=2, padding="same"),
+    conv("dilation", (1, 11, 11, 3), (3, 3, 3, 5), dilation_rate=2),
+    conv("groups", (2, 7, 7, 6), (3, 3, 2, 9), groups=3),
+    conv("depthwise", (2, 9, 9, 35), (5, 5, 1, 35), groups=35),
+    *[case(f"{name}-{size}-{strides}", name, values(2, 9, 7, channels), pool_size=size, strides=strides, padding="same")
+      for name in ("max_pool2d", "avg_pool2d") for size, strides, channels in ((2, 2, 1), (3, 2, 19), (3, 1, 65))],
+    *[batch_norm(channels, training) for channels in (1, 5, 19, 65) for training in (False, True)],
+    *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
+      for name in ("relu", "sigmoid", "tanh", "exp", "log", "sqrt") for n in SIZES],
+    *[case(f"softmax-{n}", "softmax", values(5, n)) for n in SIZES],
+    *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
+    *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
+    with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),
+    with_targets("mean_squared_error", values(5, 37), 37),
+    with_targets("mean_absolute_error", values(5, 37) + 1, 37),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("isa", _cpu.isas())
+@pytest.mark.parametrize(("op", "arrays"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_ops_stay_inside(isa: str, op: Callable[..., Any], arrays: list[Any], guarded: Guarded) -> None:
+    lm.set_isa(isa)
+    for dtype in (np.float32, np.float64):
+        inputs = [lm.Tensor(guarded.copy(a.astype(dtype)), requires_grad=True) for a in arrays]
+        before = guarded.count
+        y = op(*inputs)
+        assert guarded.count > before, "the result was made elsewhere"
+        y.backward(guarded.copy(np.ones(y.shape, dtype)))
+        assert inputs[0].grad is not None
+        assert np.isfinite(inputs[0].grad.numpy()).all()
+
+
+@pytest.mark.parametrize("isa", _cpu.isas())
+def test_optimizers_stay_inside(isa: str, guarded: Guarded) -> None:
+    lm.set_isa(isa)
+    for dtype in (np.float32, np.float64):
+        sets = [[guarded.copy(np.full(n, 0.5, dtype)) for n in (1, 15, 33, 4099)] for _ in range(4)]
+        weights, grads, first, second = sets
+        _cpu.adam_step(weights, grads, first, second, 1e-3, 0.9, 0.999, 1e-7, 1)
+        _cpu.sgd_step(weights, grads, first, 1e-3, 0.9, True)
+        _cpu.sgd_step(weights, grads, None, 1e-3, 0.0, False)
+        assert all(np.isfinite(w).all() for w in weights)
+
+
+def test_the_guard_is_real() -> None:
+    """A byte beyond is a segmentation fault: seen from a child that reads one."""
+    script = (
+        "import ctypes, sys; sys.path[:0] = {path!r}\n"
+        "import test_guard_pages as t\n"
+        "a = t.Guarded(True).empty(5)\n"
+        "print(ctypes.string_at(a.ctypes.data, 20) and 'inside', flush=True)\n"
+        "ctypes.string_at(a.ctypes.data, 21)\n"
+        "print('beyond')"
+    )
+    path = [str(Path(__file__).parent), *sys.path]
+    child = subprocess.run(
+        [sys.executable, "-c", script.format(path=path)], capture_output=True, text=True, check=False
+    )
+    assert child.stdout.strip() == "inside", child.stderr
+    assert child.returncode != 0
