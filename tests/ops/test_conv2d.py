@@ -148,7 +148,7 @@ def test_same_padding(size, strides):
 
 def test_padding_forms_agree():
     x, w = random.normal(size=(1, 6, 6, 2)), random.normal(size=(3, 3, 2, 3))
-    forms = [lm.ops.conv2d(x, w, padding=p).numpy() for p in ("same", "SAME", 1, (1, 1), [[1, 1], [1, 1]])]
+    forms = [lm.ops.conv2d(x, w, padding=p).numpy() for p in ("same", "SAME", 1, ((1, 1), (1, 1)), [[1, 1], [1, 1]])]
     assert all(np.array_equal(forms[0], y) for y in forms)
 
 
