@@ -96,7 +96,8 @@ def main() -> None:
         family["machine"]["cpu"] = cpu_name()
         family["versions"] = settings.versions
         family["date"] = datetime.date.today().isoformat()
-        print(report.summary(family["rows"]))
+        if not options.smoke:
+            print(report.summary(family["rows"]))
         results["families"][name] = family
     results["families"] = {name: results["families"][name] for name in FAMILIES if name in results["families"]}
     if not options.match:

@@ -46,9 +46,12 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
   V<T> acc[M][NV];
   alignas(64) T total[M * NV * L];
   const auto each = [](auto f) INLINE_LAMBDA {
-    unroll<M>([&](auto m) INLINE_LAMBDA { unroll<NV>([&](auto v) INLINE_LAMBDA { f(m, v); }); });
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < NV; ++v) f(m, v);
   };
-  each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = zero<T>(); });
+  each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = zero<T>(); });
   for (int64_t i = 0;;) {
     const int64_t begin = i, stop = min_of(units, i + UNITS);
     for (; i < stop; ++i) {
@@ -56,31 +59,35 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
       const T* q = p + a_row;
       for (int64_t c = unit[i].depth; c > 0; --c, ++p, ++q, b += NV * L) {
         V<T> w[NV];
-        unroll<NV>([&](auto v) INLINE_LAMBDA { w[v] = load(b + v * L); });
-        unroll<M>([&](auto m) INLINE_LAMBDA {
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) w[v] = load(b + v * L);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) {
           const V<T> s = set((m < X ? p : q)[m % X * BLOCK]);
-          unroll<NV>([&](auto v) INLINE_LAMBDA { acc[m][v] = fma(s, w[v], acc[m][v]); });
-        });
+#pragma GCC unroll 2
+          for (int v = 0; v < NV; ++v) acc[m][v] = fma(s, w[v], acc[m][v]);
+        }
       }
     }
-    if (begin > 0) each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
+    if (begin > 0) each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = load(total + (m * NV + v) * L) + acc[m][v]; });
     if (i == units) break;
-    each([&](auto m, auto v) INLINE_LAMBDA {
+    each([&](int m, int v) INLINE_LAMBDA {
       store(total + (m * NV + v) * L, acc[m][v]);
       acc[m][v] = zero<T>();
     });
   }
   if (o.count < NV * L) {
-    each([&](auto m, auto v) INLINE_LAMBDA { store(total + (m * NV + v) * L, acc[m][v]); });
+    each([&](int m, int v) INLINE_LAMBDA { store(total + (m * NV + v) * L, acc[m][v]); });
     return store_partial(o, total, R, X, NV * L);
   }
   if (o.bias) {
     V<T> bias[NV];
-    unroll<NV>([&](auto v) INLINE_LAMBDA { bias[v] = load(o.bias + v * L); });
-    each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = acc[m][v] + bias[v]; });
+#pragma GCC unroll 2
+    for (int v = 0; v < NV; ++v) bias[v] = load(o.bias + v * L);
+    each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = acc[m][v] + bias[v]; });
   }
-  if (o.relu) each([&](auto m, auto v) INLINE_LAMBDA { acc[m][v] = max(zero<T>(), acc[m][v]); });
-  each([&](auto m, auto v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
+  if (o.relu) each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = max(zero<T>(), acc[m][v]); });
+  each([&](int m, int v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
 }
 
 /// The weights of every group and phase as packed[group][phase][panel][kh][kw][source channel][filter of the panel].

@@ -53,6 +53,8 @@ def demo(epochs: int = 30, seed: int = 7, output: Path | None = None) -> float:
     Returns:
         The share of right answers on the fifth of the pictures that was held out.
     """
+    if output is not None and not output.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {output.parent} for the picture")
     lamina.set_seed(seed)
     (x, y), (x_test, y_test) = data.digits()
     print(f"{len(x):,} handwritten digits to learn from, {len(x_test):,} held out; 8x8 points each\n")
@@ -147,3 +149,7 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a positive number, got {text}")
     return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

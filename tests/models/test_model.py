@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.layers import Dense, Dropout
+from lamina.layers import Activation, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from lamina.models import LambdaCallback, Model, Sequential
 
 random = np.random.default_rng(0)
@@ -67,15 +67,26 @@ def test_the_same_seed_gives_the_same_bits():
     assert not np.array_equal(results[0], results[2])
 
 
-def test_threads_change_no_bit():
+def test_threads_and_instruction_sets_change_no_bit_of_training():
+    from lamina import _cpu
+
+    pictures = random.normal(size=(40, 12, 12, 1)).astype("float32")
+    labels = np.arange(40) % 3
     results = []
-    for threads in (1, 2):
-        lm.set_num_threads(threads)
-        lm.set_seed(3)
-        model = classifier()
-        model.fit(x, y, epochs=2, verbose=0)
-        results.append(np.concatenate([w.ravel() for w in model.get_weights()]))
-    np.testing.assert_array_equal(*results)
+    for isa in _cpu.isas():
+        for threads in (1, 2, 4):
+            lm.set_isa(isa)
+            lm.set_num_threads(threads)
+            lm.set_seed(3)
+            model = Sequential([
+                Conv2D(16, 3, activation="relu", input_shape=(12, 12, 1)), BatchNormalization(), MaxPooling2D(),
+                Conv2D(8, 3), Activation("tanh"), Dropout(0.3), Flatten(), Dense(32, "sigmoid"), Dense(3, "softmax"),
+            ])  # fmt: skip
+            model.compile("adam", "sparse_categorical_crossentropy")
+            history = model.fit(pictures, labels, epochs=3, batch_size=16, verbose=0).history
+            results.append(np.concatenate([w.ravel() for w in model.get_weights()] + [history["loss"]]))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0], other)
 
 
 @pytest.mark.parametrize(("n", "batch_size", "iterations"), [(50, 32, 2), (50, 50, 1), (50, 64, 1), (50, 7, 8)])

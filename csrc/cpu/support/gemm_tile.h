@@ -30,51 +30,60 @@ struct Tile {
 template <class T, int M, int N>
 void multiply_tile(const Tile<T>& t) {
   constexpr int W = lanes<T>;
-  V<T> sum[M * N];
-  const auto each = [&](auto&& f) INLINE_LAMBDA {
-    unroll<M>([&](auto i) INLINE_LAMBDA { unroll<N>([&](auto j) INLINE_LAMBDA { f(i, j, sum[i * N + j]); }); });
-  };
+  V<T> sum[M][N];
   T* const c = t.c;
   const int64_t c_row = t.c_row;
-  each([&](auto, auto, V<T>& s) INLINE_LAMBDA { s = zero<T>(); });
-  each([&](auto i, auto j, V<T>&) INLINE_LAMBDA { prefetch(c + i * c_row + (j + N) * W); });  // the next tile's C
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < N; ++j) {
+      sum[i][j] = zero<T>();
+      prefetch(c + i * c_row + (j + N) * W);  // the next tile's C
+    }
 
   const T *b = t.b, *next = t.next;
   const int64_t b_row = t.b_row, a_row = t.a_row, a_step = t.a_step;
   // Rows in threes: x86 can address p, p + row and p + 2 * row from two registers, so 14 rows cost 6, not 14.
   constexpr int GROUPS = (M + 2) / 3;
   const T* a[GROUPS];
-  unroll<GROUPS>([&](auto g) INLINE_LAMBDA { a[g] = t.a + 3 * g * a_row; });
+#pragma GCC unroll 8
+  for (int g = 0; g < GROUPS; ++g) a[g] = t.a + 3 * g * a_row;
   for (int64_t left = t.depth; left > 0; left -= NEXT_RUN, next += t.next_jump)
     for (int64_t k = min_of(left, NEXT_RUN); k > 0; --k) {
       prefetch_far(next);
       next += t.next_step;
       V<T> bv[N];
-      unroll<N>([&](auto j) INLINE_LAMBDA { bv[j] = load(b + j * W); });
-      unroll<M>([&](auto i) INLINE_LAMBDA {
+#pragma GCC unroll 8
+      for (int j = 0; j < N; ++j) bv[j] = load(b + j * W);
+#pragma GCC unroll 16
+      for (int i = 0; i < M; ++i) {
         const V<T> x = set(a[i / 3][i % 3 * a_row]);
-        unroll<N>([&](auto j) INLINE_LAMBDA { sum[i * N + j] = fma(x, bv[j], sum[i * N + j]); });
-      });
-      unroll<GROUPS>([&](auto g) INLINE_LAMBDA { a[g] += a_step; });
+#pragma GCC unroll 8
+        for (int j = 0; j < N; ++j) sum[i][j] = fma(x, bv[j], sum[i][j]);
+      }
+#pragma GCC unroll 8
+      for (int g = 0; g < GROUPS; ++g) a[g] += a_step;
       b += b_row;
     }
 
-  if (t.resume)
-    each([&](auto i, auto j, V<T>& s) INLINE_LAMBDA {
-      s = (j + 1 < N ? load(c + i * c_row + j * W) : load(c + i * c_row + j * W, t.last)) + s;
-    });
-  if (t.finish && t.bias) {
-    V<T> bias[N];
-    unroll<N>([&](auto j) INLINE_LAMBDA { bias[j] = j + 1 < N ? load(t.bias + j * W) : load(t.bias + j * W, t.last); });
-    each([&](auto, auto j, V<T>& s) INLINE_LAMBDA { s = s + bias[j]; });
-  }
-  if (t.finish && t.relu) each([&](auto, auto, V<T>& s) INLINE_LAMBDA { s = max(zero<T>(), s); });  // NaN stays NaN
-  each([&](auto i, auto j, V<T>& s) INLINE_LAMBDA {
-    if (j + 1 < N)
-      store(c + i * c_row + j * W, s);
-    else
-      store(c + i * c_row + j * W, s, t.last);
-  });
+  V<T> bias[N];
+#pragma GCC unroll 8
+  for (int j = 0; j < N; ++j)
+    bias[j] = !t.finish || !t.bias ? zero<T>() : j + 1 < N ? load(t.bias + j * W) : load(t.bias + j * W, t.last);
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < N; ++j) {
+      T* const to = c + i * c_row + j * W;
+      V<T> s = sum[i][j];
+      if (t.resume) s = (j + 1 < N ? load(to) : load(to, t.last)) + s;
+      if (t.finish && t.bias) s = s + bias[j];
+      if (t.finish && t.relu) s = max(zero<T>(), s);  // NaN stays NaN
+      if (j + 1 < N)
+        store(to, s);
+      else
+        store(to, s, t.last);
+    }
 }
 
 /// The tiles of one dtype: rows, width in vectors, and the instance for every smaller size. Few rows leave registers
