@@ -60,7 +60,7 @@ def torch_side(a: Arrays) -> Prepared:
     with torch.no_grad():
         for i, parameter in enumerate(model.parameters()):
             value = torch.from_numpy(a[f"w{i}"])
-            parameter.copy_(value.permute(3, 2, 0, 1) if value.ndim == 4 else value.T)
+            parameter.copy_(value.permute(3, 2, 0, 1) if value.ndim == 4 else value.T if value.ndim == 2 else value)
     return torch_step(model, peer.images(a["x"]), a)
 
 
