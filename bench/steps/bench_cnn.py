@@ -15,6 +15,9 @@ from bench.steps.training import images, lamina_step, torch_step, weights
 BATCH = 32
 
 
+DEFAULT_MALLOC = True
+
+
 def inputs() -> Arrays:
     shapes = [(3, 3, 1, 32), (32,), (3, 3, 32, 16), (16,), (400, 50), (50,), (50, 2), (2,)]
     return {**images((BATCH, 28, 28, 1), 2), **weights(*shapes)}

@@ -10,6 +10,9 @@ from bench.case import Arrays, Case, Prepared
 from bench.steps.training import images, lamina_step, torch_step, weights
 
 
+DEFAULT_MALLOC = True
+
+
 def inputs(batch: int) -> Arrays:
     return {**images((batch, 784), 10), **weights((784, 128), (128,), (128, 10), (10,))}
 
