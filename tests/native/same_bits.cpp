@@ -1,0 +1,109 @@
+// Prints a hash of what kernels compute, one line a kernel and dtype: for machines that pytest does not run on. Two
+// builds that print the same lines give the same bits. See tools/check_aarch64.sh.
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cpu/runtime/isa.h"
+#include "ops/conv2d.h"
+#include "ops/elementary.h"
+#include "ops/gemm.h"
+#include "ops/softmax.h"
+
+namespace {
+
+using namespace lamina;
+
+/// The same numbers everywhere: integers, scaled by a power of two.
+template <class T>
+std::vector<T> numbers(int64_t count, uint64_t seed) {
+  std::vector<T> values(static_cast<size_t>(count));
+  for (T& value : values) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    value = T(int64_t(seed >> 41) - (1 << 22)) / T(1 << 21);
+  }
+  return values;
+}
+
+template <class T>
+void print(const std::string& what, const std::vector<T>& values) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
+  for (size_t i = 0; i < values.size() * sizeof(T); ++i) hash = (hash ^ bytes[i]) * 1099511628211u;
+  std::printf("%-32s %s %016llx\n", what.c_str(), sizeof(T) == 4 ? "float32" : "float64",
+              static_cast<unsigned long long>(hash));
+}
+
+template <class Target, class T>
+void products() {
+  constexpr int64_t m = 37, n = 83, k = 1100;
+  const auto a = numbers<T>(m * k, 1), b = numbers<T>(k * n, 2), bias = numbers<T>(n, 3);
+  std::vector<T> c(m * n);
+  for (Activation activation : {Activation::linear, Activation::relu, Activation::tanh}) {
+    gemm<Target>(Gemm<T>{m, n, k, a.data(), k, false, b.data(), n, false, c.data(), n, bias.data(), activation});
+    print("gemm, activation " + std::to_string(int(activation)), c);
+  }
+  gemm<Target>(Gemm<T>{m, n, k, a.data(), m, true, b.data(), k, true, c.data(), n});
+  print("gemm, both transposed", c);
+}
+
+template <class Target, class T>
+void convolutions() {
+  const auto run = [](const std::string& name, const Conv2D& s, ConvolutionMode mode) {
+    const int64_t x_size = s.batch * s.h.input * s.w.input * s.channels;
+    const int64_t w_size = s.h.kernel * s.w.kernel * s.channels / s.groups * s.filters;
+    const int64_t y_size = s.batch * s.h.output() * s.w.output() * s.filters;
+    const auto x = numbers<T>(x_size, 4), w = numbers<T>(w_size, 5), dy = numbers<T>(y_size, 6);
+    std::vector<T> y(static_cast<size_t>(y_size)), dx(static_cast<size_t>(x_size)), dw(static_cast<size_t>(w_size));
+    conv2d_forward<Target>(s, mode, x.data(), w.data(), static_cast<const T*>(nullptr), Activation::relu, y.data());
+    conv2d_backward_input<Target>(s, mode, dy.data(), w.data(), dx.data());
+    conv2d_backward_kernel<Target>(s, mode, x.data(), dy.data(), dw.data());
+    print(name + ", forward", y);
+    print(name + ", dx", dx);
+    print(name + ", dw", dw);
+  };
+  const Axis same{13, 3, 1, 1, 1, 1}, strided{14, 3, 2, 1, 0, 1}, wide{17, 5, 1, 2, 4, 4};
+  run("F(4x4)", {2, 33, 40, same, same}, ConvolutionMode::fast);
+  run("F(2x2)", {2, 33, 40, same, same}, ConvolutionMode::accurate);
+  run("direct", {2, 33, 40, same, same}, ConvolutionMode::direct);
+  run("strided", {2, 17, 19, strided, strided}, ConvolutionMode::fast);
+  run("dilated, grouped", {2, 12, 18, wide, wide, 3}, ConvolutionMode::fast);
+  run("depthwise", {2, 21, 21, strided, wide, 21}, ConvolutionMode::fast);
+}
+
+template <class Target, class T>
+void functions() {
+  constexpr int64_t n = 10007;
+  const auto x = numbers<T>(n, 7);
+  std::vector<T> positive(x), y(n);
+  for (T& value : positive) value = value < 0 ? -value : value;
+  exp_forward<Target>(n, x.data(), y.data());
+  print("exp", y);
+  log_forward<Target>(n, positive.data(), y.data());
+  print("log", y);
+  erf_forward<Target>(n, x.data(), y.data());
+  print("erf", y);
+  sigmoid_forward<Target>(n, x.data(), y.data());
+  print("sigmoid", y);
+  tanh_forward<Target>(n, x.data(), y.data());
+  print("tanh", y);
+  softmax_forward<Target>(7, n / 7, x.data(), y.data());
+  print("softmax", y);
+}
+
+template <class Target, class T>
+void all() {
+  products<Target, T>();
+  convolutions<Target, T>();
+  functions<Target, T>();
+}
+
+}  // namespace
+
+int main() {
+  dispatch([](auto target) {
+    all<decltype(target), float>();
+    all<decltype(target), double>();
+  });
+}
