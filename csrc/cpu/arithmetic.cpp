@@ -26,7 +26,7 @@ template <int A, int B, class T, class F>
 INLINE void rows(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
   const int last = s.axes - 1;
   const int64_t n = s.size[last];
-  each_part(s.elements(), WORK, [&](int64_t first, int64_t count) INLINE_LAMBDA {
+  each_part(s.elements, WORK, [&](int64_t first, int64_t count) INLINE_LAMBDA {
     int64_t at[Broadcast::MOST], a_offset = 0, b_offset = 0;
     int64_t rest = first / n, inside = first % n;
     for (int i = last - 1; i >= 0; --i) {
@@ -81,7 +81,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y) {
-  if (s.elements() == 0) return;
+  if (s.elements == 0) return;
   switch (operation) {
     case Arithmetic::add:
       return broadcast(s, [](V<T> l, V<T> r) INLINE_LAMBDA { return l + r; }, a, b, y);

@@ -126,6 +126,33 @@ INLINE void max_row_backward(const Pool2D& s, int64_t r, bool past_caches, const
   }
 }
 
+/// Whether every place lies in at most one window: backward may then go window by window.
+INLINE bool windows_apart(const Axis& axis) { return axis.stride >= axis.kernel && axis.before == 0; }
+
+/// dx of the input rows of one row of windows that do not overlap, and of those up to the next row of windows.
+template <class T, class Offset>
+void spread_row(const Pool2D& s, int64_t row, bool past_caches, const T* dy, const Offset* offsets, T* dx) {
+  const int64_t C = s.channels, H = s.h.input, W = s.w.input, OH = s.h.output(), OW = s.w.output();
+  const int64_t n = row / OH, oh = row % OH, top = oh * s.h.stride, bottom = oh + 1 < OH ? top + s.h.stride : H;
+  const auto put = [&](T* to, V<T> v, auto mask) INLINE_LAMBDA { past_caches ? stream(to, v) : store(to, v, mask); };
+  T* const image = dx + n * H * W * C;
+  for (int64_t ow = 0; ow < OW; ++ow) {
+    const int64_t from = (row * OW + ow) * C, left = ow * s.w.stride, right = ow + 1 < OW ? left + s.w.stride : W;
+    each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
+      const V<T> d = zero<T>() + load(dy + from + c, mask);  // as a sum of one: -0 becomes 0
+      for (int64_t h = top; h < bottom; ++h) {
+        T* to = image + (h * W + left) * C + c;
+        for (int64_t w = left; w < right; ++w, to += C) {
+          const bool inside = h - top < s.h.kernel && w - left < s.w.kernel;
+          const int64_t place = inside ? (h - top) * s.w.kernel + w - left : -1;
+          const Mask<T> won = matches<T>(offsets + from + c, place, lanes_of<T>(mask, C - c));
+          put(to, inside ? select(won, d, zero<T>()) : zero<T>(), mask);
+        }
+      }
+    });
+  }
+}
+
 }  // namespace LAMINA_ISA
 using namespace LAMINA_ISA;
 
@@ -157,6 +184,14 @@ void max_pool2d_backward(const Pool2D& s, const T* dy, const Offset* offsets, T*
   const int64_t most = most_windows(s.h, s.h.output()) * most_windows(s.w, s.w.output());
   const bool past_caches = stream_rows(dx, rows * s.w.input, s.channels);
   const double work = 0.2 * double(most) * double(s.w.input * max_of(s.channels, 8));
+  if (windows_apart(s.h) && windows_apart(s.w)) {
+    parallel_for(s.batch * s.h.output(), work * double(s.h.stride), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+      const Pool2D own = s;
+      for (int64_t r = begin; r < end; ++r) spread_row(own, r, past_caches, dy, offsets, dx);
+      stream_fence();
+    });
+    return;
+  }
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     Holder* const windows = scratch_for<Holder>(Slot::worker, most);
     const Pool2D own = s;

@@ -43,6 +43,7 @@ struct Broadcast {
   static constexpr int MOST = 32;
   int axes = 0;
   int64_t size[MOST], a_stride[MOST], b_stride[MOST];
+  int64_t elements = 1;
 
   /// Shapes are aligned at the last axis. Throws std::invalid_argument where they do not fit.
   Broadcast(const char* op, int a_axes, const int64_t* a_shape, int b_axes, const int64_t* b_shape) {
@@ -76,11 +77,7 @@ struct Broadcast {
       axes = 1;
       size[0] = a_stride[0] = b_stride[0] = 1;
     }
-  }
-  int64_t elements() const {
-    int64_t n = 1;
-    for (int i = 0; i < axes; ++i) n = product(n, size[i]);
-    return n;
+    for (int i = 0; i < axes; ++i) elements = product(elements, size[i]);
   }
 };
 

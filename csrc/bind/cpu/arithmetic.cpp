@@ -8,7 +8,7 @@ template <Arithmetic OPERATION>
 static void run(const py::array& a, const py::array& b, const py::array& y) {
   const Broadcast s("arithmetic", int(a.ndim()), a.shape(), int(b.ndim()), b.shape());
   launch(y, [&]<class Target, class T>(Target, T) {
-    arithmetic<Target>(OPERATION, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements()));
+    arithmetic<Target>(OPERATION, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
   });
 }
 
