@@ -73,13 +73,19 @@ INLINE void stream_fence() {}
 INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 INLINE void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
 
+// An x86 that gets here has no such instruction: calls of the C library, and one place for them compiles faster.
+#if defined(__x86_64__)
+#define LAMINA_FMA [[gnu::noinline, maybe_unused]] static
+#else
+#define LAMINA_FMA INLINE
+#endif
 /// a * b + c, rounded once; fnma: c - a * b.
-INLINE V<float> fma(V<float> a, V<float> b, V<float> c) {
+LAMINA_FMA V<float> fma(V<float> a, V<float> b, V<float> c) {
   V<float> r;
   for (int i = 0; i < lanes<float>; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return r;
 }
-INLINE V<double> fma(V<double> a, V<double> b, V<double> c) {
+LAMINA_FMA V<double> fma(V<double> a, V<double> b, V<double> c) {
   V<double> r;
   for (int i = 0; i < lanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
   return r;
