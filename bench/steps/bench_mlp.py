@@ -9,7 +9,6 @@ from bench import peer
 from bench.case import Arrays, Case, Prepared
 from bench.steps.training import images, lamina_step, torch_step, weights
 
-
 DEFAULT_MALLOC = True
 
 
