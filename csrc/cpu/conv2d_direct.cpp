@@ -63,7 +63,8 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
         for (int v = 0; v < NV; ++v) w[v] = load(b + v * L);
 #pragma GCC unroll 16
         for (int m = 0; m < M; ++m) {
-          const V<T> s = set((m < X ? p : q)[m % X * BLOCK]);
+          const T* const row = m < X ? p : q;  // apart from the index: gcc 12's sanitizer confuses them
+          const V<T> s = set(row[m % X * BLOCK]);
 #pragma GCC unroll 2
           for (int v = 0; v < NV; ++v) acc[m][v] = fma(s, w[v], acc[m][v]);
         }

@@ -147,7 +147,8 @@ INLINE V<T> log_of(V<T> x) {
   constexpr Int ONE = Int(E::BIAS) << E::MANTISSA, FRACTION = (Int(1) << E::MANTISSA) - 1;
   constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
   const Mask<T> tiny = less(x, set(E::SMALLEST_NORMAL));
-  const I<T> u = bits(select(tiny, x * set(E::LIFT), x)) + (ONE - SQRT_HALF);
+  const V<T> lifted = select(tiny, x * set(E::LIFT), x);
+  const I<T> u = bits(min(lifted, set(E::INFINITE))) + (ONE - SQRT_HALF);  // NaN's bits would overflow; see below
   const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
   const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
   const V<T> f = from_bits((u & FRACTION) + SQRT_HALF) - set(T(1));

@@ -63,10 +63,11 @@ void convolutions() {
     print(name + ", dx", dx);
     print(name + ", dw", dw);
   };
-  const Axis same{13, 3, 1, 1, 1, 1}, strided{14, 3, 2, 1, 0, 1}, wide{17, 5, 1, 2, 4, 4};
+  const Axis same{13, 3, 1, 1, 1, 1}, narrow{3, 3, 1, 1, 1, 1}, strided{14, 3, 2, 1, 0, 1}, wide{17, 5, 1, 2, 4, 4};
   run("F(4x4)", {2, 33, 40, same, same}, ConvolutionMode::fast);
   run("F(2x2)", {2, 33, 40, same, same}, ConvolutionMode::accurate);
   run("direct", {2, 33, 40, same, same}, ConvolutionMode::direct);
+  run("two rows a tile", {2, 17, 19, same, narrow}, ConvolutionMode::direct);
   run("strided", {2, 17, 19, strided, strided}, ConvolutionMode::fast);
   run("dilated, grouped", {2, 12, 18, wide, wide, 3}, ConvolutionMode::fast);
   run("depthwise", {2, 21, 21, strided, wide, 21}, ConvolutionMode::fast);
