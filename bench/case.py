@@ -41,6 +41,8 @@ class Case:
         flops: floating-point operations that the textbook algorithm does, padding counted.
         bytes: the least that must travel between memory and processor.
         tolerance: the largest difference of the answers, over the root mean square of the peer's.
+        kinks: the share of places that may differ by anything: where relu's input is 0 but for rounding, its gradient
+            is all or nothing.
         threads: numbers of threads that the peer may choose from (0: all cores); its best counts.
     """
 
@@ -52,4 +54,5 @@ class Case:
     flops: float = 0
     bytes: float = 0
     tolerance: float = 1e-4
+    kinks: float = 0
     threads: tuple[int, ...] = (0,)

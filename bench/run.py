@@ -99,9 +99,10 @@ def main() -> None:
         if not options.smoke:
             print(report.summary(family["rows"]))
         results["families"][name] = family
-    results["families"] = {name: results["families"][name] for name in FAMILIES if name in results["families"]}
+        results["families"] = {known: results["families"][known] for known in FAMILIES if known in results["families"]}
+        if not options.match:
+            write(results, options.output)  # after each family: a long run that is cut short keeps what it has
     if not options.match:
-        write(results, options.output)
         print(f"\nwritten: {options.output}")
 
 

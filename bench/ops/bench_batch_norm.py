@@ -106,7 +106,8 @@ def cases(smoke: bool) -> list[Case]:
             partial(torch_side, training, backward, activation),
             gradients=backward,
             bytes=passes * size,
-            tolerance=1e-3,
+            tolerance=2e-2 if activation and backward else 1e-3,  # a place or two at the kink shows in the sums
+            kinks=1e-5 if activation and backward else 0,
         )
         for name, training, backward, activation, passes in rows
     ]
