@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cmake -S . -B build/dev -G Ninja -DCMAKE_BUILD_TYPE=Release -DLAMINA_CUDA="${LAMINA_CUDA:-OFF}" \
-  -DCMAKE_INSTALL_PREFIX=python -Dpybind11_DIR="$(python3 -m pybind11 --cmakedir)" >/dev/null
+  -DLAMINA_UNITY=OFF -DCMAKE_INSTALL_PREFIX=python -Dpybind11_DIR="$(python3 -m pybind11 --cmakedir)" >/dev/null
 cmake --build build/dev --parallel "${JOBS:-2}"
 cmake --install build/dev --component python >/dev/null
