@@ -149,6 +149,9 @@ class Model(Trained):
         """The names of the outputs: those that losses, metrics and logs go by."""
         return list(self._of_graph("output_names").output_names)
 
+    def _known_outputs(self) -> list[str] | None:
+        return None if self._graph is None else self._graph.output_names
+
     def _of_graph(self, what: str) -> Graph:
         if self._graph is None:
             raise AttributeError(

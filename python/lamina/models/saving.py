@@ -18,6 +18,7 @@ import numpy as np
 
 from lamina import losses, metrics, optimizers
 from lamina.layers.layer import Layer, call_state, class_named
+from lamina.models import compiling
 
 if TYPE_CHECKING:
     from lamina.models.model import Model
@@ -136,15 +137,20 @@ def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_misma
 
 
 def _compile_config(model: Model) -> dict[str, Any]:
+    objective = model._compiled
+    assert objective is not None
     return {
         "optimizer": optimizers.serialize(model.optimizer),
-        "loss": None if model.loss is None else losses.serialize(model.loss),
-        "metrics": [_metric_config(m) for m in model._metrics or []],
-        "weighted_metrics": [_metric_config(m) for m in model._weighted_metrics],
+        "loss": compiling.each(lambda loss: None if loss is None else losses.serialize(loss), objective.loss),
+        "loss_weights": objective.loss_weights,
+        "metrics": compiling.each(_metric_config, objective.metrics),
+        "weighted_metrics": compiling.each(_metric_config, objective.weighted_metrics),
     }
 
 
 def _metric_config(metric: Any) -> Any:
+    if metric is None:
+        return None
     return metrics.serialize(metric) if isinstance(metric, metrics.Metric) else metric.name
 
 

@@ -139,6 +139,9 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def _known_outputs(self) -> list[str] | None:
+        return [self._layers[-1].name] if self._layers else ["output"]
+
     def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         shape = self.compute_output_shape(shapes_in(args[0]))
         return map_shapes(lambda s: (s, self._layers[-1]._dtype), shape)
