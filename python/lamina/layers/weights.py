@@ -13,7 +13,9 @@ from lamina.autograd.tensor import Tensor, Variable
 
 # Attributes that hold no weights, as most do.
 PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})
-OWN = frozenset({"_variables", "_arguments", "_nodes", "_gathered", "_compiled", "history"})
+OWN = frozenset({
+    "_variables", "_arguments", "_nodes", "_gathered", "_compiled", "_own_logs", "history", "resume", "epoch_random",
+})  # fmt: skip
 
 
 class _Structure:

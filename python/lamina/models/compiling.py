@@ -246,7 +246,7 @@ def by_names(value: Any, names: list[str], what: str) -> list[Any]:
         ValueError: for unknown names, or another number.
     """
     if isinstance(value, dict):
-        flat = {key: item for key, item in named_leaves(value)} if any(_holds(v) for v in value.values()) else value
+        flat = dict(named_leaves(value)) if any(_holds(v) for v in value.values()) else value
         unknown = [key for key in flat if key not in names]
         if unknown:
             raise ValueError(f"fit: {what} has unknown names {unknown}; the outputs are {names}")

@@ -147,9 +147,13 @@ class Graph:
             return [str(key) for key in structure]
         names: list[str] = []
         for tensor in tensors:
-            base = self.node_names.get(tensor.node, tensor.name)  # type: ignore[arg-type]
+            base = self.source(tensor)
             names.append(next(n for n in _numbered(base) if n not in names))
         return names
+
+    def source(self, tensor: SymbolicTensor) -> str:
+        """The name of the call that a tensor comes from."""
+        return tensor.name if tensor.node is None else self.node_names.get(tensor.node, tensor.name)
 
     # Running
 
@@ -249,14 +253,15 @@ class Graph:
     def _expected(self) -> str:
         return ", ".join(f"{name} {t.shape}" for name, t in zip(self.input_names, self.flat_inputs, strict=True))
 
-    def apply(self, inputs: list[Any], remember: bool = True) -> Any:
-        """The outputs for other symbolic tensors: calls every layer and op anew."""
+    def apply(self, inputs: list[Any], remember: bool = True, swap: dict[Layer, Layer] | None = None) -> Any:
+        """The outputs for other symbolic tensors: calls every layer (or another one instead) and op anew."""
         values: dict[int, Any] = {id(t): x for t, x in zip(self.flat_inputs, inputs, strict=True)}
         for node in self.nodes:
             operation = node.operation
             if isinstance(operation, InputLayer):
                 continue
             args, kwargs = map_leaves(lambda leaf: values.get(id(leaf), leaf), (node.args, node.kwargs))
+            operation = operation if swap is None else swap.get(operation, operation)
             if not isinstance(operation, Layer):
                 called = record(operation.name, args, kwargs)
             elif remember:

@@ -6,7 +6,6 @@ import functools
 import math
 import time
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,18 +18,9 @@ from lamina.models.batches import Batches, Weighed, arrays_in, as_arrays, is_arr
 from lamina.models.callbacks import CallbackList, History
 from lamina.models.compiling import Objective, class_weights
 from lamina.models.progress import Progress, verbosity
+from lamina.models.resuming import Resume
 
 Logs = dict[str, float]
-
-
-@dataclass
-class Resume:
-    """Where training goes on: an epoch, a batch in it, and the random numbers at its beginning and there."""
-
-    epoch: int
-    batch: int
-    epoch_random: tuple[int, int]
-    random: tuple[int, int]
 
 
 class Trained(Layer):
@@ -177,14 +167,19 @@ class Trained(Layer):
         self.history = History()
         params = {"epochs": epochs, "steps": len(batches) or None, "verbose": verbose}
         hooks = CallbackList(callbacks, self, params)
-        hooks = CallbackList([self.history, *hooks.callbacks], self, params)
+        hooks = CallbackList([*hooks.callbacks, self.history], self, params)
         self.stop_training = False
         self.resume = None
         hooks.call("on_train_begin", {})
         warned = False
         logs: Logs = {}
         began = time.perf_counter()
-        first = initial_epoch if self.resume is None else self.resume.epoch
+        first = initial_epoch
+        if self.resume is not None:
+            first = self.resume.epoch
+            for callback, state in self.resume.callbacks.items():
+                callback.set_state(state)
+        _set_pass(x, first)
         for epoch in range(first, epochs):
             hooks.call("on_epoch_begin", epoch, {})
             self.reset_metrics()
@@ -203,6 +198,8 @@ class Trained(Layer):
             if self.stop_training:
                 break
         hooks.call("on_train_end", logs)
+        if getattr(self.optimizer, "use_ema", False):
+            self.optimizer.finalize_variable_values(self.trainable_weights)
         return self.history
 
     def _train_epoch(self, batches: Batches, epoch: int, hooks: CallbackList, progress: Progress, warned: bool) -> bool:
@@ -212,11 +209,12 @@ class Trained(Layer):
         weights: list[Variable] | None = None
         step, iterator = -1, enumerate(batches)
         self.epoch_random = random.get_state()
+        resumed = self.resume is not None and self.resume.batch > 0
         if self.resume is not None and self.resume.batch:  # in the middle of an epoch: its order, from there on
             random.set_state(self.resume.epoch_random)
             self.epoch_random = self.resume.epoch_random
             for _ in range(self.resume.batch):
-                next(iterator)
+                next(iterator, None)
             random.set_state(self.resume.random)
         self.resume = None
         for step, (x, y, sample_weight) in iterator:
@@ -241,7 +239,7 @@ class Trained(Layer):
                 hooks.call("on_train_batch_end", step, self._logs())
             if self.stop_training:
                 break
-        if step < 0:
+        if step < 0 and not resumed:
             raise ValueError(f"fit: the data gave no batch in epoch {epoch + 1}")
         return warned
 
@@ -254,7 +252,7 @@ class Trained(Layer):
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
-        if self._penalties[1]:
+        if self._penalties[1] and not hasattr(self.optimizer, "_constrained"):  # others hold the weights to it
             for v in weights:
                 if v.constraint is not None:
                     with no_grad():
@@ -406,6 +404,12 @@ class Trained(Layer):
         if self._compiled is None:
             raise RuntimeError(f"{who}: compile the model first: model.compile(optimizer, loss)")
         return self._compiled
+
+
+def _set_pass(data: Any, number: int) -> None:
+    """Tells data that count their passes where to go on."""
+    if number and hasattr(data, "set_pass"):
+        data.set_pass(number)
 
 
 def _validation(data: Any, batch_size: int | None, steps: int | None) -> Batches:
