@@ -396,15 +396,21 @@ def _match(structure: Any, x: Any, found: list[Any]) -> bool:
 
 def _array_like(x: Any) -> bool:
     """Whether lists hold numbers rather than arrays."""
-    return isinstance(x, list | tuple) and not any(isinstance(v, Tensor | np.ndarray | dict) for v in x)
+    return isinstance(x, list | tuple) and not any(
+        isinstance(v, Tensor | np.ndarray | SymbolicTensor | dict) for v in x
+    )
 
 
 def _said(x: Any) -> str:
     if isinstance(x, dict):
         return f"a dictionary of {list(x)}"
     if isinstance(x, list | tuple) and not _array_like(x):
-        return f"{len(x)} of shapes {[np.shape(value) for value in x]}"
-    return f"one of shape {np.shape(x)}"
+        return f"{len(x)} of shapes {[_shape(value) for value in x]}"
+    return f"one of shape {_shape(x)}"
+
+
+def _shape(x: Any) -> Any:
+    return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
 def _checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Tensor:

@@ -130,7 +130,9 @@ class Sequential(Model):
         return x
 
     def _check_shape(self, shape: Any, expected: Any) -> None:
-        if len(shape) != len(expected) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
+        if len(shape) != len(expected) or any(
+            None not in (e, n) and e != n for e, n in zip(expected, shape, strict=True)
+        ):
             shown = "(N, " + ", ".join(map(str, expected[1:])) + ("," if len(expected) == 2 else "") + ")"
             raise ValueError(f"{self.name}: x must have shape {shown.replace(',)', ')')}, got {shape}")
 
@@ -143,7 +145,10 @@ class Sequential(Model):
         return [self._layers[-1].name] if self._layers else ["output"]
 
     def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        shape = self.compute_output_shape(shapes_in(args[0]))
+        given, expected = shapes_in(args[0]), self.batch_input_shape
+        if expected is not None:
+            self._check_shape(given, expected)
+        shape = self.compute_output_shape(given)
         return map_shapes(lambda s: (s, self._layers[-1]._dtype), shape)
 
     def get_config(self) -> dict[str, Any]:
