@@ -19,6 +19,7 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.models import callbacks as callbacks
 from lamina.ops.conv2d import convolution as convolution
 from lamina.ops.conv2d import set_convolution as set_convolution
 from lamina.random import set_seed as set_seed

@@ -1,6 +1,7 @@
 """The ops: one file an op, forward and gradient rule side by side."""
 
 from lamina.autograd import operators as _operators
+from lamina.autograd import symbolic as _symbolic
 from lamina.ops.arithmetic import abs as abs
 from lamina.ops.arithmetic import add as add
 from lamina.ops.arithmetic import divide as divide
@@ -52,6 +53,8 @@ from lamina.ops.shapes import transpose as transpose
 from lamina.ops.softmax import softmax as softmax
 from lamina.ops.softmax_cross_entropy import cross_entropy_from_probabilities as cross_entropy_from_probabilities
 from lamina.ops.softmax_cross_entropy import softmax_cross_entropy as softmax_cross_entropy
+
+_symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 
 _operators.bind(
     add=add,
