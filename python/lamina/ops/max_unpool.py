@@ -27,7 +27,7 @@ class MaxUnpoolFunction(Function):
 
     def forward(self, x: Any, indices: Any, output: Ints, op: str) -> Any:
         samples, channels, places = x.shape[0], x.shape[-1], math.prod(output)
-        flat = np.array(indices, np.int64).reshape(samples, -1, channels)
+        flat = np.array(indices, np.int64).reshape(samples, math.prod(x.shape[1:-1]), channels)
         check_indices(flat, places, op)
         y = backend.zeros((samples, places, channels), x.dtype, like=x)
         np.put_along_axis(y, flat, x.reshape(flat.shape), axis=1)
@@ -40,7 +40,7 @@ class MaxUnpoolFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         flat, stayed, shape, op = self.saved
-        dy = dy.reshape(shape[0], -1, shape[-1])
+        dy = dy.reshape(shape[0], math.prod(dy.shape[1:-1]), shape[-1])
         check_indices(flat, dy.shape[1], op)
         dx = np.take_along_axis(dy, flat, axis=1)
         return np.where(stayed, dx, np.zeros((), dx.dtype)).reshape(shape)
@@ -67,7 +67,7 @@ def _max_unpool(
         pads = [0] * count if sides == "valid" else [sum(side) for side in sides]
         sizes = zip(x.shape[1:-1], kernel, stride, pads, strict=True)
         output = several([(n - 1) * s + k - p for n, k, s, p in sizes], count, op, "the size of the output")
-    if math.prod(output) * x.shape[0] * x.shape[-1] >= 2**62:
+    if math.prod(output) * x.shape[0] * x.shape[-1] >= 2**59:
         raise ValueError(f"{op}: an output of {output} is too large")
     return MaxUnpoolFunction.apply((x,), found, output, op)
 
