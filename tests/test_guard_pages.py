@@ -116,10 +116,21 @@ CASES = [
     conv("depthwise", (2, 9, 9, 35), (5, 5, 1, 35), groups=35),
     *[case(f"{name}-{size}-{strides}", name, values(2, 9, 7, channels), pool_size=size, strides=strides, padding="same")
       for name in ("max_pool2d", "avg_pool2d") for size, strides, channels in ((2, 2, 1), (3, 2, 19), (3, 1, 65))],
+    *[case(f"{kind}_pool{len(shape) - 2}d-{size}-{strides}", f"{kind}_pool{len(shape) - 2}d", values(*shape),
+           pool_size=size, strides=strides, padding="same")
+      for kind in ("max", "avg") for shape in ((2, 9, 19), (2, 5, 4, 6, 19), (1, 3, 4, 5, 65))
+      for size, strides in ((2, 2), (3, 2))],
+    *[case(f"adaptive_{kind}_pool2d-{outputs}", f"adaptive_{kind}_pool2d", values(2, 5, 7, 19), output_size=outputs)
+      for kind in ("max", "avg") for outputs in (1, 3, 9)],
+    case("global_avg_pool", "global_avg_pool", values(2, 5, 7, 19)),
+    case("global_max_pool", "global_max_pool", values(2, 17, 17, 19)),
     *[batch_norm(channels, training) for channels in (1, 5, 19, 65) for training in (False, True)],
     *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
       for name in ("relu", "sigmoid", "tanh", "exp", "log", "sqrt") for n in SIZES],
-    *[case(f"softmax-{n}", "softmax", values(5, n)) for n in SIZES],
+    *[case(f"{name}-{n}", name, values(5, n)) for name in ("softmax", "log_softmax") for n in SIZES],
+    *[case(f"{name}-axis-1-{n}", name, values(3, 5, n), axis=1) for name in ("softmax", "log_softmax") for n in (8, 33)],
+    *[case(f"{name}-{n}", name, values(n)) for name in ("gelu", "leaky_relu", "mish") for n in SIZES],
+    *[case(f"prelu-{n}", "prelu", values(7, n), values(n)) for n in (1, 15, 33)],
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
     *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),

@@ -89,7 +89,7 @@ void functions() {
   print("sigmoid", y);
   tanh_forward<Target>(n, x.data(), y.data());
   print("tanh", y);
-  softmax_forward<Target>(7, n / 7, x.data(), y.data());
+  softmax_forward<Target>(Softmax::plain, 7, n / 7, 1, x.data(), y.data());
   print("softmax", y);
 }
 

@@ -2,6 +2,12 @@
 
 from lamina.autograd import operators as _operators
 from lamina.autograd import symbolic as _symbolic
+from lamina.ops.adaptive_pool import adaptive_avg_pool1d as adaptive_avg_pool1d
+from lamina.ops.adaptive_pool import adaptive_avg_pool2d as adaptive_avg_pool2d
+from lamina.ops.adaptive_pool import adaptive_avg_pool3d as adaptive_avg_pool3d
+from lamina.ops.adaptive_pool import adaptive_max_pool1d as adaptive_max_pool1d
+from lamina.ops.adaptive_pool import adaptive_max_pool2d as adaptive_max_pool2d
+from lamina.ops.adaptive_pool import adaptive_max_pool3d as adaptive_max_pool3d
 from lamina.ops.arithmetic import abs as abs
 from lamina.ops.arithmetic import add as add
 from lamina.ops.arithmetic import divide as divide
@@ -11,7 +17,9 @@ from lamina.ops.arithmetic import multiply as multiply
 from lamina.ops.arithmetic import negative as negative
 from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
-from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
+from lamina.ops.avg_pool import avg_pool1d as avg_pool1d
+from lamina.ops.avg_pool import avg_pool2d as avg_pool2d
+from lamina.ops.avg_pool import avg_pool3d as avg_pool3d
 from lamina.ops.batch_norm import batch_norm as batch_norm
 from lamina.ops.binary_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
 from lamina.ops.binary_loss import binary_focal_cross_entropy as binary_focal_cross_entropy
@@ -39,12 +47,43 @@ from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softma
 from lamina.ops.hinge_loss import categorical_hinge_loss as categorical_hinge_loss
 from lamina.ops.hinge_loss import hinge_loss as hinge_loss
 from lamina.ops.hinge_loss import squared_hinge_loss as squared_hinge_loss
+from lamina.ops.global_pool import global_avg_pool as global_avg_pool
+from lamina.ops.global_pool import global_max_pool as global_max_pool
+from lamina.ops.glu import glu as glu
+from lamina.ops.hard_activations import hard_shrink as hard_shrink
+from lamina.ops.hard_activations import hard_sigmoid as hard_sigmoid
+from lamina.ops.hard_activations import hard_silu as hard_silu
+from lamina.ops.hard_activations import hard_swish as hard_swish
+from lamina.ops.hard_activations import hard_tanh as hard_tanh
+from lamina.ops.hard_activations import soft_shrink as soft_shrink
+from lamina.ops.hard_activations import sparse_plus as sparse_plus
+from lamina.ops.hard_activations import sparse_sigmoid as sparse_sigmoid
+from lamina.ops.hard_activations import threshold as threshold
 from lamina.ops.indexing import getitem as getitem
+from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
+from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
+from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.max_pool2d import max_pool2d as max_pool2d
 from lamina.ops.overlap_loss import dice_loss as dice_loss
 from lamina.ops.overlap_loss import tversky_loss as tversky_loss
+from lamina.ops.max_pool import max_pool1d as max_pool1d
+from lamina.ops.max_pool import max_pool2d as max_pool2d
+from lamina.ops.max_pool import max_pool3d as max_pool3d
+from lamina.ops.max_unpool import max_unpool1d as max_unpool1d
+from lamina.ops.max_unpool import max_unpool2d as max_unpool2d
+from lamina.ops.max_unpool import max_unpool3d as max_unpool3d
+from lamina.ops.pointwise_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
+from lamina.ops.pointwise_loss import mean_absolute_error as mean_absolute_error
+from lamina.ops.pointwise_loss import mean_squared_error as mean_squared_error
+from lamina.ops.pointwise_loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from lamina.ops.power import power as power
+from lamina.ops.prelu import prelu as prelu
+from lamina.ops.rectifiers import celu as celu
+from lamina.ops.rectifiers import elu as elu
+from lamina.ops.rectifiers import leaky_relu as leaky_relu
+from lamina.ops.rectifiers import relu6 as relu6
+from lamina.ops.rectifiers import selu as selu
 from lamina.ops.reductions import max as max
 from lamina.ops.reductions import mean as mean
 from lamina.ops.reductions import min as min
@@ -68,6 +107,16 @@ from lamina.ops.shapes import split as split
 from lamina.ops.shapes import squeeze as squeeze
 from lamina.ops.shapes import stack as stack
 from lamina.ops.shapes import transpose as transpose
+from lamina.ops.smooth_activations import gelu as gelu
+from lamina.ops.smooth_activations import log_sigmoid as log_sigmoid
+from lamina.ops.smooth_activations import mish as mish
+from lamina.ops.smooth_activations import silu as silu
+from lamina.ops.smooth_activations import softplus as softplus
+from lamina.ops.smooth_activations import softsign as softsign
+from lamina.ops.smooth_activations import squareplus as squareplus
+from lamina.ops.smooth_activations import swish as swish
+from lamina.ops.smooth_activations import tanh_shrink as tanh_shrink
+from lamina.ops.softmax import log_softmax as log_softmax
 from lamina.ops.softmax import softmax as softmax
 from lamina.ops.softmax_cross_entropy import cross_entropy_from_probabilities as cross_entropy_from_probabilities
 from lamina.ops.softmax_cross_entropy import softmax_cross_entropy as softmax_cross_entropy
@@ -75,6 +124,7 @@ from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
 from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
 
 _symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
+from lamina.ops.sparsemax import sparsemax as sparsemax
 
 _operators.bind(
     add=add,

@@ -4,37 +4,28 @@ import pytest
 import lamina as lm
 from lamina import _cpu
 from op_testing import check_forward, check_gradients, check_op, check_rows_alone, check_same_bits
-from ops.pooling_reference import windows
+from ops.pooling_reference import CASES, OPS, all_spans, mean, reduce_windows, several
 
 
 def reference(x, pool_size=2, strides=None, padding="valid", count_padding=False):
-    kernel = pool_size if isinstance(pool_size, tuple) else (pool_size, pool_size)
-    rows = []
-    for h, columns in windows(x, pool_size, strides, padding):
-        parts = [x[:, h, w] for w in columns]
-        sizes = [kernel[0] * kernel[1] if count_padding else p.shape[1] * p.shape[2] for p in parts]
-        rows.append(np.stack([p.sum((1, 2)) / size for p, size in zip(parts, sizes, strict=True)], 1))
-    return np.stack(rows, 1)
+    places = np.prod(several(pool_size, x.ndim - 2))
 
+    def average(window):
+        return window.sum(tuple(range(1, x.ndim - 1))) / places if count_padding else mean(window)
 
-CASES = [  # shape, pool_size, strides, padding
-    ((2, 6, 6, 5), 2, None, "valid"),
-    ((3, 9, 8, 16), 3, 2, "same"),
-    ((2, 7, 9, 35), (3, 2), (2, 3), "same"),
-    ((2, 5, 5, 3), 3, 1, "same"),
-    ((1, 4, 4, 1), 4, 4, "valid"),
-    ((2, 3, 3, 2), 2, 5, "valid"),
-    ((2, 2, 3, 4), 5, 1, "same"),
-]
+    return reduce_windows(x, all_spans(x, pool_size, strides, padding), average)
 
 
 @pytest.mark.parametrize("count_padding", [False, True])
 @pytest.mark.parametrize(("shape", "pool_size", "strides", "padding"), CASES)
-def test_avg_pool2d(shape, pool_size, strides, padding, count_padding):
+def test_avg_pool(shape, pool_size, strides, padding, count_padding):
+    op = getattr(lm.ops, "avg_" + OPS[len(shape)])
     check_op(
-        lambda x: lm.ops.avg_pool2d(x, pool_size, strides, padding, count_padding),
+        lambda x: op(x, pool_size, strides, padding, count_padding),
         [np.random.default_rng(0).normal(size=shape)],
         lambda x: reference(x, pool_size, strides, padding, count_padding),
+        layouts=not count_padding,
+        places=12,
     )
 
 
@@ -79,12 +70,17 @@ def test_nan_and_infinities():
 
 
 def test_bindings_refuse_what_does_not_fit():
-    dy, dx = np.ones((1, 2, 2, 20), np.float32), np.zeros((1, 4, 4, 20), np.float32)
-    for geometry in [
-        (2, 2, 1, 1, 0, 0, 0, 0),
-        (0, 2, 2, 2, 0, 0, 0, 0),
-        (2, 2, 4, 4, 2, 2, 2, 2),
-        (5, 5, 1, 1, 0, 0, 0, 0),
+    dy, dx = np.ones((1, 1, 2, 2, 20), np.float32), np.zeros((1, 1, 4, 4, 20), np.float32)
+    for window in [
+        (1, 2, 2, 1, 1, 1, *(0,) * 6),
+        (1, 0, 2, 1, 2, 2, *(0,) * 6),
+        (1, 2, 2, 1, 4, 4, 0, 2, 2, 0, 2, 2),
+        (1, 5, 5, 1, 1, 1, *(0,) * 6),
+        (1, 3, 2),
+        (0, 2, 2),
+        (1,),
     ]:
         with pytest.raises(ValueError):
-            _cpu.avg_pool2d_backward(dy, dx, False, *geometry)
+            _cpu.avg_pool_backward(dy, dx, False, window)
+    with pytest.raises(ValueError, match="N, D, H, W, C"):
+        _cpu.avg_pool_backward(dy[0], dx[0], False, (1, 2, 2))
