@@ -12,8 +12,15 @@ from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
 from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
 from lamina.ops.batch_norm import batch_norm as batch_norm
+from lamina.ops.conv1d import conv1d as conv1d
 from lamina.ops.conv2d import conv2d as conv2d
+from lamina.ops.conv3d import conv3d as conv3d
+from lamina.ops.conv_transpose import conv1d_transpose as conv1d_transpose
+from lamina.ops.conv_transpose import conv2d_transpose as conv2d_transpose
+from lamina.ops.conv_transpose import conv3d_transpose as conv3d_transpose
 from lamina.ops.dense import dense as dense
+from lamina.ops.depthwise_conv import depthwise_conv1d as depthwise_conv1d
+from lamina.ops.depthwise_conv import depthwise_conv2d as depthwise_conv2d
 from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
@@ -25,6 +32,8 @@ from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
 from lamina.ops.indexing import getitem as getitem
+from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
+from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.max_pool2d import max_pool2d as max_pool2d
 from lamina.ops.pointwise_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
@@ -41,6 +50,8 @@ from lamina.ops.reductions import var as var
 from lamina.ops.relu import relu as relu
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import where as where
+from lamina.ops.separable_conv import separable_conv1d as separable_conv1d
+from lamina.ops.separable_conv import separable_conv2d as separable_conv2d
 from lamina.ops.shapes import concatenate as concatenate
 from lamina.ops.shapes import expand_dims as expand_dims
 from lamina.ops.shapes import flatten as flatten
