@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import ours, peer
+from bench import ours
 from bench.case import Arrays, Case, Prepared
 
 BATCH = 16

@@ -1,6 +1,17 @@
 """Layers: functions with weights, with Keras's names, arguments and order of weights."""
 
+from lamina.layers.conv import Conv1D as Conv1D
 from lamina.layers.conv import Conv2D as Conv2D
+from lamina.layers.conv import Conv3D as Conv3D
+from lamina.layers.conv import Convolution1D as Convolution1D
+from lamina.layers.conv import Convolution2D as Convolution2D
+from lamina.layers.conv import Convolution3D as Convolution3D
+from lamina.layers.conv_transpose import Conv1DTranspose as Conv1DTranspose
+from lamina.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
+from lamina.layers.conv_transpose import Conv3DTranspose as Conv3DTranspose
+from lamina.layers.conv_transpose import Convolution1DTranspose as Convolution1DTranspose
+from lamina.layers.conv_transpose import Convolution2DTranspose as Convolution2DTranspose
+from lamina.layers.conv_transpose import Convolution3DTranspose as Convolution3DTranspose
 from lamina.layers.core import Activation as Activation
 from lamina.layers.core import Dense as Dense
 from lamina.layers.core import Dropout as Dropout
@@ -8,9 +19,17 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
+from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.layer import Layer as Layer
+from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
+from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
 from lamina.layers.pooling import AveragePooling2D as AveragePooling2D
 from lamina.layers.pooling import AvgPool2D as AvgPool2D
 from lamina.layers.pooling import MaxPool2D as MaxPool2D
 from lamina.layers.pooling import MaxPooling2D as MaxPooling2D
+from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
+from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
+from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D
+from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConvolution2D

@@ -28,8 +28,8 @@ def conv1d(
         kernel: tensor of shape (KT, C / groups, K) and the dtype of x.
         bias: tensor of shape (K,), or None.
         strides: an integer.
-        padding: "valid" (none), "same" (output size ceil(T / stride), the odd step after, as Keras does), "causal" (all of it
-            before: y[t] sees nothing after x[t]), an integer, or (left, right). Padding is zeros.
+        padding: "valid" (none), "same" (output size ceil(T / stride), the odd step after, as Keras does), "causal"
+            (all of it before: y[t] sees nothing after x[t]), an integer, or (left, right). Padding is zeros.
         dilation_rate: an integer: the distance of the kernel's taps.
         groups: into how many groups channels and filters fall; groups = C is a depthwise convolution.
         activation: None, "linear", "relu", "sigmoid" or "tanh".

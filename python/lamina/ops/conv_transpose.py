@@ -45,9 +45,9 @@ def conv1d_transpose(
         padding: "valid": the output has (size - 1) * stride + max(reach, stride) pixels, where reach = (taps - 1) *
             dilation + 1; "same": size * stride; an integer or (left, right):
             (size - 1) * stride + reach less so many on each side, as PyTorch does.
-        output_padding: an integer, below the strides: pixels added after. With it "valid" gives
-            (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 + output_padding, as
-            Keras does.
+        output_padding: an integer, below the strides: pixels added after. With it "valid"
+            gives (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 +
+            output_padding, as Keras does.
         dilation_rate: an integer: the distance of the kernel's taps.
         groups: into how many groups channels and filters fall.
         activation: None, "linear", "relu", "sigmoid" or "tanh".
@@ -94,9 +94,9 @@ def conv2d_transpose(
         padding: "valid": the output has (size - 1) * stride + max(reach, stride) pixels, where reach = (taps - 1) *
             dilation + 1; "same": size * stride; an integer or ((top, bottom), (left, right)):
             (size - 1) * stride + reach less so many on each side, as PyTorch does.
-        output_padding: an integer or a pair (rows, columns), below the strides: pixels added after. With it "valid" gives
-            (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 + output_padding, as
-            Keras does.
+        output_padding: an integer or a pair (rows, columns), below the strides: pixels added after. With it "valid"
+            gives (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 +
+            output_padding, as Keras does.
         dilation_rate: an integer or a pair (rows, columns): the distance of the kernel's taps.
         groups: into how many groups channels and filters fall.
         activation: None, "linear", "relu", "sigmoid" or "tanh".
@@ -147,9 +147,9 @@ def conv3d_transpose(
         padding: "valid": the output has (size - 1) * stride + max(reach, stride) pixels, where reach = (taps - 1) *
             dilation + 1; "same": size * stride; an integer or ((front, back), (top, bottom), (left, right)):
             (size - 1) * stride + reach less so many on each side, as PyTorch does.
-        output_padding: an integer or three (slices, rows, columns), below the strides: pixels added after. With it "valid" gives
-            (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 + output_padding, as
-            Keras does.
+        output_padding: an integer or three (slices, rows, columns), below the strides: pixels added after. With it
+            "valid" gives (size - 1) * stride + reach + output_padding, "same" (size - 1) * stride + reach % 2 +
+            output_padding, as Keras does.
         dilation_rate: an integer or three (slices, rows, columns): the distance of the kernel's taps.
         groups: into how many groups channels and filters fall.
         activation: None, "linear", "relu", "sigmoid" or "tanh".

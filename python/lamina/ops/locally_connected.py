@@ -24,7 +24,7 @@ class LocallyConnectedFunction(Function):
         kernel = backend.contiguous(kernel)
         places, depth, filters = kernel.shape
         patches = backend.empty((places, count, depth), x.dtype, like=x)
-        patches.reshape(height, width, count, *taps, -1)[...] = windows.transpose(1, 2, 0, 3, 4, 5)
+        patches.reshape(height, width, count, *taps, x.shape[3])[...] = windows.transpose(1, 2, 0, 3, 4, 5)
         y = backend.empty((places, count, filters), x.dtype, like=x)
         kernels = backend.kernels(x)
         kernels.gemm_batched(patches, kernel, y, False, False)
@@ -38,7 +38,7 @@ class LocallyConnectedFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         shape, patches, kernel, y, taps, window, activation = self.saved
-        places, count, depth = patches.shape
+        places, count = patches.shape[:2]
         filters = kernel.shape[2]
         kernels = backend.kernels(dy)
         dz = backend.contiguous(dy.reshape(count, places, filters).transpose(1, 0, 2))
@@ -102,8 +102,8 @@ def locally_connected2d(
 ) -> Tensor:
     """Two-dimensional convolution with weights of its own for every place of the output.
 
-    y[n, i, j, k] = activation(bias[i, j, k] + sum over r, s, c of x[n, i * stride + r - top, j * stride + s - left, c] *
-    kernel[i * OW + j, (r * KW + s) * C + c, k]).
+    y[n, i, j, k] = activation(bias[i, j, k] + sum over r, s, c of x[n, i * stride + r - top, j * stride + s - left,
+    c] * kernel[i * OW + j, (r * KW + s) * C + c, k]).
 
     Args:
         x: tensor of shape (N, H, W, C), float32 or float64.
