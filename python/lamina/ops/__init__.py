@@ -32,6 +32,15 @@ from lamina.ops.cosine_similarity_loss import cosine_similarity_loss as cosine_s
 from lamina.ops.dense import dense as dense
 from lamina.ops.divergence_loss import kl_divergence_loss as kl_divergence_loss
 from lamina.ops.divergence_loss import poisson_loss as poisson_loss
+from lamina.ops.conv1d import conv1d as conv1d
+from lamina.ops.conv2d import conv2d as conv2d
+from lamina.ops.conv3d import conv3d as conv3d
+from lamina.ops.conv_transpose import conv1d_transpose as conv1d_transpose
+from lamina.ops.conv_transpose import conv2d_transpose as conv2d_transpose
+from lamina.ops.conv_transpose import conv3d_transpose as conv3d_transpose
+from lamina.ops.dense import dense as dense
+from lamina.ops.depthwise_conv import depthwise_conv1d as depthwise_conv1d
+from lamina.ops.depthwise_conv import depthwise_conv2d as depthwise_conv2d
 from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
@@ -63,6 +72,8 @@ from lamina.ops.indexing import getitem as getitem
 from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
 from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
 from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
+from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
+from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.max_pool2d import max_pool2d as max_pool2d
 from lamina.ops.overlap_loss import dice_loss as dice_loss
@@ -99,6 +110,8 @@ from lamina.ops.regression_loss import mean_squared_logarithmic_error as mean_sq
 from lamina.ops.relu import relu as relu
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import where as where
+from lamina.ops.separable_conv import separable_conv1d as separable_conv1d
+from lamina.ops.separable_conv import separable_conv2d as separable_conv2d
 from lamina.ops.shapes import concatenate as concatenate
 from lamina.ops.shapes import expand_dims as expand_dims
 from lamina.ops.shapes import flatten as flatten
