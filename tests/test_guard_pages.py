@@ -183,11 +183,17 @@ def test_ops_stay_inside(isa: str, op: Callable[..., Any], arrays: list[Any], gu
 def test_optimizers_stay_inside(isa: str, guarded: Guarded) -> None:
     lm.set_isa(isa)
     for dtype in (np.float32, np.float64):
-        sets = [[guarded.copy(np.full(n, 0.5, dtype)) for n in (1, 15, 33, 4099)] for _ in range(4)]
-        weights, grads, first, second = sets
-        _cpu.adam_step(weights, grads, first, second, 1e-3, 0.9, 0.999, 1e-7, 1)
-        _cpu.sgd_step(weights, grads, first, 1e-3, 0.9, True)
-        _cpu.sgd_step(weights, grads, None, 1e-3, 0.0, False)
+        sets = [[guarded.copy(np.full(n, 0.5, dtype)) for n in (1, 15, 33, 4099)] for _ in range(5)]
+        weights, grads, *slots = sets
+        for rule in ("sgd", "rmsprop", "adam", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "lamb"):
+            for array in [a for slot in slots for a in slot]:
+                array.fill(0.5)
+            getattr(_cpu, f"{rule}_step")(weights, grads, tuple(slots), (1e-3, 0.5, 0.5, 0.5, 0.5, 0.5), 1)
+        _cpu.sgd_step(weights, grads, (), (1e-3, 0.0, 0.0), 1, [0.5] * 4, [0.5] * 4, 1.0)
+        _cpu.gradient_squares(grads, guarded.empty(4, np.float64))
+        matrix, gradient = guarded.copy(np.full((5, 33), 0.5, dtype)), guarded.copy(np.full((5, 33), 0.5, dtype))
+        rows, columns = guarded.copy(np.full(5, 0.5, dtype)), guarded.copy(np.full(33, 0.5, dtype))
+        _cpu.adafactor_step([matrix], [gradient], [rows], [columns], 1e-3, 0.5, 1e-30, 1e-3, 1.0)
         assert all(np.isfinite(w).all() for w in weights)
 
 
