@@ -29,6 +29,30 @@ from lamina.ops.circle_loss import circle_loss as circle_loss
 from lamina.ops.circle_loss import generalized_cross_entropy as generalized_cross_entropy
 from lamina.ops.conv2d import conv2d as conv2d
 from lamina.ops.cosine_similarity_loss import cosine_similarity_loss as cosine_similarity_loss
+from lamina.ops.comparison import bitwise_and as bitwise_and
+from lamina.ops.comparison import bitwise_not as bitwise_not
+from lamina.ops.comparison import bitwise_or as bitwise_or
+from lamina.ops.comparison import bitwise_xor as bitwise_xor
+from lamina.ops.comparison import equal as equal
+from lamina.ops.comparison import greater as greater
+from lamina.ops.comparison import greater_equal as greater_equal
+from lamina.ops.comparison import isclose as isclose
+from lamina.ops.comparison import isfinite as isfinite
+from lamina.ops.comparison import isinf as isinf
+from lamina.ops.comparison import isnan as isnan
+from lamina.ops.comparison import less as less
+from lamina.ops.comparison import less_equal as less_equal
+from lamina.ops.comparison import logical_and as logical_and
+from lamina.ops.comparison import logical_not as logical_not
+from lamina.ops.comparison import logical_or as logical_or
+from lamina.ops.comparison import logical_xor as logical_xor
+from lamina.ops.comparison import not_equal as not_equal
+from lamina.ops.conv2d import conv2d as conv2d
+from lamina.ops.counting import all as all
+from lamina.ops.counting import any as any
+from lamina.ops.counting import argmax as argmax
+from lamina.ops.counting import argmin as argmin
+from lamina.ops.counting import count_nonzero as count_nonzero
 from lamina.ops.dense import dense as dense
 from lamina.ops.divergence_loss import kl_divergence_loss as kl_divergence_loss
 from lamina.ops.divergence_loss import poisson_loss as poisson_loss
@@ -48,6 +72,7 @@ from lamina.ops.elementary import exp as exp
 from lamina.ops.elementary import expm1 as expm1
 from lamina.ops.elementary import log as log
 from lamina.ops.elementary import log1p as log1p
+from lamina.ops.elementary import rsqrt as rsqrt
 from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
@@ -84,6 +109,8 @@ from lamina.ops.max_pool import max_pool3d as max_pool3d
 from lamina.ops.max_unpool import max_unpool1d as max_unpool1d
 from lamina.ops.max_unpool import max_unpool2d as max_unpool2d
 from lamina.ops.max_unpool import max_unpool3d as max_unpool3d
+from lamina.ops.norms import logsumexp as logsumexp
+from lamina.ops.norms import norm as norm
 from lamina.ops.pointwise_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
 from lamina.ops.pointwise_loss import mean_absolute_error as mean_absolute_error
 from lamina.ops.pointwise_loss import mean_squared_error as mean_squared_error
@@ -95,6 +122,9 @@ from lamina.ops.rectifiers import elu as elu
 from lamina.ops.rectifiers import leaky_relu as leaky_relu
 from lamina.ops.rectifiers import relu6 as relu6
 from lamina.ops.rectifiers import selu as selu
+from lamina.ops.products import cumprod as cumprod
+from lamina.ops.products import cumsum as cumsum
+from lamina.ops.products import prod as prod
 from lamina.ops.reductions import max as max
 from lamina.ops.reductions import mean as mean
 from lamina.ops.reductions import min as min
@@ -108,6 +138,14 @@ from lamina.ops.regression_loss import mean_absolute_percentage_error as mean_ab
 from lamina.ops.regression_loss import mean_squared_error as mean_squared_error
 from lamina.ops.regression_loss import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from lamina.ops.relu import relu as relu
+from lamina.ops.rounding import ceil as ceil
+from lamina.ops.rounding import floor as floor
+from lamina.ops.rounding import floor_divide as floor_divide
+from lamina.ops.rounding import mod as mod
+from lamina.ops.rounding import reciprocal as reciprocal
+from lamina.ops.rounding import round as round
+from lamina.ops.rounding import sign as sign
+from lamina.ops.rounding import trunc as trunc
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import where as where
 from lamina.ops.separable_conv import separable_conv1d as separable_conv1d
@@ -138,6 +176,22 @@ from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
 
 _symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 from lamina.ops.sparsemax import sparsemax as sparsemax
+from lamina.ops.transcendental import arccos as arccos
+from lamina.ops.transcendental import arccosh as arccosh
+from lamina.ops.transcendental import arcsin as arcsin
+from lamina.ops.transcendental import arcsinh as arcsinh
+from lamina.ops.transcendental import arctan as arctan
+from lamina.ops.transcendental import arctan2 as arctan2
+from lamina.ops.transcendental import arctanh as arctanh
+from lamina.ops.transcendental import cos as cos
+from lamina.ops.transcendental import cosh as cosh
+from lamina.ops.transcendental import hypot as hypot
+from lamina.ops.transcendental import log2 as log2
+from lamina.ops.transcendental import log10 as log10
+from lamina.ops.transcendental import logaddexp as logaddexp
+from lamina.ops.transcendental import sin as sin
+from lamina.ops.transcendental import sinh as sinh
+from lamina.ops.transcendental import tan as tan
 
 _operators.bind(
     add=add,
@@ -155,4 +209,17 @@ _operators.bind(
     reshape=reshape,
     transpose=transpose,
     cast=cast,
+    equal=equal,
+    not_equal=not_equal,
+    less=less,
+    less_equal=less_equal,
+    greater=greater,
+    greater_equal=greater_equal,
+    mod=mod,
+    floor_divide=floor_divide,
+    bitwise_and=bitwise_and,
+    bitwise_or=bitwise_or,
+    bitwise_xor=bitwise_xor,
+    bitwise_not=bitwise_not,
+    abs=abs,
 )
