@@ -161,6 +161,39 @@ class Objective:
         for output, t, p, w in zip(outputs, targets, predictions, weights, strict=True):
             output.update(t, p, w)
 
+    # For a run that goes on after a break
+
+    def get_state(self) -> dict[str, Any]:
+        """What has been gathered since the last reset, as values that JSON takes."""
+        return {
+            "total": self.total,
+            "count": self.count,
+            "outputs": [
+                {
+                    "name": output.name,
+                    "total": output.total,
+                    "plain": [_metric_state(m) for m in output.plain],
+                    "weighted": [_metric_state(m) for m in output.weighted],
+                }
+                for output in self.outputs
+            ],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes back what `get_state` told."""
+        if not self.outputs:
+            self.resolve([entry["name"] for entry in state["outputs"]])
+        self.total, self.count = state["total"], state["count"]
+        for output, entry in zip(self.outputs, state["outputs"], strict=True):
+            output.total = entry["total"]
+            for group, told in ((output.plain, entry["plain"]), (output.weighted, entry["weighted"])):
+                for i, (kind, values) in enumerate(told):
+                    if isinstance(group[i], Accuracy) and kind != Accuracy.__name__:
+                        group[i] = metrics.get({"class_name": kind, "config": {"name": group[i].name}})
+                    for name, value in values.items():
+                        array = isinstance(value, dict)
+                        setattr(group[i], name, np.array(value["values"], value["dtype"]) if array else value)
+
     # Logs
 
     def reset(self) -> None:
@@ -211,6 +244,17 @@ def _metric(identifier: Any) -> Any:
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
         return Accuracy(identifier)
     return metrics.get(identifier)
+
+
+def _metric_state(metric: Any) -> tuple[str, dict[str, Any]]:
+    """A metric's class and its numbers."""
+    values: dict[str, Any] = {}
+    for name, value in vars(metric).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+            values[name] = {"values": value.tolist(), "dtype": value.dtype.name}
+        elif isinstance(value, int | float):
+            values[name] = value
+    return type(metric).__name__, values
 
 
 def _value(output: Output, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:

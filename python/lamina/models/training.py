@@ -216,6 +216,7 @@ class Trained(Layer):
             for _ in range(self.resume.batch):
                 next(iterator, None)
             random.set_state(self.resume.random)
+            self._check_compiled("fit").set_state(self.resume.logs)
         self.resume = None
         for step, (x, y, sample_weight) in iterator:
             if begin:
