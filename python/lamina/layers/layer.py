@@ -190,7 +190,7 @@ class Layer(Weighted):
         if type(x) is not Tensor or x.array.dtype is not self._dtype:
             if x is MISSING:
                 x, kwargs = self._first_by_name(kwargs)
-            if has_symbols(x) or has_symbols(args) or has_symbols(kwargs):
+            if has_symbols(x) or (args and has_symbols(args)) or (kwargs and has_symbols(kwargs)):
                 return self._call_on_symbols((x, *args), kwargs, training)
             x = self._accept(x)
         elif (args and has_symbols(args)) or (kwargs and has_symbols(kwargs)):

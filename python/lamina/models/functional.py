@@ -118,16 +118,7 @@ class Graph:
         for node in self.nodes:
             if isinstance(node.operation, Layer):
                 depth[node.operation] = max(depth.get(node.operation, 0), self.depths[node])
-        first = {id(t.node.operation): i for i, t in enumerate(self.flat_inputs)}  # type: ignore[union-attr]
-        return sorted(
-            depth,
-            key=lambda layer: (
-                -depth[layer],
-                not isinstance(layer, InputLayer),
-                first.get(id(layer), 0),
-                met.get(id(layer), -1),
-            ),
-        )
+        return sorted(depth, key=lambda layer: (-depth[layer], met.get(id(layer), -1)))
 
     def _names(self, taken: set[str]) -> dict[Node, str]:
         """What summaries call each call: the layer's name, or the op's with a number."""
