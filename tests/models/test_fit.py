@@ -211,18 +211,23 @@ def test_training_by_added_losses_alone():
 def test_activity_regularizers():
     layer = Dense(2, activity_regularizer="l2", kernel_initializer="ones")
     y = layer(x).numpy().astype("float64")
-    assert layer.losses[0].item() == pytest.approx(0.01 * (y**2).sum(), rel=1e-5)
+    assert layer.losses[0].item() == pytest.approx(0.01 * (y**2).sum() / 40, rel=1e-5)
     assert Dense.from_config(layer.get_config()).get_config() == layer.get_config()
     assert "activity_regularizer" not in Dense(2).get_config()
     assert layer.get_config()["activity_regularizer"]["class_name"] == "L2"
 
 
 def test_constraints_hold_after_every_step():
-    model = Sequential([Input((4,)), Dense(3, kernel_constraint=lambda w: np.maximum(w.numpy(), 0))])
+    model = Sequential([Input((4,)), Dense(3, kernel_constraint=lambda w: np.maximum(w, 0))])
     model.compile(lm.optimizers.SGD(0.5), "mse")
     model.fit(x, np.full((40, 3), -1.0), epochs=2, verbose=0)
     assert model.get_weights()[0].min() == 0
     assert model.get_weights()[1].min() < 0
+    layer = Dense(3, kernel_constraint="max_norm", bias_constraint=lm.constraints.NonNeg())
+    assert Dense.from_config(layer.get_config()).get_config() == layer.get_config()
+    assert layer.get_config()["bias_constraint"]["class_name"] == "NonNeg"
+    with pytest.raises(ValueError, match="constraints: expected"):
+        Dense(3, kernel_constraint="max_nrom")
 
 
 def test_data_by_number_with_an_end_of_epoch():

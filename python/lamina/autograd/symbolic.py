@@ -149,6 +149,62 @@ class SymbolicTensor:
     def __rmatmul__(self, other: Any) -> Any:
         return operators.matmul(other, self)
 
+    def __eq__(self, other: Any) -> Any:  # type: ignore[override]
+        return operators.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+        return operators.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return operators.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return operators.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return operators.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return operators.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __mod__(self, other: Any) -> Any:
+        return operators.mod(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return operators.mod(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return operators.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return operators.floor_divide(other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return operators.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return operators.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return operators.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return operators.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return operators.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return operators.bitwise_xor(other, self)
+
+    def __invert__(self) -> Any:
+        return operators.bitwise_not(self)
+
+    def __abs__(self) -> Any:
+        return operators.abs(self)
+
     def __getitem__(self, key: Any) -> Any:
         return operators.getitem(self, key)
 

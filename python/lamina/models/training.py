@@ -32,7 +32,7 @@ class Trained(Layer):
     resume: Resume | None = None  # where a callback wants training to go on
     epoch_random: tuple[int, int] = (0, 0)  # where the random numbers of the epoch begin
     _compiled: Objective | None = None
-    _penalties: tuple[bool, bool] = (False, False)  # whether weights have regularizers, and constraints
+    _regularized = False  # whether weights have regularizers
     _own_logs: Logs | None = None  # those of a train_step of the user's own
 
     # Set-up
@@ -253,22 +253,16 @@ class Trained(Layer):
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
-        if self._penalties[1] and not hasattr(self.optimizer, "_constrained"):  # others hold the weights to it
-            for v in weights:
-                if v.constraint is not None:
-                    with no_grad():
-                        v.assign(v.constraint(v))
         value: float = loss.array.item()
         self._compiled.update(value, y, y_pred, sample_weight)  # type: ignore[union-attr]
         return value
 
     def _look_at(self, weights: list[Variable]) -> None:
-        regularized = constrained = False
+        """Whether any of the weights has a regularizer."""
+        self._regularized = False
         for v in weights:
-            regularized = regularized or v.regularizer is not None
-            constrained = constrained or v.constraint is not None
-        if (regularized, constrained) != self._penalties:
-            self._penalties = regularized, constrained
+            if v.regularizer is not None:
+                self._regularized = True
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Tensor:
         """The loss of a batch, penalties and what layers added included: a scalar tensor."""
@@ -283,7 +277,7 @@ class Trained(Layer):
         if added:
             for _, penalty in added:
                 loss = loss + penalty
-        if self._penalties[0]:
+        if self._regularized:
             for v in self.trainable_weights:
                 if v.regularizer is not None:
                     loss = loss + v.regularizer(v)
