@@ -264,7 +264,8 @@ def test_averages_are_swapped():
         on_epoch_end=lambda epoch, logs: swapped.append(model.get_weights()[0]),
     )
     callbacks = [SwapEMAWeights(swap_on_epoch=True), look]
-    model.fit(x, y, batch_size=10, epochs=2, shuffle=False, validation_data=(x, y), callbacks=callbacks, verbose=0)
+    model.fit(x, y, batch_size=10, epochs=2, shuffle=False, validation_data=(x, y), validation_batch_size=20,
+              callbacks=callbacks, verbose=0)  # fmt: skip
     expected = weights[0]
     for i, weight in enumerate(weights[1:], 1):
         expected = 0.5 * expected + 0.5 * weight

@@ -149,10 +149,10 @@ class SymbolicTensor:
     def __rmatmul__(self, other: Any) -> Any:
         return operators.matmul(other, self)
 
-    def __eq__(self, other: Any) -> Any:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         return operators.equal(self, other)
 
-    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         return operators.not_equal(self, other)
 
     def __lt__(self, other: Any) -> Any:
@@ -349,10 +349,13 @@ def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def accept(namespace: dict[str, Any]) -> None:
     """Has all public functions of a module, those of `lamina.ops`, take symbolic tensors too."""
+    made: dict[Any, Any] = {}  # two names of one function stay one
     for name, function in list(namespace.items()):
         if isinstance(function, FunctionType) and not name.startswith("_"):
             public_ops[name] = function
-            namespace[name] = _accepting(name, function)
+            if function not in made:
+                made[function] = _accepting(name, function)
+            namespace[name] = made[function]
 
 
 def _accepting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
