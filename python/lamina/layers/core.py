@@ -223,6 +223,11 @@ class Activation(Layer):
     Args:
         activation: a name, or a function of a tensor.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Activation("relu")([[-1.0, 2.0]]).numpy().tolist()
+        [[0.0, 2.0]]
     """
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
@@ -249,6 +254,11 @@ class Flatten(Layer):
 
     Args:
         **kwargs: name, trainable, dtype, input_shape: see Layer; data_format: None or "channels_last".
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.layers.Flatten()(np.zeros((2, 3, 4))).shape
+        (2, 12)
     """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
@@ -269,6 +279,11 @@ class Reshape(Layer):
     Args:
         target_shape: the new shape without the batch; one size may be -1, what is left over.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.layers.Reshape((3, -1))(np.zeros((2, 12))).shape
+        (2, 3, 4)
     """
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
@@ -308,6 +323,12 @@ class Dropout(Layer):
         noise_shape: the shape of the mask, broadcast over x: a size of 1 drops along that axis together.
         seed: None to go by `lamina.set_seed`, or an integer for a sequence of masks of this layer's own.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> y = lm.layers.Dropout(0.5, seed=1)(np.ones((1, 1000)), training=True).numpy()
+        >>> sorted(set(y.ravel().tolist()))
+        [0.0, 2.0]
 
     Reference:
         Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
