@@ -127,6 +127,7 @@ CASES = [
       ],
     *[case(f"max-{axis}-{n}", "max", values(5, n, 3), axis=axis)
       for axis in (0, 1, 2, (1, 2), None) for n in SIZES[:3]],
+    *[case(f"cumsum-{axis}-{n}", "cumsum", values(9, n, 3), axis=axis) for axis in (0, 1, 2) for n in SIZES],
     *[case(f"take-{axis}-{n}", "take", values(4, 5, n), indices=np.array([3, 0, 3, -1]), axis=axis)
       for axis in (0, 1) for n in SIZES],
     *[(f"take_along_axis-{n}",
