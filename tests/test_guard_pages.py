@@ -158,6 +158,20 @@ CASES = [
       for name in ("softmax", "log_softmax") for n in (8, 33)],
     *[case(f"{name}-{n}", name, values(n)) for name in ("gelu", "leaky_relu", "mish") for n in SIZES],
     *[case(f"prelu-{n}", "prelu", values(7, n), values(n)) for n in (1, 15, 33)],
+    *[case(f"{name}-{n}", name, np.clip(abs(values(n)), 0.1, 0.9) + above)
+      for name, above in (("sin", 0), ("arctanh", 0), ("arccosh", 2), ("log2", 0), ("rsqrt", 0)) for n in SIZES],
+    *[case(f"{name}-{a}-{b}", name, abs(values(*a)) + 0.5, abs(values(*b)) + 0.5)
+      for name in ("power", "hypot", "add", "maximum")
+      for a, b in (((5, 7, 3), (3,)), ((37, 1), (1, 5)), ((4, 33), (4, 1)), ((1031,), (1031,)), ((9, 1, 3), (9, 2, 1)))
+      ],
+    *[case(f"max-{axis}-{n}", "max", values(5, n, 3), axis=axis)
+      for axis in (0, 1, 2, (1, 2), None) for n in SIZES[:3]],
+    *[case(f"cumsum-{axis}-{n}", "cumsum", values(9, n, 3), axis=axis) for axis in (0, 1, 2) for n in SIZES],
+    *[case(f"take-{axis}-{n}", "take", values(4, 5, n), indices=np.array([3, 0, 3, -1]), axis=axis)
+      for axis in (0, 1) for n in SIZES],
+    *[(f"take_along_axis-{n}",
+       lambda x, n=n: 2 * lm.ops.take_along_axis(x, np.arange(7 * n).reshape(1, 7, n) % 4, axis=1),
+       [values(5, 4, n)]) for n in SIZES],
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
     *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),

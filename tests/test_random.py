@@ -87,3 +87,81 @@ def test_streams_taken_by_threads_are_all_different():
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda _: lm.random.next_stream(), range(2000)))
     assert sorted(taken) == list(range(1, 2001))
+
+
+DRAWS = {
+    "normal": lambda seed: lm.random.normal((40, 50), seed=seed),
+    "uniform": lambda seed: lm.random.uniform((40, 50), -1, 3, seed=seed),
+    "truncated_normal": lambda seed: lm.random.truncated_normal((40, 50), 1, 2, seed=seed),
+    "randint": lambda seed: lm.random.randint((40, 50), -3, 4, seed=seed),
+    "bernoulli": lambda seed: lm.random.bernoulli((40, 50), 0.3, seed=seed),
+    "permutation": lambda seed: lm.random.permutation(2000, seed),
+    "shuffle": lambda seed: lm.random.shuffle(np.arange(2000), seed=seed),
+    "categorical": lambda seed: lm.random.categorical(np.log([[0.2, 0.3, 0.5]]), 2000, seed=seed),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_tensors_follow_the_seed(name):
+    draw = DRAWS[name]
+    np.testing.assert_array_equal(draw(5).numpy(), draw(5).numpy())
+    assert (draw(5).numpy() != draw(6).numpy()).any()
+    lm.set_seed(3)
+    first, second = draw(None).numpy(), draw(None).numpy()
+    assert (first != second).any()
+    lm.set_seed(3)
+    np.testing.assert_array_equal(draw(None).numpy(), first)
+    with pytest.raises(TypeError, match=rf"{name}: seed must be None or an integer, got 0\.5|permutation: seed"):
+        draw(0.5)
+
+
+def test_tensors_have_their_distributions():
+    assert abs(DRAWS["normal"](1).numpy().mean()) < 0.1
+    x = DRAWS["uniform"](1).numpy()
+    assert x.min() >= -1
+    assert x.max() <= 3
+    assert abs(x.mean() - 1) < 0.1
+    x = DRAWS["truncated_normal"](1).numpy()
+    assert x.min() >= -3
+    assert x.max() <= 5
+    assert abs(x.std() - 2 * 0.87962566) < 0.1
+    x = DRAWS["randint"](1).numpy()
+    assert x.dtype == np.int32
+    assert (np.bincount(x.ravel() + 3) > 200).all()
+    assert abs(DRAWS["bernoulli"](1).numpy().mean() - 0.3) < 0.05
+    assert sorted(DRAWS["permutation"](1).numpy().tolist()) == list(range(2000))
+    assert sorted(DRAWS["shuffle"](1).numpy().tolist()) == list(range(2000))
+    shares = np.bincount(DRAWS["categorical"](1).numpy()[0]) / 2000
+    np.testing.assert_allclose(shares, [0.2, 0.3, 0.5], atol=0.05)
+    rows = lm.random.shuffle(np.arange(12).reshape(3, 4), axis=1, seed=2).numpy()
+    assert (rows - rows[0] == np.array([[0], [4], [8]])).all()
+    assert lm.random.bernoulli((2, 3), np.array([0.0, 1.0, 0.0]), seed=1).numpy().tolist() == [[0, 1, 0]] * 2
+
+
+def test_errors_of_tensors():
+    with pytest.raises(ValueError, match="normal: stddev must be at least 0, got -1"):
+        lm.random.normal(3, stddev=-1)
+    with pytest.raises(ValueError, match="uniform: minval must be at most maxval, got 2 and 1"):
+        lm.random.uniform(3, 2, 1)
+    with pytest.raises(ValueError, match="normal: sizes must be at least 0, got -1"):
+        lm.random.normal((2, -1))
+    with pytest.raises(TypeError, match="normal: dtype must be float32 or float64, got int32"):
+        lm.random.normal(3, dtype="int32")
+    with pytest.raises(TypeError, match="uniform: shape must be integers"):
+        lm.random.uniform(1.5)
+    with pytest.raises(ValueError, match=r"randint: maxval must be 1 to 2\^52 more than minval, got 3 and 3"):
+        lm.random.randint(3, 3, 3)
+    with pytest.raises(ValueError, match="randint: 0 to 255 do not fit int8"):
+        lm.random.randint(3, 0, 256, "int8")
+    with pytest.raises(TypeError, match=r"randint: minval must be an integer, got 0\.5"):
+        lm.random.randint(3, 0.5, 3)
+    with pytest.raises(TypeError, match="randint: dtype must be one of integers, got float32"):
+        lm.random.randint(3, 0, 3, "float32")
+    with pytest.raises(ValueError, match=r"bernoulli: p must be in \[0, 1\], got 1\.5"):
+        lm.random.bernoulli(3, 1.5)
+    with pytest.raises(ValueError, match="permutation: n must be at least 0, got -1"):
+        lm.random.permutation(-1)
+    with pytest.raises(ValueError, match="shuffle: axis 1 is out of range for 1 dimensions"):
+        lm.random.shuffle([1, 2], axis=1)
+    with pytest.raises(ValueError, match=r"categorical: logits must have shape \(N, classes\), got \(3,\)"):
+        lm.random.categorical([0.0, 1.0, 2.0], 1)

@@ -43,6 +43,10 @@ def test_long_rows():
     x = random.uniform(0.99, 1.01, (3, 20_001)).astype(np.float32)
     for op in (lm.ops.prod, lm.ops.cumsum, lm.ops.cumprod):
         check_same_bits(lambda t, f=op: f(t, 1), [x])
+    wide = random.normal(size=(13, 40, 301)).astype(np.float32)
+    for axis in (0, 1, 2):
+        check_same_bits(lambda t, a=axis: lm.ops.cumsum(t, a), [wide])
+        np.testing.assert_array_equal(lm.ops.cumsum(wide, axis).numpy(), np.cumsum(wide, axis))  # in order
     np.testing.assert_allclose(lm.ops.prod(x, 1).numpy(), np.prod(x.astype(np.float64), 1), rtol=1e-4)
 
 

@@ -45,3 +45,48 @@ def test_cast_has_gradients_between_floats_alone():
 def test_cast_to_no_number_is_refused(dtype):
     with pytest.raises(TypeError, match="cast: dtype must be bool, integer or float up to 64 bits"):
         lm.ops.cast([1.0], dtype)
+
+
+@pytest.mark.parametrize(("low", "high"), [(-0.5, 0.5), (None, 0.5), (-0.5, None), (None, None)])
+def test_clip(low, high):
+    x = random.normal(size=(4, 5))
+    check_op(lambda x: lm.ops.clip(x, low, high), [x], lambda x: x if low is high is None else np.clip(x, low, high))
+
+
+def test_clip_by_tensors():
+    x, low, high = random.normal(size=(4, 5)), random.normal(size=5) - 1, random.normal(size=(4, 1)) + 1
+    y = lm.ops.clip(x, low, high)
+    np.testing.assert_array_equal(y.numpy(), np.clip(x, low, high))
+    row = lm.tensor(x[0], requires_grad=True)
+    lm.ops.clip(row, np.full((3, 1), -0.1), 0.1).sum().backward()
+    assert row.grad.shape == (5,)
+
+
+def test_clip_at_the_bounds():
+    x = lm.tensor([-1.0, 0.0, 0.5, 1.0, 2.0, np.nan], requires_grad=True)
+    y = lm.ops.clip(x, 0, 1)
+    np.testing.assert_array_equal(y.numpy(), [0, 0, 0.5, 1, 1, np.nan])
+    y.sum().backward()
+    assert x.grad.numpy().tolist() == [0, 1, 1, 1, 0, 0]
+    assert lm.ops.clip([1, 5], 2, 3).numpy().tolist() == [2, 3]
+    with pytest.raises(ValueError, match="clip: shapes"):
+        lm.ops.clip(np.zeros(3), np.zeros(2), 1)
+    with pytest.raises(TypeError, match="clip: x must be float32 or float64, got float16"):
+        lm.ops.clip(np.zeros(3, np.float16), 0, 1)
+
+
+def test_select():
+    x = random.normal(size=(4, 5))
+    check_op(
+        lambda x, y: lm.ops.select([x > 0.5, x > -0.5], [x * 2, y], 1.0),
+        [x, random.normal(size=5)],
+        lambda x, y: np.select([x > 0.5, x > -0.5], [x * 2, np.broadcast_to(y, x.shape)], 1.0),
+    )
+    with pytest.raises(ValueError, match="select: expected a choice a condition, got 1 and 2"):
+        lm.ops.select([[True]], [1.0, 2.0])
+
+
+def test_nonzero():
+    for found, expected in zip(lm.ops.nonzero(C), np.nonzero(C), strict=True):
+        assert found.numpy().tolist() == expected.tolist()
+    assert lm.ops.nonzero(5)[0].numpy().tolist() == [0]

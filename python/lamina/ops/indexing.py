@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,15 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+
+
+def add_rows(dx: Any, index: Any, values: Any) -> None:
+    """dx[:, index[i]] += values[:, i] in the order of i, for (outer, rows, inner), (n,) and (outer, n, inner)."""
+    if dx.dtype == np.float16:  # kept and cast, but not computed with
+        for i, row in enumerate(index):
+            dx[:, row] += values[:, i]
+    else:
+        backend.kernels(dx).scatter_add(backend.contiguous(values), index, dx)
 
 
 class GetItemFunction(Function):
@@ -19,10 +29,16 @@ class GetItemFunction(Function):
     def backward(self, dy: Any) -> Any:
         shape, key = self.saved
         dx = backend.zeros(shape, dy.dtype, like=dy)
-        if any(isinstance(k, np.ndarray) and k.dtype.kind != "b" for k in key):
-            np.add.at(dx, key, dy)  # a place may be named twice; in the order of the indices
-        else:
+        arrays = [k for k in key if isinstance(k, np.ndarray) and k.dtype.kind != "b"]
+        if not arrays:  # no place is named twice
             dx[key] = dy
+        elif len(key) == 1:  # whole rows
+            rows, inner = shape[0], math.prod(shape[1:])
+            index = np.where(arrays[0] < 0, arrays[0] + rows, arrays[0]).astype(np.int64).reshape(-1)
+            add_rows(dx.reshape(1, rows, inner), index, dy.reshape(1, index.size, inner))
+        else:
+            places = np.arange(dx.size).reshape(shape)[key].reshape(-1)
+            add_rows(dx.reshape(1, dx.size, 1), places, backend.contiguous(dy).reshape(1, places.size, 1))
         return dx
 
 

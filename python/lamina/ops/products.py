@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,16 +25,22 @@ def product_over(x: Any) -> Any:
     return x[:, 0] if x.shape[1] else np.ones((x.shape[0], x.shape[2]), x.dtype)
 
 
-def running(name: str, x: Any, axis: int) -> Any:
-    """Running sums ("add") or products ("multiply") along an axis, in order."""
+def running_products(x: Any, axis: int, reverse: bool = False) -> Any:
+    """The products of the first value along an axis, the first two, and so on, in order; or from the last one on."""
+    if reverse:
+        return np.flip(running_products(np.flip(x, axis), axis), axis)
     y = backend.empty(x.shape, x.dtype, like=x)
-    getattr(np, name).accumulate(x, axis, out=y)
+    np.multiply.accumulate(x, axis, out=y)
     return y
 
 
-def from_the_end(name: str, x: Any, axis: int) -> Any:
-    """The same, from the last value to the first."""
-    return np.flip(running(name, np.flip(x, axis), axis), axis)
+def running_sums(x: Any, axis: int, reverse: bool = False) -> Any:
+    """The same for sums."""
+    x = backend.contiguous(x)
+    y = backend.empty_like(x)
+    folded = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
+    backend.kernels(x).running_sum(x.reshape(folded), reverse, y)
+    return y
 
 
 class ProductFunction(Function):
@@ -54,8 +61,8 @@ class ProductFunction(Function):
             return dy
         x, order, shape = self.saved
         one = np.ones((x.shape[0], 1, x.shape[2]), x.dtype)
-        before = running("multiply", np.concatenate([one, x[:, :-1]], 1), 1) if x.shape[1] else x
-        after = from_the_end("multiply", np.concatenate([x[:, 1:], one], 1), 1) if x.shape[1] else x
+        before = running_products(np.concatenate([one, x[:, :-1]], 1), 1) if x.shape[1] else x
+        after = running_products(np.concatenate([x[:, 1:], one], 1), 1, True) if x.shape[1] else x
         dx = compute("multiply", compute("multiply", before, after), dy.reshape(x.shape[0], 1, x.shape[2]))
         if order is None:
             return dx.reshape(shape)
@@ -65,10 +72,10 @@ class ProductFunction(Function):
 class CumulativeSumFunction(Function):
     def forward(self, x: Any, axis: int) -> Any:
         self.saved = axis
-        return running("add", x, axis)
+        return running_sums(x, axis)
 
     def backward(self, dy: Any) -> Any:
-        return from_the_end("add", dy, self.saved)
+        return running_sums(dy, self.saved, True)
 
 
 class CumulativeProductFunction(Function):
@@ -76,7 +83,7 @@ class CumulativeProductFunction(Function):
     products instead; beyond it every product is 0, and so is the gradient."""
 
     def forward(self, x: Any, axis: int) -> Any:
-        y = running("multiply", x, axis)
+        y = running_products(x, axis)
         self.saved = x, y, axis
         return y
 
@@ -84,12 +91,12 @@ class CumulativeProductFunction(Function):
         x, y, axis = self.saved
         zeros = x == 0
         if not zeros.any():
-            return compute("divide", from_the_end("add", compute("multiply", dy, y), axis), x)
+            return compute("divide", running_sums(compute("multiply", dy, y), axis, True), x)
         count = np.cumsum(zeros, axis)
         first = zeros & (count == 1)
         without = np.where(first, np.ones((), x.dtype), x)
-        at_first = from_the_end("add", compute("multiply", dy, running("multiply", without, axis)), axis)
-        ordinary = compute("divide", from_the_end("add", compute("multiply", dy, y), axis), without)
+        at_first = running_sums(compute("multiply", dy, running_products(without, axis)), axis, True)
+        ordinary = compute("divide", running_sums(compute("multiply", dy, y), axis, True), without)
         return np.where(first, at_first, np.where(count == 0, ordinary, np.zeros((), x.dtype)))
 
 

@@ -1,4 +1,4 @@
-"""where: one of two tensors, element by element; cast: another dtype."""
+"""where, select, clip, nonzero: values chosen element by element; cast: another dtype."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.arithmetic import operands
+from lamina.ops.arithmetic import compute, number_tensor, operands
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 
 
@@ -50,6 +50,22 @@ class CastFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return narrowed(dy, self.saved)
+
+
+class ClipFunction(Function):
+    """The gradient is that of x from bound to bound, both included, and 0 beyond."""
+
+    def forward(self, x: Any, low: Any, high: Any) -> Any:
+        self.saved = x, low, high
+        y = x if low is None else compute("maximum", x, low)
+        return y if high is None else compute("minimum", y, high)
+
+    def backward(self, dy: Any) -> Any:
+        x, low, high = self.saved
+        inside = np.ones((), bool) if low is None else x >= low
+        if high is not None:
+            inside = inside & (x <= high)
+        return reduce_to(choose(inside, dy, np.zeros((), dy.dtype), dy.shape), x.shape)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -108,3 +124,79 @@ def cast(x: Any, dtype: Any) -> Tensor:
     if x.dtype == dtype:
         return x
     return CastFunction.apply((x if dtype.kind == "f" and x.dtype.kind == "f" else x.detach(),), dtype)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
+    """For each place the choice of the first condition that holds there, or the default if none does.
+
+    Args:
+        condlist: sequence of tensors of booleans.
+        choicelist: as many tensors, of one dtype; all shapes broadcast.
+        default: tensor or number.
+
+    Returns:
+        Tensor of the common shape.
+
+    Raises:
+        ValueError: for no conditions, other numbers of choices, or shapes that do not broadcast.
+        TypeError: as in `where`.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.tensor([1.0, 2.0, 3.0])
+        >>> lm.ops.select([x < 2, x < 3], [x, x * 10], 0.0).numpy().tolist()
+        [1.0, 20.0, 0.0]
+    """
+    if not condlist or len(condlist) != len(choicelist):
+        raise ValueError(f"select: expected a choice a condition, got {len(condlist)} and {len(choicelist)}")
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = where(condition, choice, result)
+    return result
+
+
+def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
+    """min(max(x, x_min), x_max), element by element; NaN stays NaN.
+
+    Args:
+        x: tensor of any shape; float32, float64 or integers.
+        x_min: the lower bound: a number, a tensor that broadcasts with x, or None.
+        x_max: the upper bound: the same.
+
+    Returns:
+        Tensor of the common shape. Gradients flow to x from bound to bound, both included, and none to the bounds.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+        TypeError: for float16, or dtypes that differ.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.clip(lm.tensor([-1.0, 0.5, 2.0]), 0, 1).numpy().tolist()
+        [0.0, 0.5, 1.0]
+    """
+    x = number_tensor(x, "clip")
+    bounds: list[Any] = []
+    for bound in (x_min, x_max):
+        if bound is None:
+            bounds.append(None)
+        else:
+            x, other = operands("clip", x, bound)
+            broadcast_shape("clip", x.shape, other.shape)
+            bounds.append(other.array)
+    return ClipFunction.apply((x,), *bounds)
+
+
+def nonzero(x: Any) -> tuple[Tensor, ...]:
+    """The places of all values that are not 0, row by row: a tensor of indices an axis.
+
+    Returns:
+        Tuple of tensors of int64, all of one length.
+
+    Example:
+        >>> import lamina as lm
+        >>> [i.numpy().tolist() for i in lm.ops.nonzero([[0, 5], [6, 0]])]
+        [[0, 1], [1, 0]]
+    """
+    array = as_tensor(x).array
+    return tuple([Tensor(i) for i in np.nonzero(array.reshape(1) if array.ndim == 0 else array)])

@@ -230,7 +230,7 @@ def cosh(x: Any) -> Tensor:
     Example:
         >>> import lamina as lm
         >>> lm.ops.cosh(lm.tensor([0.0, 1.0])).numpy().tolist()
-        [1.0, 1.543080687522888]
+        [1.0, 1.5430806875228882]
     """
     return _apply("cosh", x)
 
@@ -264,7 +264,7 @@ def arccosh(x: Any) -> Tensor:
     Example:
         >>> import lamina as lm
         >>> lm.ops.arccosh(lm.tensor([1.0, 2.0])).numpy().tolist()
-        [0.0, 1.3169578313827515]
+        [0.0, 1.316957950592041]
     """
     return _apply("arccosh", x)
 

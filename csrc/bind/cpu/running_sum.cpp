@@ -1,0 +1,19 @@
+#include "ops/running_sum.h"
+
+#include "bind/cpu/bind.h"
+
+namespace lamina::bind::running_sum_op {
+
+static void run(const py::array& x, bool reversed, const py::array& y) {
+  if (x.ndim() != 3) throw py::value_error("running_sum: x must have shape (outer, length, inner)");
+  const int64_t outer = x.shape(0), length = x.shape(1), inner = x.shape(2);
+  launch(x, [&]<class Target, class T>(Target, T) {
+    running_sum<Target>(reversed, outer, length, inner, in<T>(x, x.size()), out<T>(y, x.size()));
+  });
+}
+
+static const Registration registration([](py::module_& m) {
+  m.def("running_sum", &run, py::arg("x"), py::arg("reversed"), py::arg("y"));
+});
+
+}  // namespace lamina::bind::running_sum_op

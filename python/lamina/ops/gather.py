@@ -1,0 +1,321 @@
+"""take, take_along_axis, put_along_axis, scatter, scatter_update, scatter_add: places named by arrays of integers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd.function import Function
+from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.arithmetic import number_tensor, operands
+from lamina.ops.broadcasting import broadcast_shape, reduce_to
+from lamina.ops.indexing import add_rows
+from lamina.ops.shapes import one_axis, reshape
+
+
+def checked_indices(op: str, indices: Any, count: int, name: str = "indices", negative: bool = False) -> Any:
+    """Indices as an array of int64 in [0, count), a copy; negative ones count from the end where they may.
+
+    Raises:
+        TypeError: if they are no integers.
+        ValueError: if one is out of range; names the first one's value and place.
+    """
+    array = as_tensor(indices).array
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{op}: {name} must be integers, got {array.dtype}")
+    lowest = -count if negative else 0
+    if array.size and (array.min() < lowest or array.max() >= count):
+        wrong = (array < lowest) | (array >= count)
+        place = tuple([int(i) for i in np.argwhere(wrong)[0]])
+        where = f" at {place[0] if len(place) == 1 else place}" if place else ""
+        raise ValueError(f"{op}: {name} must be from {lowest} to {count - 1}, got {int(array[place])}{where}")
+    result = np.array(array, np.int64, order="C")
+    if negative:
+        result[result < 0] += count
+    return result
+
+
+def _folded(array: Any, axis: int) -> Any:
+    """A contiguous array as (outer, axis, inner)."""
+    shape = array.shape
+    return backend.contiguous(array).reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+
+
+class TakeFunction(Function):
+    def forward(self, x: Any, index: Any, axis: int) -> Any:
+        self.saved = x.shape, index, axis
+        shape = x.shape[:axis] + index.shape + x.shape[axis + 1 :]
+        y = backend.empty(shape, x.dtype, like=x)
+        if x.dtype not in (backend.float32, backend.float64):
+            return np.take(x, index, axis, out=y, mode="clip")  # checked already
+        folded = _folded(x, axis)
+        backend.kernels(x).take(folded, index.reshape(-1), y.reshape(folded.shape[0], index.size, folded.shape[2]))
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        shape, index, axis = self.saved
+        dx = backend.zeros(shape, dy.dtype, like=dy)
+        folded = _folded(dx, axis)
+        values = backend.contiguous(dy).reshape(folded.shape[0], index.size, folded.shape[2])
+        add_rows(folded, index.reshape(-1), values)
+        return dx
+
+
+class TakeAlongAxisFunction(Function):
+    def forward(self, x: Any, index: Any, axis: int) -> Any:
+        self.saved = x.shape, index, axis
+        return np.take_along_axis(x, index, axis)
+
+    def backward(self, dy: Any) -> Any:
+        shape, index, axis = self.saved
+        whole = [index.shape[i] if i != axis else n for i, n in enumerate(shape)]  # the index may repeat x
+        dx = backend.zeros(tuple(whole), dy.dtype, like=dy)
+        backend.kernels(dx).scatter_add_along(_folded(dy, axis), _folded(index, axis), _folded(dx, axis))
+        return reduce_to(dx, shape)
+
+
+class PutAlongAxisFunction(Function):
+    """x with values in the named places. Of values for one place the last one counts, and has the gradient."""
+
+    def forward(self, x: Any, values: Any, index: Any, axis: int) -> Any:
+        self.saved = index, axis, values.shape
+        y = backend.empty(x.shape, x.dtype, like=x)
+        y[...] = x
+        np.put_along_axis(y, index, values, axis)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        index, axis, shape = self.saved
+        dx = dvalues = None
+        if self.needs[0]:
+            dx = backend.empty(dy.shape, dy.dtype, like=dy)
+            dx[...] = dy
+            np.put_along_axis(dx, index, np.zeros((), dy.dtype), axis)
+        if self.needs[1]:
+            numbers = np.arange(index.size).reshape(index.shape)
+            winner = np.full(dy.shape, -1)
+            np.put_along_axis(winner, index, numbers, axis)
+            given = np.take_along_axis(dy, index, axis)
+            given[np.take_along_axis(winner, index, axis) != numbers] = 0
+            dvalues = reduce_to(given, shape)
+        return dx, dvalues
+
+
+class ScatterAddFunction(Function):
+    """x with values added to rows of it: x (rows, inner), values (n, inner), index (n,)."""
+
+    def forward(self, x: Any, values: Any, index: Any) -> Any:
+        self.saved = index
+        y = backend.empty(x.shape, x.dtype, like=x)
+        y[...] = x
+        if x.dtype.kind == "f":
+            add_rows(y.reshape(1, *y.shape), index, values.reshape(1, *values.shape))
+        else:
+            np.add.at(y, index, values)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        return dy if self.needs[0] else None, dy[self.saved] if self.needs[1] else None
+
+
+class ScatterUpdateFunction(Function):
+    """x with rows replaced by values. Of values for one row the last one counts, and has the gradient."""
+
+    def forward(self, x: Any, values: Any, index: Any) -> Any:
+        numbers = np.full(x.shape[0], -1)
+        numbers[index] = np.arange(index.size)
+        last = numbers[index] == np.arange(index.size)
+        self.saved = index, last
+        y = backend.empty(x.shape, x.dtype, like=x)
+        y[...] = x
+        y[index[last]] = values[last]
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        index, last = self.saved
+        dx = dvalues = None
+        if self.needs[0]:
+            dx = backend.empty(dy.shape, dy.dtype, like=dy)
+            dx[...] = dy
+            dx[index] = 0
+        if self.needs[1]:
+            dvalues = dy[index]
+            dvalues[~last] = 0
+        return dx, dvalues
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """The values of x at places along an axis: rows by their numbers, as in an embedding.
+
+    Args:
+        x: tensor of any shape and dtype.
+        indices: integers of any shape; negative ones count from the end.
+        axis: the axis; None takes all values of x row by row, as one axis.
+
+    Returns:
+        Tensor of the shape of x, with the shape of indices in the place of the axis. A place that is named more than
+        once gets the sum of its gradients, in the order of the indices.
+
+    Raises:
+        ValueError: if an index or the axis is out of range.
+        TypeError: if indices or the axis are no integers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.take(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), [1, 1, 0], axis=0).numpy().tolist()
+        [[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]]
+    """
+    x = as_tensor(x)
+    if axis is None:
+        x, axis = reshape(x, (x.size,)), 0
+    axis = one_axis("take", axis, x.ndim)
+    return TakeFunction.apply((x,), checked_indices("take", indices, x.shape[axis], negative=True), axis)
+
+
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
+    """y[..., i, ...] = x[..., indices[..., i, ...], ...]: places along an axis that differ from row to row.
+
+    Args:
+        x: tensor of any shape and dtype.
+        indices: integers; their shape broadcasts with that of x but for the axis. Negative ones count from the end.
+        axis: the axis; None takes all values of x row by row, as one axis.
+
+    Returns:
+        Tensor of the shape of indices, broadcast.
+
+    Raises:
+        ValueError: if an index or the axis is out of range, or the shapes do not fit.
+        TypeError: if indices or the axis are no integers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.take_along_axis(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1).numpy().tolist()
+        [[2.0], [3.0]]
+    """
+    x, index, axis = _along("take_along_axis", x, indices, axis)
+    return TakeAlongAxisFunction.apply((x,), index, axis)
+
+
+def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None = None) -> Tensor:
+    """x with values in the places that `take_along_axis` would read; of several for one place the last counts.
+
+    Args:
+        x: tensor of any shape and dtype.
+        indices: integers; their shape broadcasts with that of x but for the axis. Negative ones count from the end.
+        values: tensor of the dtype of x; its shape broadcasts to that of indices.
+        axis: the axis; None takes all values of x row by row, as one axis.
+
+    Returns:
+        Tensor of the shape of x (of one axis if the axis is None).
+
+    Raises:
+        ValueError: if an index or the axis is out of range, or the shapes do not fit.
+        TypeError: if indices or the axis are no integers, or dtypes differ.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.put_along_axis(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], 9.0, axis=1).numpy().tolist()
+        [[1.0, 9.0], [9.0, 4.0]]
+    """
+    x, index, axis = _along("put_along_axis", x, indices, axis)
+    x, values = operands("put_along_axis", x, values)
+    if broadcast_shape("put_along_axis", values.shape, index.shape) != index.shape:
+        raise ValueError(f"put_along_axis: values of shape {values.shape} do not broadcast to {index.shape}")
+    whole = tuple([n if i == axis else index.shape[i] for i, n in enumerate(x.shape)])
+    if whole != x.shape:
+        raise ValueError(f"put_along_axis: indices of shape {index.shape} do not fit x of shape {x.shape}")
+    return PutAlongAxisFunction.apply((x, values), index, axis)
+
+
+def scatter(indices: Any, values: Any, shape: tuple[int, ...]) -> Tensor:
+    """Zeros, with values added in the named places: a place that is named more than once has the sum.
+
+    Args:
+        indices: integers of shape (..., k): the first k indices of a place.
+        values: tensor of shape (..., *shape[k:]).
+        shape: the shape of the result.
+
+    Returns:
+        Tensor of that shape, of the dtype of values.
+
+    Raises:
+        ValueError: if an index is out of range or negative, or shapes do not fit.
+        TypeError: if indices are no integers.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.scatter([[0], [2], [0]], lm.tensor([1.0, 2.0, 3.0]), (4,)).numpy().tolist()
+        [4.0, 0.0, 2.0, 0.0]
+    """
+    values = number_tensor(values, "scatter")
+    zeros = Tensor(backend.zeros(tuple(shape), values.dtype, like=values.array))
+    return _scattered("scatter", ScatterAddFunction, zeros, indices, values)
+
+
+def scatter_add(inputs: Any, indices: Any, updates: Any) -> Tensor:
+    """inputs, with updates added in the named places, in the order of the indices.
+
+    Args:
+        inputs: tensor of any shape; float32, float64 or integers.
+        indices: integers of shape (..., k): the first k indices of a place.
+        updates: tensor of shape (..., *inputs.shape[k:]), of the dtype of inputs.
+
+    Returns:
+        Tensor of the shape of inputs; inputs stay as they are.
+
+    Raises:
+        ValueError: if an index is out of range or negative, or shapes do not fit.
+        TypeError: if indices are no integers, or dtypes differ.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.scatter_add(lm.tensor([1.0, 1.0]), [[1], [1]], lm.tensor([2.0, 3.0])).numpy().tolist()
+        [1.0, 6.0]
+    """
+    inputs, updates = operands("scatter_add", number_tensor(inputs, "scatter_add"), updates)
+    return _scattered("scatter_add", ScatterAddFunction, inputs, indices, updates)
+
+
+def scatter_update(inputs: Any, indices: Any, updates: Any) -> Tensor:
+    """inputs, with updates in the named places; of several for one place the last counts. See `scatter_add`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.scatter_update(lm.tensor([1.0, 1.0]), [[1], [1]], lm.tensor([2.0, 3.0])).numpy().tolist()
+        [1.0, 3.0]
+    """
+    inputs, updates = operands("scatter_update", inputs, updates)
+    return _scattered("scatter_update", ScatterUpdateFunction, inputs, indices, updates)
+
+
+def _along(op: str, x: Any, indices: Any, axis: int | None) -> tuple[Tensor, Any, int]:
+    """x, the indices (broadcast against x but for the axis), and the axis."""
+    x, index = as_tensor(x), as_tensor(indices)
+    if axis is None:
+        x, index, axis = reshape(x, (x.size,)), reshape(index, (index.size,)), 0
+    axis = one_axis(op, axis, x.ndim)
+    if index.ndim != x.ndim:
+        raise ValueError(f"{op}: indices must have the {x.ndim} axes of x, got shape {index.shape} for {x.shape}")
+    others = tuple([1 if i == axis else n for i, n in enumerate(x.shape)])
+    shape = broadcast_shape(op, index.shape, others)
+    array = checked_indices(op, index, x.shape[axis], negative=True)
+    return x, backend.contiguous(np.broadcast_to(array, shape)), axis
+
+
+def _scattered(op: str, function: type[Function], x: Tensor, indices: Any, values: Tensor) -> Tensor:
+    index = as_tensor(indices)
+    depth = index.shape[-1] if index.ndim else 0
+    if index.ndim == 0 or not 1 <= depth <= x.ndim:
+        raise ValueError(f"{op}: indices must have shape (..., k), k from 1 to {x.ndim}, got {index.shape}")
+    expected = (*index.shape[:-1], *x.shape[depth:])
+    if values.shape != expected:
+        raise ValueError(f"{op}: values must have shape {expected}, got {values.shape}")
+    row = np.zeros(index.shape[:-1], np.int64)
+    for i in range(depth):
+        row = row * x.shape[i] + checked_indices(op, index.array[..., i], x.shape[i], f"indices[..., {i}]")
+    rows, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
+    y = function.apply((reshape(x, (rows, inner)), reshape(values, (row.size, inner))), row.reshape(-1))
+    return reshape(y, x.shape)
