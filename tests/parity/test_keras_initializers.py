@@ -11,6 +11,8 @@ keras = pytest.importorskip("keras")
 
 import lamina as lm  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+
 RANDOM: list[tuple[str, dict[str, Any]]] = [
     ("RandomNormal", {"mean": 1.0, "stddev": 0.5}), ("RandomUniform", {"minval": -2.0, "maxval": 1.0}),
     ("TruncatedNormal", {"mean": -1.0, "stddev": 2.0}), ("GlorotUniform", {}), ("GlorotNormal", {}), ("HeUniform", {}),
