@@ -105,6 +105,15 @@ def with_targets(name: str, targets: np.ndarray[Any, Any], columns: int) -> Case
     return f"{name}-{columns}", run, [values(5, columns)]
 
 
+def loss(name: str, columns: int, **arguments: Any) -> Case:
+    targets = np.eye(columns)[np.arange(5) % columns]
+
+    def run(x: Any) -> Any:
+        return getattr(lm.ops, name)(targets.astype(x.dtype), x, reduction="none", **arguments)
+
+    return f"{name}-{columns}", run, [abs(values(5, columns)) + 0.1]
+
+
 SIZES = (1, 15, 33, 4099)
 LABELS = np.array([2, 0, 1, 4, 3], np.int64)
 CASES = [
@@ -177,6 +186,15 @@ CASES = [
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),
     with_targets("mean_squared_error", values(5, 37), 37),
     with_targets("mean_absolute_error", values(5, 37) + 1, 37),
+    *[with_targets(name, np.eye(n)[LABELS % n], n)
+      for name in ("sigmoid_focal_cross_entropy", "softmax_focal_cross_entropy") for n in (1, 21, 1037)],
+    *[with_targets("cross_entropy_from_probabilities", LABELS, n) for n in (5, 21)],
+    *[loss(name, n)
+      for name in ("huber_loss", "log_cosh_loss", "kl_divergence_loss", "poisson_loss", "hinge_loss",
+                   "squared_hinge_loss", "categorical_hinge_loss", "cosine_similarity_loss",
+                   "mean_absolute_percentage_error", "mean_squared_logarithmic_error") for n in (1, 21, 1037)],
+    *[loss("dice_loss", n, axis=axis) for n in (1, 21, 4099) for axis in (1, None)],
+    case("triplet_margin_loss", "triplet_margin_loss", values(5, 21), values(5, 21) + 1, values(5, 21) * 2),
 ]  # fmt: skip
 
 

@@ -41,3 +41,26 @@ def test_names_and_configurations():
 def test_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_orthogonal(mode):
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    rows = x if mode == "rows" else x.T
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    pairs = np.abs(unit @ unit.T)[np.triu_indices(len(rows), 1)]
+    regularizer = reg.OrthogonalRegularizer(0.5, mode)
+    assert regularizer(lm.tensor(x)).item() == pytest.approx(0.5 * pairs.mean())
+    lm.grad_check(regularizer, [x])
+    assert regularizer(lm.tensor(np.ones((1, 1)))).item() == 0
+    with pytest.raises(ValueError, match="must have two axes"):
+        regularizer(lm.tensor(np.ones(3)))
+    with pytest.raises(ValueError, match="mode must be"):
+        reg.OrthogonalRegularizer(mode="diagonal")
+
+
+def test_small_letters_and_classes():
+    assert isinstance(reg.get(reg.L1), reg.L1)
+    assert reg.l2(0.3).l2 == 0.3
+    assert reg.L1(None).l1 == 0.01
+    assert isinstance(reg.get("orthogonal_regularizer"), reg.OrthogonalRegularizer)

@@ -127,3 +127,35 @@ def test_names():
 def test_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+def test_identity():
+    assert init.Identity(2.0)((2, 3)).tolist() == [[2, 0, 0], [0, 2, 0]]
+    assert init.get("identity")((2, 2), "float64").dtype == np.float64
+    with pytest.raises(ValueError, match=r"Identity: expected a shape of two sizes, got \(2, 2, 2\)"):
+        init.Identity()((2, 2, 2))
+
+
+def test_arrays():
+    values = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(init.get(values)((2, 3)), values)
+    with pytest.raises(ValueError, match=r"the array has shape \(2, 3\), the weight \(3, 2\)"):
+        init.get(values)((3, 2))
+    np.testing.assert_array_equal(init.Constant([1.0, 2.0])((3, 2)), [[1, 2]] * 3)
+    assert init.get(init.serialize(init.Constant([1.0, 2.0])))((1, 2)).tolist() == [[1, 2]]
+
+
+def test_axes():
+    assert init.fans((4, 5, 6), [0], [1, 2]) == (4, 30)
+    values = init.HeNormal(seed=1, input_axes=[1], output_axes=[0])((400, 50))
+    assert abs(values.var() * 50 / 2 - 1) < 0.05
+    again = init.get(init.serialize(init.HeNormal(1, [1], [0])))
+    assert again.input_axes == [1]
+    with pytest.raises(ValueError, match="both input_axes and output_axes"):
+        init.VarianceScaling(input_axes=[0])
+
+
+def test_small_letters_and_clones():
+    assert init.glorot_uniform is init.GlorotUniform
+    first = init.RandomNormal(1.0, 2.0, seed=5)
+    np.testing.assert_array_equal(first.clone()((4, 4)), first((4, 4)))

@@ -264,3 +264,143 @@ def test_configuration_round_trip(case):
 def test_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+NUMBERS = random.normal(size=(N, C))
+MORE = [
+    (losses.MeanAbsolutePercentageError(), NUMBERS, logits), (losses.MeanSquaredLogarithmicError(), soft, soft[::-1]),
+    (losses.Huber(0.5), NUMBERS, logits), (losses.LogCosh(), NUMBERS, logits), (losses.Poisson(), soft, soft[::-1]),
+    (losses.CosineSimilarity(), NUMBERS, logits), (losses.KLDivergence(), soft, softmax(logits)),
+    (losses.Hinge(), binary, logits), (losses.SquaredHinge(), binary, logits),
+    (losses.CategoricalHinge(), one_hot, logits), (losses.Dice(axis=1), binary, sigmoid(logits)),
+    (losses.Tversky(0.2, 0.7, axis=-1), binary, sigmoid(logits)),
+    (losses.BinaryFocalCrossentropy(True, 0.7, 1.5), binary, sigmoid(logits)),
+    (losses.CategoricalFocalCrossentropy([0.1, 0.2, 0.3, 0.4]), one_hot, softmax(logits)),
+    (losses.CategoricalGeneralizedCrossEntropy(0.3), labels, softmax(logits)),
+    (losses.SparseCategoricalCrossentropy(ignore_class=2), labels, softmax(logits)),
+    (losses.BinaryCrossentropy(label_smoothing=0.1), binary, sigmoid(logits)),
+]  # fmt: skip
+more = pytest.mark.parametrize(("loss", "y_true", "y_pred"), MORE, ids=[type(m[0]).__name__ for m in MORE])
+
+
+def with_reduction(loss, reduction):
+    return type(loss).from_config({**loss.get_config(), "reduction": reduction})
+
+
+@more
+def test_reductions_weights_and_masks_of_the_others(loss, y_true, y_pred):
+    x = lm.tensor(y_pred)
+    counts = labels != 2 if getattr(loss, "ignore_class", None) == 2 else np.ones(N, bool)
+    values = with_reduction(loss, "none")(y_true, x).numpy()
+    assert values.shape == (N,)
+    mask = np.array([True, False, True, True, False, True])
+    for w in (np.ones(N), weights):
+        for m in (None, mask):
+            kept = counts if m is None else counts & m
+            given = None if w is not weights else weights
+            for reduction, expected in (
+                ("sum", (values * w * kept).sum()),
+                ("sum_over_batch_size", (values * w * kept).sum() / kept.sum()),
+                ("mean_with_sample_weight", (values * w * kept).sum() / (w * kept).sum()),
+            ):
+                got = with_reduction(loss, reduction)(y_true, x, given, m).item()
+                assert got == pytest.approx(expected, rel=1e-9), (reduction, m)
+    got = with_reduction(loss, "none")(y_true, x, weights, mask).numpy()
+    np.testing.assert_allclose(got, values * weights * mask, rtol=1e-9)
+    assert with_reduction(loss, "mean")(y_true, x, mask=np.zeros(N, bool)).item() == 0
+    assert with_reduction(loss, "mean_with_sample_weight")(y_true, x, np.zeros(N)).item() == 0
+
+
+@more
+def test_round_trips_and_dtypes_of_the_others(loss, y_true, y_pred):
+    config = losses.serialize(loss)
+    again = losses.get(config)
+    assert losses.serialize(again) == config
+    assert again(y_true, lm.tensor(y_pred)).item() == loss(y_true, lm.tensor(y_pred)).item()
+    typed = type(loss).from_config({**loss.get_config(), "dtype": "float64"})
+    x = lm.tensor(y_pred.astype("float32"), requires_grad=True)
+    value = typed(y_true, x)
+    assert value.dtype == np.float64
+    value.backward()
+    assert x.grad.dtype == np.float32
+    assert loss(y_true, x).dtype == np.float32
+
+
+def test_one_overlap_for_the_batch_takes_no_weights():
+    assert losses.Dice()(binary, lm.tensor(sigmoid(logits))).shape == ()
+    assert losses.Dice()(binary, lm.tensor(sigmoid(logits)), 1.0).shape == ()
+    with pytest.raises(ValueError, match="one loss for the whole batch"):
+        losses.Dice()(binary, lm.tensor(sigmoid(logits)), weights)
+
+
+def test_masks_of_other_lengths():
+    for mask in (np.ones(N + 1, bool), np.ones((N, C), bool), np.ones((1, N), bool)):
+        with pytest.raises(ValueError, match="mask must have shape"):
+            losses.MeanSquaredError()(one_hot, lm.tensor(logits), mask=mask)
+
+
+def test_masks_of_steps():
+    x, t = random.normal(size=(2, 3, 4)), random.normal(size=(2, 3, 4))
+    mask = np.array([[True, True, False], [True, False, False]])
+    values = ((x - t) ** 2).mean(-1)
+    loss = losses.MeanSquaredError()
+    assert loss(t, lm.tensor(x), mask=mask).item() == pytest.approx(values[mask].mean())
+    assert loss(t, lm.tensor(x), mask=mask[..., None]).item() == pytest.approx(values[mask].mean())
+    assert loss(t, lm.tensor(x), [1.0, 3.0], mask).item() == pytest.approx(
+        (values * mask * [[1], [3]]).sum() / mask.sum()
+    )
+
+
+def test_classes_on_another_axis():
+    x = random.normal(size=(3, C, 5))
+    t = random.integers(0, C, (3, 5))
+    hot = np.moveaxis(np.eye(C)[t], -1, 1)
+    expected = cross_entropy(np.eye(C)[t], softmax(np.moveaxis(x, 1, -1))).mean()
+    sparse = losses.SparseCategoricalCrossentropy(True, axis=1)
+    assert sparse(t, lm.tensor(x)).item() == pytest.approx(expected)
+    assert losses.CategoricalCrossentropy(True, axis=1)(hot, lm.tensor(x)).item() == pytest.approx(expected)
+    through = losses.SparseCategoricalCrossentropy(axis=1)(t, lm.ops.softmax(lm.tensor(x, requires_grad=True), axis=1))
+    assert through.item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("mining", ["batch_hard", "semi_hard"])
+def test_triplet_and_circle(mining):
+    x = lm.tensor(NUMBERS)
+    loss = losses.Triplet(0.5, mining)
+    assert loss(labels, x).item() == lm.ops.triplet_mining_loss(labels, x, 0.5, mining).item()
+    assert losses.serialize(losses.get(losses.serialize(loss))) == losses.serialize(loss)
+    with pytest.raises(ValueError, match="a triplet has three samples"):
+        loss(labels, x, weights)
+    unit = lm.tensor(NUMBERS / np.linalg.norm(NUMBERS, axis=-1, keepdims=True))
+    values = losses.circle(labels, unit, gamma=2.0).numpy()
+    kept = values > 0
+    circle = losses.Circle(2.0)
+    assert circle(labels, unit).item() == pytest.approx(values[kept].mean())
+    assert circle(labels, unit, weights).item() == pytest.approx((values * weights)[kept].sum() / kept.sum())
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: losses.Huber(0), "huber_loss: delta must be above 0"),
+        (lambda: losses.BinaryFocalCrossentropy(gamma=-1), "gamma must be at least 0"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=2), "alpha must be from 0 to 1"),
+        (lambda: losses.Tversky(alpha=-1), "alpha must be at least 0"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(1.0), "q must be between 0 and 1"),
+        (lambda: losses.Triplet(mining="easy"), "mining must be"),
+        (lambda: losses.Circle(margin=2), "margin must be from 0 to 1"),
+        (lambda: losses.CosineSimilarity(axis=5)(one_hot, logits), "axis"),
+        (lambda: losses.Dice(axis=7)(one_hot, logits), "axis 7 is out of range"),
+        (lambda: losses.CategoricalFocalCrossentropy()(labels, logits), "sparse_categorical_crossentropy"),
+    ],
+)
+def test_more_refused(make, text):
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(TypeError, match="dtype must be"):
+        losses.MeanSquaredError(dtype="float16")
+    with pytest.raises(TypeError, match="axis must be an integer"):
+        losses.BinaryCrossentropy(axis=True)

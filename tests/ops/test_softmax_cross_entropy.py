@@ -152,3 +152,100 @@ def test_errors(op):
         op(x, lm.tensor(x, requires_grad=True))
     with pytest.raises(TypeError, match=rf"{name}: \w+ must be float32 or float64, got float16"):
         op(x.astype(np.float16), [0, 1, 2, 0])
+
+
+OPS = [(lm.ops.softmax_cross_entropy, reference), (lm.ops.cross_entropy_from_probabilities, from_probabilities)]
+
+
+@pytest.mark.parametrize(("op", "expected"), OPS)
+@pytest.mark.parametrize("smoothing", [0.1, 1.0])
+@pytest.mark.parametrize("soft", [False, True])
+def test_label_smoothing(op, expected, smoothing, soft):
+    x, labels = RNG.uniform(0.1, 1, (9, 7)), RNG.integers(0, 7, 9)
+    t = RNG.dirichlet(np.ones(7), 9) if soft else one_hot(labels, 7)
+    smooth = t * (1 - smoothing) + smoothing / 7
+    check_op(
+        lambda x: op(x, t.astype(x.dtype) if soft else labels, None, "none", smoothing),
+        [x], lambda x: expected(x, smooth), batch_axis=None, layouts=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "expected"), OPS)
+@pytest.mark.parametrize("ignored", [2, -100, 255])
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_ignored_samples(op, expected, ignored, smoothing):
+    x, labels = RNG.uniform(0.1, 1, (70, 5)), RNG.integers(0, 5, 70)
+    labels[::3] = ignored
+    kept = labels != ignored
+    t = one_hot(np.where(kept, labels, 0), 5) * (1 - smoothing) + smoothing / 5
+    for reduction in ("none", "sum", "mean"):
+        check_op(
+            lambda x, reduction=reduction: op(x, labels, None, reduction, smoothing, ignored),
+            [x],
+            lambda x, reduction=reduction: {
+                "none": expected(x, t) * kept, "sum": (expected(x, t) * kept).sum(),
+                "mean": expected(x, t)[kept].mean(),
+            }[reduction],
+            batch_axis=None,
+            layouts=False,
+        )  # fmt: skip
+    assert op(x[kept][:0], labels[kept][:0], None, "mean", 0.0, ignored).item() == 0
+    assert op(x, np.full(70, ignored), None, "mean", smoothing, ignored).item() == 0
+
+
+@pytest.mark.parametrize(("op", "expected"), OPS)
+def test_what_is_ignored_may_be_anything(op, expected):
+    x, labels = RNG.uniform(0.1, 1, (4, 3)), np.array([0, -1, 2, 1])
+    x[1] = np.nan, np.inf, -np.inf
+    y = lm.tensor(x, requires_grad=True)
+    loss = op(y, labels, None, "sum", 0.0, -1)
+    loss.backward()
+    assert np.isfinite(loss.item())
+    assert y.grad.numpy()[1].tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match=r"labels must be in \[0, 3\), got -1 at 1"):
+        op(x, labels, None, "sum", 0.0, -2)
+
+
+@pytest.mark.parametrize(("op", "expected"), OPS)
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_class_weights(op, expected, smoothing):
+    x, labels, of_classes = RNG.uniform(0.1, 1, (9, 4)), RNG.integers(0, 4, 9), RNG.uniform(0.5, 2, 4)
+    t = (one_hot(labels, 4) * (1 - smoothing) + smoothing / 4) * of_classes
+    check_op(
+        lambda x: op(x, labels, None, "mean", smoothing, None, of_classes),
+        [x], lambda x: expected(x, t).sum() / of_classes[labels].sum(), batch_axis=None, layouts=False,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"class_weight must have shape \(4,\), got \(3,\)"):
+        op(x, labels, class_weight=of_classes[:3])
+
+
+@pytest.mark.parametrize(("op", "expected"), OPS)
+@pytest.mark.parametrize("axis", [1, -2, 0])
+def test_classes_on_another_axis(op, expected, axis):
+    x = RNG.uniform(0.1, 1, (4, 5, 6))
+    labels = RNG.integers(0, x.shape[axis], np.delete(x.shape, axis))
+    check_op(
+        lambda x: op(x, labels, None, "none", axis=axis),
+        [x], lambda x: expected(np.moveaxis(x, axis, -1), labels), batch_axis=None, layouts=False,
+    )  # fmt: skip
+    t = np.moveaxis(one_hot(labels, x.shape[axis]), -1, axis)
+    np.testing.assert_allclose(op(x, t, axis=axis).item(), op(x, labels, axis=axis).item(), rtol=1e-12)
+    with pytest.raises(ValueError, match="axis"):
+        op(x, labels, axis=3)
+
+
+def test_class_indices_from_probabilities():
+    q, labels = RNG.uniform(0.05, 1, (70, 5)), RNG.integers(0, 5, 70)
+    op = lm.ops.cross_entropy_from_probabilities
+    check_op(
+        lambda q, labels: op(q, labels, reduction="none"),
+        [q, labels],
+        from_probabilities,
+        batched=(0, 1),
+        layouts=False,
+    )
+    p = lm.tensor(np.array([[1.0, 0.0], [1.0, 0.0]]), requires_grad=True)
+    loss = op(p, [0, 1], reduction="none")
+    loss.backward(np.ones(2))
+    np.testing.assert_allclose(loss.numpy(), [1e-7, -np.log(1e-7)], rtol=1e-6)
+    assert not p.grad.numpy().any()

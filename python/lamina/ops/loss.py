@@ -63,6 +63,10 @@ def constant(value: Any, op: str, name: str) -> Any:
     Raises:
         ValueError: if it requires gradients: they would be lost.
     """
+    if isinstance(value, list | tuple | float):
+        array = np.asarray(value)
+        if array.dtype == np.float64:  # kept so, for predictions in float64
+            return array
     tensor = as_tensor(value)
     if tensor.requires_grad:
         raise ValueError(f"{op}: no gradient flows to {name}; detach() it")
