@@ -75,7 +75,6 @@ def cases(smoke: bool) -> list[Case]:
         x, y = (batch, side, side, channels), (batch, outputs, outputs, channels)
         read, written = 4.0 * math.prod(x), 4.0 * math.prod(y)
         name = f"global_{kind}_pool" if outputs == 1 else f"adaptive_{kind}_pool2d to {outputs}x{outputs}"
-        found += pair(
-            name, x, y, partial(ours_to, kind, outputs), partial(theirs_to, kind, outputs), read + written, written + read
-        )  # fmt: skip
+        sides = partial(ours_to, kind, outputs), partial(theirs_to, kind, outputs)
+        found += pair(name, x, y, *sides, read + written, written + read)
     return found
