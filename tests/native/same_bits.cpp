@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/runtime/isa.h"
+#include "ops/activation_function.h"
 #include "ops/conv2d.h"
 #include "ops/elementary.h"
 #include "ops/gemm.h"
@@ -89,6 +90,13 @@ void functions() {
   print("sigmoid", y);
   tanh_forward<Target>(n, x.data(), y.data());
   print("tanh", y);
+  for (int f = 0; f < ACTIVATION_FUNCTIONS; ++f) {
+    activation_function_forward<Target>(ActivationFunction(f), n, x.data(), y.data(), {T(0.5), T(2), T(0.25)});
+    print("activation " + std::to_string(f), y);
+    activation_function_backward<Target>(ActivationFunction(f), n, x.data(), positive.data(), y.data(),
+                                         {T(0.5), T(2), T(0.25)});
+    print("activation " + std::to_string(f) + ", dx", y);
+  }
   softmax_forward<Target>(Softmax::plain, 7, n / 7, 1, x.data(), y.data());
   print("softmax", y);
 }
