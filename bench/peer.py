@@ -21,6 +21,13 @@ def images(array: np.ndarray[Any, Any]) -> Any:
     return torch.from_numpy(array).permute(0, 3, 1, 2).clone(memory_format=torch.channels_last)
 
 
+def volumes(array: np.ndarray[Any, Any]) -> Any:
+    """(N, D, H, W, C) as a channels_last_3d tensor (N, C, D, H, W)."""
+    import torch
+
+    return torch.from_numpy(array).permute(0, 4, 1, 2, 3).clone(memory_format=torch.channels_last_3d)
+
+
 def kernel(array: np.ndarray[Any, Any]) -> Any:
     """(H, W, I, O) as a channels_last tensor (O, I, H, W)."""
     import torch
@@ -30,6 +37,10 @@ def kernel(array: np.ndarray[Any, Any]) -> Any:
 
 def from_images(x: Any) -> np.ndarray[Any, Any]:
     return x.detach().permute(0, 2, 3, 1).numpy()
+
+
+def from_volumes(x: Any) -> np.ndarray[Any, Any]:
+    return x.detach().permute(0, 2, 3, 4, 1).numpy()
 
 
 def from_kernel(x: Any) -> np.ndarray[Any, Any]:

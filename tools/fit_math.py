@@ -60,6 +60,18 @@ def main() -> None:
         )
     for terms, most in ((8, 4.0), (21, 6.0)):  # erfc(x) e^(x^2), where what counts is the error of erfc
         weighted("ERFC", lambda x: mp.erfc(x) * mp.exp(x * x), lambda x: mp.exp(-x * x), (0.999, most), terms)
+    # In csrc/cpu/activation_function.cpp: the normal distribution's share below -x times e^(x^2 / 2), the error of the
+    # share counting; and (log(1 + e) - 2 s) / s^3 in z = s^2, with s = e / (2 + e), e from 0 to 1
+    weighted(
+        "NORMAL",
+        lambda x: mp.erfc(x / mp.sqrt(2)) * mp.exp(x * x / 2) / 2,
+        lambda x: mp.exp(-x * x / 2),
+        (0, 5.7),
+        12,
+        rounds=20,
+    )
+    for terms in (5, 11):
+        plain("LOG1P", lambda z: sum(2 * z**i / (2 * i + 3) for i in range(60)), (0, mp.mpf("1.001") / 9), terms)
     quarter = mp.mpf(1) / 2
     for terms in (4, 8):  # sin and cos of a quarter turn times f, |f| <= 1/2, in z = f^2
         plain(

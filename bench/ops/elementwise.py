@@ -41,9 +41,8 @@ def lamina_side(make: Callable[[], Op], backward: bool, a: Arrays) -> Prepared:
 
 def torch_side(make: Callable[[], Op], backward: bool, a: Arrays) -> Prepared:
     op = make()
-    four = a["x"].ndim == 4
-    take = peer.images if four else peer.tensor
-    give = peer.from_images if four else lambda t: t.detach().numpy()
+    take = {4: peer.images, 5: peer.volumes}.get(a["x"].ndim, peer.tensor)
+    give = {4: peer.from_images, 5: peer.from_volumes}.get(a["x"].ndim, lambda t: t.detach().numpy())
     x = take(a["x"]).requires_grad_(backward)
     dy = take(a["dy"])
 

@@ -62,6 +62,28 @@ INLINE Winner<T> seek_whole(const Window& s, const T* x, int64_t c, M mask) {
   return any(nan) ? seek<T>(s, x, c, mask) : best;
 }
 
+/// The same for GROUP whole vectors of channels side by side: memory is read in longer pieces.
+template <int GROUP, class T>
+INLINE void seek_group(const Window& s, const T* x, int64_t c, Winner<T>* best) {
+  const T* const from = x + (s.first + c);
+  int64_t place = (s.kd.begin * s.kernel_h + s.kh.begin) * s.kernel_w + s.kw.begin;
+  const int64_t start = s.kd.begin * s.plane + s.kh.begin * s.row + s.kw.begin * s.C;
+  unroll<GROUP>([&](auto g) INLINE_LAMBDA { best[g] = {load(from + start + g * lanes<T>), place_of<T>(place)}; });
+  for (int64_t k = s.kd.begin; k < s.kd.end; ++k)
+    for (int64_t i = s.kh.begin; i < s.kh.end; ++i) {
+      place = (k * s.kernel_h + i) * s.kernel_w + s.kw.begin;
+      for (int64_t j = s.kw.begin; j < s.kw.end; ++j, ++place) {
+        const T* const at = from + (k * s.plane + i * s.row + j * s.C);
+        const V<T> number = place_of<T>(place);
+        unroll<GROUP>([&](auto g) INLINE_LAMBDA {
+          const V<T> v = load(at + g * lanes<T>);
+          const Mask<T> wins = less(best[g].value, v) | unordered(v, v);
+          best[g] = {select(wins, v, best[g].value), select(wins, number, best[g].place)};
+        });
+      }
+    }
+}
+
 /// One row of outputs. KD, KH, KW: the window's size, or 0 for any.
 template <int KD, int KH, int KW, class T, class Offset>
 INLINE void max_row(const Pool& s, int64_t r, bool past_caches, const T* x, T* y, Offset* offsets) {
@@ -81,17 +103,26 @@ INLINE void max_row(const Pool& s, int64_t r, bool past_caches, const T* x, T* y
     window.kw = places_inside(s.w, ow);
     window.first = (top + s.w.start(ow)) * C;
     const int64_t to = (r * s.w.outputs + ow) * C;
-    const auto each = [&](auto find) INLINE_LAMBDA {
-      each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA {
-        const Winner<T> best = find(c, mask);
-        past_caches ? stream(y + to + c, best.value) : store(y + to + c, best.value, mask);
-        if (offsets) narrow(offsets + to + c, bits(best.place), lanes_of<T>(mask, C - c));
-      });
+    const auto put = [&](int64_t c, auto mask, const Winner<T>& best) INLINE_LAMBDA {
+      past_caches ? stream(y + to + c, best.value) : store(y + to + c, best.value, mask);
+      if (offsets) narrow(offsets + to + c, bits(best.place), lanes_of<T>(mask, C - c));
     };
-    if (KD > 0 && window.kd.size() == KD && window.kh.size() == KH && window.kw.size() == KW)
-      each([&](int64_t c, auto mask) INLINE_LAMBDA { return seek_whole<KD, KH, KW, T>(window, x, c, mask); });
-    else
-      each([&](int64_t c, auto mask) INLINE_LAMBDA { return seek<T>(window, x, c, mask); });
+    if (KD > 0 && window.kd.size() == KD && window.kh.size() == KH && window.kw.size() == KW) {
+      each_vector<T>(
+          C, [&](int64_t c, auto mask) INLINE_LAMBDA { put(c, mask, seek_whole<KD, KH, KW, T>(window, x, c, mask)); });
+      continue;
+    }
+    int64_t done = 0;
+    if constexpr (KD == 0) {
+      constexpr int GROUP = 4;
+      for (; done + GROUP * lanes<T> <= C; done += GROUP * lanes<T>) {
+        Winner<T> best[GROUP];
+        seek_group<GROUP>(window, x, done, best);
+        unroll<GROUP>([&](auto g) INLINE_LAMBDA { put(done + g * lanes<T>, All{}, best[g]); });
+      }
+    }
+    each_vector<T>(
+        C - done, [&](int64_t c, auto mask) INLINE_LAMBDA { put(done + c, mask, seek<T>(window, x, done + c, mask)); });
   }
 }
 
@@ -221,7 +252,8 @@ void max_pool_backward(const Pool& s, const T* dy, const Offset* offsets, T* dx)
   const int64_t most = most_windows(s.d) * most_windows(s.h) * most_windows(s.w);
   const bool past_caches = stream_rows(dx, rows * s.w.axis.input, s.channels);
   const double work = 0.2 * double(most) * double(s.w.axis.input * max_of(s.channels, 8));
-  if (windows_apart(s.d) && windows_apart(s.h) && windows_apart(s.w)) {
+  constexpr int64_t LARGE = 64;  // windows from here on: by rows, so that memory is written in order
+  if (s.places() < LARGE && windows_apart(s.d) && windows_apart(s.h) && windows_apart(s.w)) {
     parallel_for(s.batch * s.d.outputs * s.h.outputs, work * double(s.d.axis.stride * s.h.axis.stride),
                  [&](int64_t begin, int64_t end) INLINE_LAMBDA {
                    const Pool own = s;

@@ -5,7 +5,7 @@
 //   gelu                x / 2 (1 + erf(x / sqrt 2))
 //   gelu_tanh           x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
 //   silu                x / (1 + e^-x)
-//   softplus            log(1 + e^(a x)) / a, as max(x, 0) + log(1 + e^-|a x|) / a
+//   softplus            log(1 + e^(a x)) b, as max(x, 0) + log(1 + e^-|a x|) b;  b: 1 / a
 //   log_sigmoid         -log(1 + e^-x), as min(x, 0) - log(1 + e^-|x|)
 //   softsign            x / (1 + |x|)
 //   mish                x tanh(log(1 + e^x))

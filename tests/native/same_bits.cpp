@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/runtime/isa.h"
+#include "ops/activation_function.h"
 #include "ops/conv2d.h"
 #include "ops/elementary.h"
 #include "ops/gemm.h"
@@ -90,6 +91,13 @@ void functions() {
   print("sigmoid", y);
   elementary_forward<Target>(ElementaryFunction::tanh, n, x.data(), y.data());
   print("tanh", y);
+  for (int f = 0; f < ACTIVATION_FUNCTIONS; ++f) {
+    activation_function_forward<Target>(ActivationFunction(f), n, x.data(), y.data(), {T(0.5), T(2), T(0.25)});
+    print("activation " + std::to_string(f), y);
+    activation_function_backward<Target>(ActivationFunction(f), n, x.data(), positive.data(), y.data(),
+                                         {T(0.5), T(2), T(0.25)});
+    print("activation " + std::to_string(f) + ", dx", y);
+  }
   std::vector<T> small(x), large(positive);
   for (T& value : small) value *= T(0.45);
   for (T& value : large) value += 1;

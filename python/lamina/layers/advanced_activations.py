@@ -174,8 +174,8 @@ class ELU(_Elementwise):
 class Softmax(_Elementwise):
     """y = e^x / sum e^x along an axis, or over several together.
 
-    Called with ``mask``, of a shape that is broadcast to x's: where it is 0 (or False), -1e9 stands for x, so that
-    y is 0 there.
+    Called with ``mask``, of a shape that is broadcast to x's: where it is False (or at most 0.5), x does not count and
+    y is 0; all are 0 where nothing counts.
 
     Args:
         axis: the axis that sums to 1, or a list of axes that do together.
@@ -195,14 +195,19 @@ class Softmax(_Elementwise):
         self.axis = tuple(int(a) for a in axes)
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        if mask is not None:
-            mask = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
-            fits = mask.ndim <= x.ndim and all(
-                m in (1, n) for m, n in zip(reversed(mask.shape), reversed(x.shape), strict=False)
-            )
-            if not fits:
-                raise ValueError(f"{self.name}: mask must have the shape of x, {x.shape}, got {mask.shape}")
-            x = ops.where(mask if mask.dtype == bool else mask > 0.5, x, Tensor(np.asarray(MASKED, x.dtype)))
+        if mask is None:
+            return self._softmax(x)
+        mask = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
+        fits = mask.ndim <= x.ndim and all(
+            m in (1, n) for m, n in zip(reversed(mask.shape), reversed(x.shape), strict=False)
+        )
+        if not fits:
+            raise ValueError(f"{self.name}: mask must have the shape of x, {x.shape}, got {mask.shape}")
+        kept = mask if mask.dtype == bool else mask > 0.5
+        y = self._softmax(ops.where(kept, x, Tensor(np.asarray(MASKED, x.dtype))))
+        return ops.where(kept, y, Tensor(np.zeros((), x.dtype)))
+
+    def _softmax(self, x: Any) -> Any:
         if len(self.axis) == 1:
             return ops.softmax(x, self.axis[0])
         if any(not -x.ndim <= a < x.ndim for a in self.axis):

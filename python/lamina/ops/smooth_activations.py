@@ -77,7 +77,7 @@ def softplus(x: Any, beta: float = 1.0) -> Tensor:
     beta = number(beta, "softplus", "beta", 0)
     if beta == 0:
         raise ValueError("softplus: beta must be positive, got 0")
-    return activation(x, "softplus", Kind.SOFTPLUS, beta)
+    return activation(x, "softplus", Kind.SOFTPLUS, beta, 1 / beta)
 
 
 def log_sigmoid(x: Any) -> Tensor:
