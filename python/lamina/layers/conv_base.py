@@ -10,7 +10,8 @@ from lamina.layers import activations
 from lamina.layers.core import channels_last
 from lamina.layers.layer import Layer
 from lamina.layers.shapes import Shape
-from lamina.ops.convolution import IMAGES, SIDES, explicit_padding, integers
+from lamina.ops.convolution import IMAGES
+from lamina.ops.convolution_window import SIDES, explicit_padding, integers
 
 PLACES = {1: ("steps",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 

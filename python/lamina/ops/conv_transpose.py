@@ -9,15 +9,8 @@ from typing import Any
 
 from lamina.autograd.tensor import Tensor
 from lamina.ops.activations import activation_number
-from lamina.ops.convolution import (
-    SIDES,
-    ConvolutionTransposeFunction,
-    check_bias,
-    explicit_padding,
-    geometry_of,
-    integers,
-    operands,
-)
+from lamina.ops.convolution import ConvolutionTransposeFunction, check_bias, geometry_of, operands
+from lamina.ops.convolution_window import SIDES, explicit_padding, integers
 
 
 def conv1d_transpose(
