@@ -114,6 +114,18 @@ def test_regularizers_reach_the_weights():
     assert len(layer.losses) == 3
 
 
+def test_constraints_and_activity_regularizers_reach_the_layer():
+    layer = layers.Conv2D(
+        2, 3, kernel_constraint="non_neg", bias_constraint=lm.constraints.MaxNorm(1), activity_regularizer="l2"
+    )
+    layer.build((None, 5, 5, 3))
+    assert [v.constraint is not None for v in layer.weights] == [True, True]
+    assert layer.activity_regularizer is not None
+    again = layers.Conv2D.from_config(layer.get_config())
+    assert isinstance(again.bias_constraint, lm.constraints.MaxNorm)
+    assert again.get_config() == layer.get_config()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_refuses(name):
     make = getattr(layers, name)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from lamina import initializers, regularizers
+from lamina import constraints, initializers, regularizers
 from lamina.layers import activations
 from lamina.layers.core import channels_last
 from lamina.layers.layer import Layer
 from lamina.layers.shapes import Shape
-from lamina.ops.convolution import IMAGES, SIDES, explicit_padding, integers
+from lamina.ops.convolution import IMAGES
+from lamina.ops.convolution_window import SIDES, explicit_padding, integers
 
 PLACES = {1: ("steps",), 2: ("rows", "columns"), 3: ("slices", "rows", "columns")}
 
@@ -40,9 +41,7 @@ class ConvolutionLayer(Layer):
         activity_regularizer: Any,
         **kwargs: Any,
     ) -> None:
-        if activity_regularizer is not None:
-            kwargs["activity_regularizer"] = activity_regularizer
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         channels_last(data_format, self.name)
         self.kernel_size = integers(kernel_size, self.rank, self.name, "kernel_size")
         self.strides = integers(strides, self.rank, self.name, "strides")
@@ -57,17 +56,15 @@ class ConvolutionLayer(Layer):
     def _settings(self, prefix: str, initializer: Any, regularizer: Any, constraint: Any) -> None:
         setattr(self, f"{prefix}_initializer", initializers.get(initializer))
         setattr(self, f"{prefix}_regularizer", regularizers.get(regularizer))
-        setattr(self, f"{prefix}_constraint", constraint)
+        setattr(self, f"{prefix}_constraint", constraints.get(constraint))
 
     def _weight(self, prefix: str, shape: Shape, name: str) -> Any:
-        constraint = getattr(self, f"{prefix}_constraint")
-        limits = {} if constraint is None else {"constraint": constraint}
         return self.add_weight(
             shape,
             getattr(self, f"{prefix}_initializer"),
             regularizer=getattr(self, f"{prefix}_regularizer"),
+            constraint=getattr(self, f"{prefix}_constraint"),
             name=name,
-            **limits,
         )
 
     def _no_strided_dilation(self) -> None:
@@ -108,15 +105,8 @@ class ConvolutionLayer(Layer):
         for prefix in (*self.prefixes, "bias"):
             config[f"{prefix}_initializer"] = initializers.serialize(getattr(self, f"{prefix}_initializer"))
             config[f"{prefix}_regularizer"] = regularizers.serialize(getattr(self, f"{prefix}_regularizer"))
-            config[f"{prefix}_constraint"] = constraint_config(getattr(self, f"{prefix}_constraint"))
+            config[f"{prefix}_constraint"] = constraints.serialize(getattr(self, f"{prefix}_constraint"))
         return config
-
-
-def constraint_config(constraint: Any) -> Any:
-    """A constraint as data: its name, or its class and arguments."""
-    if constraint is None or isinstance(constraint, str | dict):
-        return constraint
-    return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
 
 
 def padding_of(padding: Any, owner: str, rank: int = 2, causal: bool = False) -> Any:

@@ -11,7 +11,7 @@ from lamina.layers.core import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
 from lamina.ops.conv_transpose import transposed_window
-from lamina.ops.convolution import integers
+from lamina.ops.convolution_window import integers
 
 
 class ConvTranspose(ConvolutionLayer):

@@ -9,16 +9,8 @@ from typing import Any
 
 from lamina.autograd.tensor import Tensor
 from lamina.ops.activations import activation_number
-from lamina.ops.convolution import (
-    SIDES,
-    ConvolutionTransposeFunction,
-    check_bias,
-    check_groups,
-    explicit_padding,
-    geometry_of,
-    integers,
-    operands,
-)
+from lamina.ops.convolution import ConvolutionTransposeFunction, check_bias, geometry_of, operands
+from lamina.ops.convolution_window import SIDES, explicit_padding, integers
 
 
 def conv1d_transpose(
@@ -190,10 +182,10 @@ def _transpose(
     x, kernel, bias = operands(op, rank, x, kernel, bias, "(K / groups, C)")
     if kernel.shape[-1] != x.shape[-1]:
         raise ValueError(f"{op}: kernel takes {kernel.shape[-1]} channels (shape {kernel.shape}), x has {x.shape[-1]}")
-    if isinstance(groups, bool) or not hasattr(groups, "__index__"):
-        raise TypeError(f"{op}: groups must be an integer, got {groups!r}")
-    filters = kernel.shape[-2] * int(groups)
-    groups = check_groups(op, filters, kernel.shape, groups)
+    (groups,) = integers(groups, 1, op, "groups")
+    if x.shape[-1] % groups:
+        raise ValueError(f"{op}: groups must divide the {x.shape[-1]} channels of x, got {groups}")
+    filters = kernel.shape[-2] * groups
     check_bias(op, bias, filters)
     size, taps = x.shape[1:-1], kernel.shape[:-2]
     output, window = transposed_window(op, size, taps, strides, padding, output_padding, dilation_rate)

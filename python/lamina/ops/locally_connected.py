@@ -12,7 +12,8 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.activations import activation_number
 from lamina.ops.checks import float_tensor, same_dtype
-from lamina.ops.convolution import IMAGES, Shape, integers, output_size, window_of
+from lamina.ops.convolution import IMAGES
+from lamina.ops.convolution_window import Shape, integers, output_size, window_of
 
 
 class LocallyConnectedFunction(Function):
