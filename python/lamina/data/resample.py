@@ -137,8 +137,8 @@ def resize(images: Array, height: int, width: int, interpolation: str = "bilinea
     Args:
         images: array (N, H, W, C), float32 or float64.
         height, width: the new size, positive.
-        interpolation: "nearest" (the point under the middle of the new one), "bilinear", or "bicubic" (Keys, a = -0.75; -0.5 with
-            antialias).
+        interpolation: "nearest" (the point under the middle of the new one), "bilinear", or "bicubic" (Keys,
+            a = -0.75; -0.5 with antialias).
         antialias: whether pictures made smaller take in all points; has no say in "nearest".
 
     Returns:

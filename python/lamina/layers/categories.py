@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,7 @@ def check_range(indices: Array, depth: int, owner: str) -> None:
 
 def vectors(indices: Array, depth: int, dtype: Any, weights: Array, count: bool) -> Array:
     """A vector for each row of numbers (..., n): 1 where a number came, or how often. Negative numbers are left out."""
-    rows = (
-        indices.reshape(-1, indices.shape[-1])
-        if indices.size
-        else indices.reshape(int(np.prod(indices.shape[:-1])), -1)
-    )
+    rows = indices.reshape(math.prod(indices.shape[:-1]), indices.shape[-1])
     y = backend.zeros((len(rows), depth), dtype)
     valid = rows >= 0
     row = np.broadcast_to(np.arange(len(rows))[:, None], rows.shape)[valid]
