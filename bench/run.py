@@ -27,6 +27,7 @@ FAMILIES = {
     "losses": "bench.ops.bench_losses",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
+    "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
     "import": "bench.bench_import",
 }

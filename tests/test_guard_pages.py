@@ -154,7 +154,8 @@ CASES = [
     *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
       for name in ("relu", "sigmoid", "tanh", "exp", "log", "sqrt") for n in SIZES],
     *[case(f"{name}-{n}", name, values(5, n)) for name in ("softmax", "log_softmax") for n in SIZES],
-    *[case(f"{name}-axis-1-{n}", name, values(3, 5, n), axis=1) for name in ("softmax", "log_softmax") for n in (8, 33)],
+    *[case(f"{name}-axis-1-{n}", name, values(3, 5, n), axis=1)
+      for name in ("softmax", "log_softmax") for n in (8, 33)],
     *[case(f"{name}-{n}", name, values(n)) for name in ("gelu", "leaky_relu", "mish") for n in SIZES],
     *[case(f"prelu-{n}", "prelu", values(7, n), values(n)) for n in (1, 15, 33)],
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],

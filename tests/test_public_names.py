@@ -20,7 +20,7 @@ def public(module):
         if name.startswith("_") or not (inspect.isclass(item) or inspect.isroutine(item)):
             continue
         home = inspect.getmodule(item)
-        if home is None or not home.__name__.startswith("lamina"):
+        if home is None or not home.__name__.startswith(module.__name__):  # an import, not an offer
             continue
         yield name, item
 

@@ -1,7 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
-from lamina import constraints as constraints
 from lamina import activations as activations
+from lamina import constraints as constraints
 from lamina import data as data
 from lamina import initializers as initializers
 from lamina import layers as layers

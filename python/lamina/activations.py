@@ -8,38 +8,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.ops.elementary import binary_step as binary_step
-from lamina.ops.elementary import exp as exponential
-from lamina.ops.elementary import sigmoid as sigmoid
-from lamina.ops.elementary import tanh as tanh
-from lamina.ops.glu import glu as glu
-from lamina.ops.hard_activations import hard_shrink as hard_shrink
-from lamina.ops.hard_activations import hard_sigmoid as hard_sigmoid
-from lamina.ops.hard_activations import hard_silu as hard_silu
-from lamina.ops.hard_activations import hard_swish as hard_swish
-from lamina.ops.hard_activations import hard_tanh as hard_tanh
-from lamina.ops.hard_activations import soft_shrink as soft_shrink
-from lamina.ops.hard_activations import sparse_plus as sparse_plus
-from lamina.ops.hard_activations import sparse_sigmoid as sparse_sigmoid
-from lamina.ops.hard_activations import threshold as threshold
-from lamina.ops.rectifiers import celu as celu
-from lamina.ops.rectifiers import elu as elu
-from lamina.ops.rectifiers import leaky_relu as leaky_relu
-from lamina.ops.rectifiers import relu6 as relu6
-from lamina.ops.rectifiers import selu as selu
-from lamina.ops.relu import relu as relu
-from lamina.ops.smooth_activations import gelu as gelu
-from lamina.ops.smooth_activations import log_sigmoid as log_sigmoid
-from lamina.ops.smooth_activations import mish as mish
-from lamina.ops.smooth_activations import silu as silu
-from lamina.ops.smooth_activations import softplus as softplus
-from lamina.ops.smooth_activations import softsign as softsign
-from lamina.ops.smooth_activations import squareplus as squareplus
-from lamina.ops.smooth_activations import swish as swish
-from lamina.ops.smooth_activations import tanh_shrink as tanh_shrink
-from lamina.ops.softmax import log_softmax as log_softmax
-from lamina.ops.softmax import softmax as softmax
-from lamina.ops.sparsemax import sparsemax as sparsemax
+from lamina.ops import binary_step as binary_step
+from lamina.ops import celu as celu
+from lamina.ops import elu as elu
+from lamina.ops import exp as exponential
+from lamina.ops import gelu as gelu
+from lamina.ops import glu as glu
+from lamina.ops import hard_shrink as hard_shrink
+from lamina.ops import hard_sigmoid as hard_sigmoid
+from lamina.ops import hard_silu as hard_silu
+from lamina.ops import hard_swish as hard_swish
+from lamina.ops import hard_tanh as hard_tanh
+from lamina.ops import leaky_relu as leaky_relu
+from lamina.ops import log_sigmoid as log_sigmoid
+from lamina.ops import log_softmax as log_softmax
+from lamina.ops import mish as mish
+from lamina.ops import relu as relu
+from lamina.ops import relu6 as relu6
+from lamina.ops import selu as selu
+from lamina.ops import sigmoid as sigmoid
+from lamina.ops import silu as silu
+from lamina.ops import soft_shrink as soft_shrink
+from lamina.ops import softmax as softmax
+from lamina.ops import softplus as softplus
+from lamina.ops import softsign as softsign
+from lamina.ops import sparse_plus as sparse_plus
+from lamina.ops import sparse_sigmoid as sparse_sigmoid
+from lamina.ops import sparsemax as sparsemax
+from lamina.ops import squareplus as squareplus
+from lamina.ops import swish as swish
+from lamina.ops import tanh as tanh
+from lamina.ops import tanh_shrink as tanh_shrink
+from lamina.ops import threshold as threshold
 
 Activation = Callable[[Any], Any]
 

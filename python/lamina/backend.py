@@ -18,10 +18,64 @@ Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 
-isa = _cpu.isa
-set_isa = _cpu.set_isa
-num_threads = _cpu.num_threads
-set_num_threads = _cpu.set_num_threads
+
+
+def isa() -> str:
+    """The instruction set that kernels use: "v4" (AVX-512), "v3" (AVX2 and FMA) or "portable".
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.isa() in ("v4", "v3", "portable")
+        True
+    """
+    return _cpu.isa()
+
+
+def set_isa(name: str) -> None:
+    """Chooses the instruction set for all kernels from now on; results have the same bits on each.
+
+    Args:
+        name: "v4", "v3" or "portable".
+
+    Raises:
+        ValueError: if this processor lacks it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.set_isa("portable")
+        >>> lm.isa()
+        'portable'
+    """
+    _cpu.set_isa(name)
+
+
+def num_threads() -> int:
+    """How many threads kernels run on: LAMINA_NUM_THREADS, OMP_NUM_THREADS, or the processors that are allowed.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.num_threads() >= 1
+        True
+    """
+    return _cpu.num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Sets how many threads kernels run on; results have the same bits for any number.
+
+    Args:
+        count: from 1 to 256.
+
+    Raises:
+        ValueError: for any other number.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.set_num_threads(2)
+        >>> lm.num_threads()
+        2
+    """
+    _cpu.set_num_threads(count)
 
 
 def kernels(array: Array) -> ModuleType:

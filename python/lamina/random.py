@@ -33,12 +33,26 @@ def set_seed(seed: int) -> None:
 
 
 def get_seed() -> int:
-    """The seed in force."""
+    """The seed in force.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.set_seed(3)
+        >>> lm.random.get_seed()
+        3
+    """
     return _seed
 
 
 def next_stream() -> int:
-    """The number of the next draw, from 1 on after `set_seed`; never the same twice, whichever thread asks."""
+    """The number of the next draw, from 1 on after `set_seed`; never the same twice, whichever thread asks.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.set_seed(3)
+        >>> lm.random.next_stream()
+        1
+    """
     global _stream
     with _lock:
         _stream += 1
@@ -63,7 +77,17 @@ def get_state() -> tuple[int, int]:
 
 
 def set_state(state: tuple[int, int]) -> None:
-    """Goes on with the random numbers from where `get_state` was called."""
+    """Goes on with the random numbers from where `get_state` was called.
+
+    Args:
+        state: what it gave.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.random.set_state((3, 5))
+        >>> lm.random.next_stream()
+        6
+    """
     global _seed, _stream
     seed, stream = state
     with _lock:

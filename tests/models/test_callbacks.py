@@ -7,11 +7,15 @@ import lamina as lm
 from lamina.layers import Dense
 from lamina.models import (
     Callback,
+    CSVLogger,
     EarlyStopping,
     History,
     LambdaCallback,
+    LearningRateScheduler,
     ModelCheckpoint,
+    ReduceLROnPlateau,
     Sequential,
+    SwapEMAWeights,
     TerminateOnNaN,
     load_model,
 )
@@ -171,3 +175,106 @@ def test_plot(tmp_path):
     assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
     with pytest.raises(ValueError, match="no epoch to draw"):
         History().plot()
+
+
+def test_plots_of_many_values():
+    history = History()
+    history.epoch = [0, 1]
+    for i in range(5):
+        history.history[f"v{i}"] = [1.0, 2.0]
+    figure = history.plot()
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
+
+
+def test_learning_rate_by_epoch(capsys):
+    model = make()
+    history = model.fit(x, y, epochs=3, callbacks=[LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))], verbose=0)
+    assert history.history["learning_rate"] == pytest.approx([0.1, 0.05, 0.1 / 3])
+    callback = LearningRateScheduler(lambda epoch, rate: rate / 2, verbose=1)
+    model.fit(x, y, epochs=2, callbacks=[callback], verbose=0)
+    assert model.optimizer.learning_rate == pytest.approx(0.1 / 12)
+    assert "Epoch 2: the learning rate is 0.00833333" in capsys.readouterr().out
+    with pytest.raises(TypeError, match="schedule must be a function"):
+        LearningRateScheduler(0.1)
+    for wrong in ("0.1", None, True):
+        with pytest.raises(TypeError, match="schedule must give a number"):
+            model.fit(x, y, callbacks=[LearningRateScheduler(lambda epoch, rate, wrong=wrong: wrong)], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "rates"),
+    [
+        ({"patience": 2}, [3, 2, 2, 2, 2, 2], [0.1, 0.1, 0.1, 0.01, 0.01, 0.001]),
+        ({"patience": 1, "cooldown": 2}, [3, 3, 3, 3, 3, 3], [0.1, 0.01, 0.01, 0.001, 0.001, 0.0001]),
+        ({"patience": 1, "min_lr": 0.05, "factor": 0.5}, [1, 1, 1, 1], [0.1, 0.05, 0.05, 0.05]),
+        ({"patience": 1, "min_delta": 0.5}, [3, 2.6, 2, 2], [0.1, 0.01, 0.01, 0.001]),
+        ({"patience": 1, "mode": "max"}, [1, 2, 1], [0.1, 0.1, 0.01]),
+        ({"patience": 1, "monitor": "val_auc"}, [1, 2, 1], [0.1, 0.1, 0.01]),
+    ],
+)
+def test_plateaus(arguments, values, rates, capsys):
+    callback = ReduceLROnPlateau(verbose=1, **arguments)
+    model = make()
+    callback.set_model(model)
+    callback.on_train_begin()
+    found = []
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {callback.monitor: value})
+        found.append(model.optimizer.learning_rate)
+    assert found == pytest.approx(rates)
+    assert "the learning rate becomes" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="factor must be at least 0 and less than 1"):
+        ReduceLROnPlateau(factor=1.0)
+
+
+def test_csv(tmp_path):
+    path = tmp_path / "log.csv"
+    model = make()
+    model.fit(x, y, epochs=2, callbacks=[CSVLogger(path)], verbose=0)
+    lines = path.read_text().splitlines()
+    assert lines[0] == "epoch,loss"
+    assert len(lines) == 3
+    model.fit(x, y, epochs=3, initial_epoch=2, callbacks=[CSVLogger(path, append=True)], verbose=0)
+    assert path.read_text().splitlines()[3].startswith("2,")
+    model.fit(x, y, epochs=4, validation_data=(x, y), validation_freq=2, callbacks=[CSVLogger(path, ";")], verbose=0)
+    lines = path.read_text().splitlines()
+    assert lines[0] == "epoch;loss;val_loss"
+    assert [line.count(";") for line in lines] == [2] * 5
+    assert lines[1].endswith(";")
+    assert not lines[4].endswith(";")
+    path.write_text("epoch,loss\n")
+    scheduler = LearningRateScheduler(lambda epoch: 0.1)
+    with pytest.raises(ValueError, match=r"has the columns \['loss'\], got \['learning_rate'\] as well"):
+        model.fit(x, y, callbacks=[CSVLogger(path, append=True), scheduler], verbose=0)
+
+
+def test_averages_need_an_optimizer_that_keeps_them():
+    with pytest.raises(ValueError, match="the optimizer must have use_ema=True"):
+        make().evaluate(x, y, callbacks=[SwapEMAWeights()], verbose=0)
+
+
+def test_averages_are_swapped():
+    """Evaluation goes by the averages, training by the weights, and fit ends with the averages."""
+    model = make()
+    model.compile(lm.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
+    weights, swapped, evaluated = [], [], []
+    look = LambdaCallback(
+        on_train_batch_end=lambda batch, logs: weights.append(model.get_weights()[0]),
+        on_test_batch_end=lambda batch, logs: evaluated.append(model.get_weights()[0]),
+        on_epoch_end=lambda epoch, logs: swapped.append(model.get_weights()[0]),
+    )
+    callbacks = [SwapEMAWeights(swap_on_epoch=True), look]
+    model.fit(x, y, batch_size=10, epochs=2, shuffle=False, validation_data=(x, y), validation_batch_size=20,
+              callbacks=callbacks, verbose=0)  # fmt: skip
+    expected = weights[0]
+    for i, weight in enumerate(weights[1:], 1):
+        expected = 0.5 * expected + 0.5 * weight
+        if i % 2:
+            np.testing.assert_allclose(evaluated[i // 2], expected, rtol=1e-5)
+            np.testing.assert_allclose(swapped[i // 2], expected, rtol=1e-5)
+    np.testing.assert_allclose(model.get_weights()[0], expected, rtol=1e-5)
+    plain = make()
+    plain.fit(x, y, batch_size=10, epochs=2, shuffle=False, verbose=0, callbacks=[
+        LambdaCallback(on_train_batch_end=lambda batch, logs: swapped.append(plain.get_weights()[0]))
+    ])  # fmt: skip
+    np.testing.assert_array_equal(weights[-1], swapped[-1])

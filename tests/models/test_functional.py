@@ -50,7 +50,7 @@ def test_what_a_graph_knows_of_itself():
     assert model.output_shape == [(None, 1), (None, 2)]
     assert [t.shape for t in model.inputs] == [(None, 4), (None, 3)]
     assert [t.name for t in model.outputs] == ["left", "right"]
-    assert [layer.name for layer in model.layers] == ["a", "b", "shared", "left", "right"]
+    assert [layer.name for layer in model.layers] == ["a", "shared", "b", "left", "right"]
     assert model.count_params() == 25 + 7 + 14
     assert model.flops(None) == 2 * 5 * 9 + 13 + 2 * 13
     assert model.compute_output_shape([(7, 4), (7, 3)]) == [(7, 1), (7, 2)]
@@ -131,6 +131,7 @@ def test_operators_and_methods_of_symbols():
         (None, 4, 4): [x @ lm.ops.transpose(x, (0, 2, 1))],
         (None, 4, 1): [x.mean(-1, keepdims=True)],
     }
+    cases[None, 4, 6] += [x > 0, x <= 1, x == 1, x != 1, x % 2, x // 2, abs(-x), ~(x > 0), (x > 0) & (x < 1), x >= 1]
     data = random.uniform(0.5, 1.5, (3, 4, 6)).astype("float32")
     for shape, symbols in cases.items():
         for symbol in symbols:

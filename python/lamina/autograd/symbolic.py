@@ -149,6 +149,62 @@ class SymbolicTensor:
     def __rmatmul__(self, other: Any) -> Any:
         return operators.matmul(other, self)
 
+    def __eq__(self, other: Any) -> Any:
+        return operators.equal(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return operators.not_equal(self, other)
+
+    def __lt__(self, other: Any) -> Any:
+        return operators.less(self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return operators.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return operators.greater(self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return operators.greater_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __mod__(self, other: Any) -> Any:
+        return operators.mod(self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return operators.mod(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return operators.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return operators.floor_divide(other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return operators.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return operators.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Any:
+        return operators.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return operators.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Any:
+        return operators.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return operators.bitwise_xor(other, self)
+
+    def __invert__(self) -> Any:
+        return operators.bitwise_not(self)
+
+    def __abs__(self) -> Any:
+        return operators.abs(self)
+
     def __getitem__(self, key: Any) -> Any:
         return operators.getitem(self, key)
 
@@ -293,10 +349,13 @@ def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def accept(namespace: dict[str, Any]) -> None:
     """Has all public functions of a module, those of `lamina.ops`, take symbolic tensors too."""
+    made: dict[Any, Any] = {}  # two names of one function stay one
     for name, function in list(namespace.items()):
         if isinstance(function, FunctionType) and not name.startswith("_"):
             public_ops[name] = function
-            namespace[name] = _accepting(name, function)
+            if function not in made:
+                made[function] = _accepting(name, function)
+            namespace[name] = made[function]
 
 
 def _accepting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import initializers, ops, random, regularizers
+from lamina import constraints, initializers, ops, random, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
@@ -166,8 +166,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = kernel_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Any = None
         self.bias: Any = None
 
@@ -211,6 +211,8 @@ class Dense(Layer):
             "bias_initializer": initializers.serialize(self.bias_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }
 
 
@@ -221,6 +223,11 @@ class Activation(Layer):
     Args:
         activation: a name, or a function of a tensor.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Activation("relu")([[-1.0, 2.0]]).numpy().tolist()
+        [[0.0, 2.0]]
     """
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
@@ -247,6 +254,11 @@ class Flatten(Layer):
 
     Args:
         **kwargs: name, trainable, dtype, input_shape: see Layer; data_format: None or "channels_last".
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.layers.Flatten()(np.zeros((2, 3, 4))).shape
+        (2, 12)
     """
 
     def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
@@ -267,6 +279,11 @@ class Reshape(Layer):
     Args:
         target_shape: the new shape without the batch; one size may be -1, what is left over.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.layers.Reshape((3, -1))(np.zeros((2, 12))).shape
+        (2, 3, 4)
     """
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
@@ -306,6 +323,12 @@ class Dropout(Layer):
         noise_shape: the shape of the mask, broadcast over x: a size of 1 drops along that axis together.
         seed: None to go by `lamina.set_seed`, or an integer for a sequence of masks of this layer's own.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> y = lm.layers.Dropout(0.5, seed=1)(np.ones((1, 1000)), training=True).numpy()
+        >>> sorted(set(y.ravel().tolist()))
+        [0.0, 2.0]
 
     Reference:
         Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".

@@ -75,7 +75,7 @@ class Layer(Weighted):
         dtype: "float32" or "float64", of weights and computation. Inputs are cast to it.
         input_shape: the shape of one sample, without the batch: a Sequential that begins with this layer is then
             built at once. ``input_dim=n`` is short for ``input_shape=(n,)``.
-        activity_regularizer: a penalty on the output, added to the loss.
+        activity_regularizer: a penalty on the output, over the size of the batch, added to the loss.
 
     Called on symbolic tensors, as `Input` gives them, a layer gives symbolic tensors and remembers the call: `Model`
     makes a model of such a graph.
@@ -190,7 +190,7 @@ class Layer(Weighted):
         if type(x) is not Tensor or x.array.dtype is not self._dtype:
             if x is MISSING:
                 x, kwargs = self._first_by_name(kwargs)
-            if has_symbols(x) or has_symbols(args) or has_symbols(kwargs):
+            if has_symbols(x) or (args and has_symbols(args)) or (kwargs and has_symbols(kwargs)):
                 return self._call_on_symbols((x, *args), kwargs, training)
             x = self._accept(x)
         elif (args and has_symbols(args)) or (kwargs and has_symbols(kwargs)):
@@ -209,8 +209,8 @@ class Layer(Weighted):
         try:
             y = self.call(x, *args, **kwargs)
             if self.activity_regularizer is not None:
-                for output in leaves_of(y):
-                    self.add_loss(self.activity_regularizer(output))
+                for output in leaves_of(y):  # a sample, so that the size of the batch does not matter
+                    self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0] if output.ndim else 1))
             return y
         except (TypeError, ValueError) as error:
             error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(x)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from lamina import backend, initializers, regularizers
+from lamina import backend, constraints, initializers, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, Variable
 
@@ -62,7 +63,8 @@ class Weighted:
             trainable: False for state that training does not change by gradients.
             regularizer: a penalty added to the loss.
             name: what it is within the layer ("kernel").
-            constraint: a function of the weight that gives what it becomes after each step of training.
+            constraint: what the weight is held to after each step of training: a constraint, the name of one, or a
+                function of the weight.
         """
         shape = tuple(int(n) for n in shape)
         value = initializers.get(initializer)(shape, dtype=np.dtype(dtype or self._dtype))
@@ -70,7 +72,7 @@ class Weighted:
         variable.path = f"{self.name}/{variable.name}"
         variable.requires_grad = trainable and self._trainable
         variable.regularizer = regularizers.get(regularizer)
-        variable.constraint = constraint
+        variable.constraint = constraints.get(constraint)
         self._variables.append(variable)
         _Structure.version = object()
         return variable
@@ -270,7 +272,7 @@ def _may_change(container: Any) -> bool:
 
 
 def _same(container: Any, copy: Any) -> bool:
-    try:
-        return bool(container == copy)
-    except ValueError:  # arrays that are not the same
+    """Whether the very same things are still in a list or dictionary."""
+    if len(container) != len(copy) or not all(map(operator.is_, container, copy)):
         return False
+    return not isinstance(container, dict) or all(map(operator.is_, container.values(), copy.values()))

@@ -161,6 +161,39 @@ class Objective:
         for output, t, p, w in zip(outputs, targets, predictions, weights, strict=True):
             output.update(t, p, w)
 
+    # For a run that goes on after a break
+
+    def get_state(self) -> dict[str, Any]:
+        """What has been gathered since the last reset, as values that JSON takes."""
+        return {
+            "total": self.total,
+            "count": self.count,
+            "outputs": [
+                {
+                    "name": output.name,
+                    "total": output.total,
+                    "plain": [_metric_state(m) for m in output.plain],
+                    "weighted": [_metric_state(m) for m in output.weighted],
+                }
+                for output in self.outputs
+            ],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes back what `get_state` told."""
+        if not self.outputs:
+            self.resolve([entry["name"] for entry in state["outputs"]])
+        self.total, self.count = state["total"], state["count"]
+        for output, entry in zip(self.outputs, state["outputs"], strict=True):
+            output.total = entry["total"]
+            for group, told in ((output.plain, entry["plain"]), (output.weighted, entry["weighted"])):
+                for i, (kind, values) in enumerate(told):
+                    if isinstance(group[i], Accuracy) and kind != Accuracy.__name__:
+                        group[i] = metrics.get({"class_name": kind, "config": {"name": group[i].name}})
+                    for name, value in values.items():
+                        array = isinstance(value, dict)
+                        setattr(group[i], name, np.array(value["values"], value["dtype"]) if array else value)
+
     # Logs
 
     def reset(self) -> None:
@@ -211,6 +244,17 @@ def _metric(identifier: Any) -> Any:
     if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
         return Accuracy(identifier)
     return metrics.get(identifier)
+
+
+def _metric_state(metric: Any) -> tuple[str, dict[str, Any]]:
+    """A metric's class and its numbers."""
+    values: dict[str, Any] = {}
+    for name, value in vars(metric).items():
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+            values[name] = {"values": value.tolist(), "dtype": value.dtype.name}
+        elif isinstance(value, int | float):
+            values[name] = value
+    return type(metric).__name__, values
 
 
 def _value(output: Output, y: Any, y_pred: Any, sample_weight: Any) -> Tensor:
@@ -265,19 +309,19 @@ def only(value: Any, name: str) -> Any:
         if list(value) != [name] and len(value) != 1:
             raise ValueError(f"fit: there is one output, {name!r}, got entries for {list(value)}")
         return next(iter(value.values()))
-    if isinstance(value, list | tuple) and len(value) == 1 and _array(value[0]):
+    if isinstance(value, list | tuple) and len(value) == 1 and is_array(value[0]):
         return value[0]
-    if isinstance(value, list | tuple) and any(_array(v) for v in value):
+    if isinstance(value, list | tuple) and any(is_array(v) for v in value):
         raise ValueError(f"fit: there is one output, {name!r}, got {len(value)} arrays of targets")
     return value
 
 
-def _array(value: Any) -> bool:
+def is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray | Tensor)
 
 
 def _holds(value: Any) -> bool:
-    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(_array(v) for v in value))
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(is_array(v) for v in value))
 
 
 def _by_output(value: Any, names: list[str], what: str) -> list[Any]:
@@ -339,48 +383,3 @@ def _flat(value: Any) -> list[Any]:
     if isinstance(value, list | tuple):
         return [item for entry in value for item in _flat(entry)]
     return [value]
-
-
-def class_weights(y: Any, class_weight: Any, names: list[str] | None) -> Any:
-    """The weight of each sample's class; classes that are not named weigh 1.
-
-    Args:
-        y: class numbers or one-hot, or a list or dictionary of them by output.
-        class_weight: {class: weight}, or of several outputs {name: {class: weight}}.
-        names: the outputs' names.
-
-    Raises:
-        ValueError: for weights below 0, unknown names, or targets with no single class a sample.
-    """
-    if not isinstance(class_weight, dict):
-        raise TypeError(f"fit: class_weight must be a dictionary {{class: weight}}, got {class_weight!r}")
-    if any(isinstance(value, dict) for value in class_weight.values()):
-        known = names or (list(y) if isinstance(y, dict) else [])
-        unknown = [key for key in class_weight if key not in known]
-        if unknown:
-            raise ValueError(f"fit: class_weight has unknown names {unknown}; the outputs are {known}")
-        targets = dict(zip(known, by_names(y, known, "y") if len(known) > 1 else [only(y, known[0])], strict=True))
-        found = {name: _class_weights(targets[name], table) for name, table in class_weight.items()}
-        return found if len(known) > 1 else found[known[0]]
-    if isinstance(y, dict | list | tuple) and len(y) != 1 and any(_array(v) for v in _values(y)):
-        raise ValueError(f"fit: class_weight for several outputs must be by name, {{name: {{class: weight}}}}; "
-                         f"the outputs are {names}")  # fmt: skip
-    return _class_weights(only(y, ""), class_weight)
-
-
-def _values(y: Any) -> Any:
-    return y.values() if isinstance(y, dict) else y
-
-
-def _class_weights(y: Any, table: dict[Any, float]) -> Any:
-    labels = np.asarray(y.array if isinstance(y, Tensor) else y)
-    wrong = {key: weight for key, weight in table.items() if not (math.isfinite(weight) and weight >= 0)}
-    if wrong:
-        raise ValueError(f"fit: class_weight must hold finite numbers of at least 0, got {wrong}")
-    if labels.ndim > 1 and labels.shape[-1] > 1:
-        labels = labels.argmax(axis=-1)
-    if labels.ndim == 0 or labels.size != labels.shape[0]:
-        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {np.shape(y)}")
-    classes, places = np.unique(labels.reshape(-1), return_inverse=True)
-    weights = np.array([float(table.get(int(c), 1.0)) for c in classes], np.float32)
-    return weights[places]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.autograd.symbolic import (
     Node,
     SymbolicTensor,
@@ -22,6 +22,7 @@ from lamina.autograd.symbolic import (
 from lamina.autograd.tensor import Tensor
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer
+from lamina.models.graph_arguments import array_like, checked, filler, match, nested, said, spreader
 from lamina.models.graph_config import Encoder, decode, restore_layer, sharing, stored_layer
 
 Step = tuple[Callable[..., Any], int, int, Any, tuple[int, ...]]
@@ -118,16 +119,7 @@ class Graph:
         for node in self.nodes:
             if isinstance(node.operation, Layer):
                 depth[node.operation] = max(depth.get(node.operation, 0), self.depths[node])
-        first = {id(t.node.operation): i for i, t in enumerate(self.flat_inputs)}  # type: ignore[union-attr]
-        return sorted(
-            depth,
-            key=lambda layer: (
-                -depth[layer],
-                not isinstance(layer, InputLayer),
-                first.get(id(layer), 0),
-                met.get(id(layer), -1),
-            ),
-        )
+        return sorted(depth, key=lambda layer: (-depth[layer], met.get(id(layer), -1)))
 
     def _names(self, taken: set[str]) -> dict[Node, str]:
         """What summaries call each call: the layer's name, or the op's with a number."""
@@ -181,14 +173,14 @@ class Graph:
             )
             target = places[id(symbols_in(node.outputs)[0])]
             source = places[id(node.inputs[0])]
-            detail = None if simple else (_filler(node, places), _spreader(node, places))
+            detail = None if simple else (filler(node, places), spreader(node, places))
             function = node.operation if isinstance(node.operation, Layer) else node.operation.function
             self._steps.append((function, source, target, detail, dead))
         self._places = len(places)
         self._single_output = places[id(self.outputs)] if isinstance(self.outputs, SymbolicTensor) else None
         self._output_places = map_leaves(lambda t: places[id(t)], self.outputs)
         self._single_input = isinstance(self.inputs, SymbolicTensor) or (
-            len(self.flat_inputs) == 1 and not _nested(self.inputs)
+            len(self.flat_inputs) == 1 and not nested(self.inputs)
         )
         self._tail = [None] * (self._places - len(self.flat_inputs))
         first = self.flat_inputs[0]
@@ -222,7 +214,7 @@ class Graph:
         """
         given = self._flatten(x)
         triples = zip(given, self.flat_inputs, self.input_names, strict=True)
-        return [_checked(value, expected, name, self.owner) for value, expected, name in triples]
+        return [checked(value, expected, name, self.owner) for value, expected, name in triples]
 
     def _flatten(self, x: Any) -> list[Any]:
         if self._single_input:
@@ -231,10 +223,10 @@ class Graph:
             if isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], Tensor | np.ndarray) and (
                     x[0].ndim == self.flat_inputs[0].ndim):  # fmt: skip
                 return [x[0]]
-            if isinstance(x, dict | list | tuple) and not _array_like(x):
-                raise ValueError(f"{self.owner}: expected one input, {self._expected()}, got {_said(x)}")
+            if isinstance(x, dict | list | tuple) and not array_like(x):
+                raise ValueError(f"{self.owner}: expected one input, {self._expected()}, got {said(x)}")
             return [x]
-        if isinstance(x, dict) and not _nested(self.inputs):
+        if isinstance(x, dict) and not nested(self.inputs):
             unknown, missing = [k for k in x if k not in self.input_names], [k for k in self.input_names if k not in x]
             if unknown or missing:
                 raise ValueError(
@@ -244,9 +236,9 @@ class Graph:
                 )
             return [x[name] for name in self.input_names]
         found: list[Any] = []
-        if not _match(self.inputs, x, found):
+        if not match(self.inputs, x, found):
             raise ValueError(
-                f"{self.owner}: expected {len(self.flat_inputs)} inputs, {self._expected()}, got {_said(x)}"
+                f"{self.owner}: expected {len(self.flat_inputs)} inputs, {self._expected()}, got {said(x)}"
             )
         return found
 
@@ -369,96 +361,3 @@ def _symbols(structure: Any, what: str) -> list[SymbolicTensor]:
 
 def _named(node: Node) -> str:
     return repr(node.operation.name)
-
-
-def _nested(structure: Any) -> bool:
-    values = structure.values() if isinstance(structure, dict) else structure
-    return any(isinstance(value, dict | list | tuple) for value in values)
-
-
-def _match(structure: Any, x: Any, found: list[Any]) -> bool:
-    """Whether x has the structure, a list as good as a tuple; gathers the leaves."""
-    if isinstance(structure, SymbolicTensor):
-        found.append(x)
-        return not isinstance(x, dict)
-    if isinstance(structure, dict):
-        return (
-            isinstance(x, dict)
-            and x.keys() == structure.keys()
-            and all(_match(value, x[key], found) for key, value in structure.items())
-        )
-    return (
-        isinstance(x, list | tuple)
-        and len(x) == len(structure)
-        and all(_match(value, item, found) for value, item in zip(structure, x, strict=True))
-    )
-
-
-def _array_like(x: Any) -> bool:
-    """Whether lists hold numbers rather than arrays."""
-    return isinstance(x, list | tuple) and not any(
-        isinstance(v, Tensor | np.ndarray | SymbolicTensor | dict) for v in x
-    )
-
-
-def _said(x: Any) -> str:
-    if isinstance(x, dict):
-        return f"a dictionary of {list(x)}"
-    if isinstance(x, list | tuple) and not _array_like(x):
-        return f"{len(x)} of shapes {[_shape(value) for value in x]}"
-    return f"one of shape {_shape(x)}"
-
-
-def _shape(x: Any) -> Any:
-    return x.shape if hasattr(x, "shape") else np.shape(x)
-
-
-def _checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Tensor:
-    """One input as a tensor."""
-    if not isinstance(x, Tensor):
-        x = Tensor(backend.as_array(x))
-    shape, sizes = x.array.shape, expected.shape
-    if len(shape) != len(sizes) or any(e is not None and e != n for e, n in zip(sizes, shape, strict=True)):
-        text = str(("N", *sizes[1:]) if sizes and sizes[0] is None else sizes).replace("'N'", "N")
-        raise ValueError(f"{owner}: input {name!r} must have shape {text}, got {shape}")
-    if x.array.dtype != expected.dtype:
-        x = ops.cast(x, expected.dtype) if x.requires_grad else Tensor(x.array.astype(expected.dtype))
-    return x
-
-
-def _filler(node: Node, places: dict[int, int]) -> Callable[[list[Any]], tuple[Any, Any]]:
-    """What gives a call's arguments, out of the values so far."""
-    args, kwargs = node.args, node.kwargs
-    if not kwargs and len(args) == 1 and isinstance(args[0], list) and (
-            all(isinstance(t, SymbolicTensor) for t in args[0])):  # fmt: skip
-        sources = [places[id(t)] for t in args[0]]
-        return lambda values: (([values[i] for i in sources],), {})
-    if not kwargs and all(isinstance(t, SymbolicTensor) for t in args):
-        sources = [places[id(t)] for t in args]
-        return lambda values: ([values[i] for i in sources], {})
-
-    def fill(values: list[Any]) -> tuple[Any, Any]:
-        def leaf(item: Any) -> Any:
-            return values[places[id(item)]] if isinstance(item, SymbolicTensor) else item
-
-        return map_leaves(leaf, args), map_leaves(leaf, kwargs)
-
-    return fill
-
-
-def _spreader(node: Node, places: dict[int, int]) -> Callable[[list[Any], Any], None]:
-    """What puts a call's results in their places."""
-    targets = [places[id(t)] for t in symbols_in(node.outputs)]
-    if isinstance(node.outputs, SymbolicTensor):
-        (target,) = targets
-
-        def put(values: list[Any], result: Any) -> None:
-            values[target] = result
-
-        return put
-
-    def spread(values: list[Any], result: Any) -> None:
-        for place, value in zip(targets, leaves_of(result), strict=True):
-            values[place] = value
-
-    return spread

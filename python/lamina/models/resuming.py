@@ -15,6 +15,7 @@ class Resume:
         batch: how many of its batches are done.
         epoch_random: the random numbers at the beginning of the epoch.
         random: the same after those batches.
+        logs: what the losses and metrics had gathered by then.
         callbacks: what callbacks take back, once all have begun.
     """
 
@@ -22,4 +23,5 @@ class Resume:
     batch: int
     epoch_random: tuple[int, int]
     random: tuple[int, int]
+    logs: dict[str, Any]
     callbacks: dict[Any, dict[str, Any]]

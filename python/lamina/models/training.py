@@ -1,4 +1,4 @@
-"""Training: compile, fit, evaluate, and steps on single batches."""
+"""Training: fit, and steps on single batches."""
 
 from __future__ import annotations
 
@@ -10,83 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from lamina import optimizers, random
-from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor, Variable
-from lamina.layers.layer import Layer, call_state
-from lamina.models.batches import Batches, Weighed, arrays_in, as_arrays, is_arrays, make_batches, split_end
+from lamina import random
+from lamina.autograd.tensor import Variable
+from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, split_end
 from lamina.models.callbacks import CallbackList, History
-from lamina.models.compiling import Objective, class_weights
+from lamina.models.class_weights import class_weights
+from lamina.models.evaluating import Evaluated, Logs, checked_batch, packed, result
 from lamina.models.progress import Progress, verbosity
 from lamina.models.resuming import Resume
 
-Logs = dict[str, float]
 
+class Trained(Evaluated):
+    """A layer that learns from data: what Model has of training."""
 
-class Trained(Layer):
-    """A layer that learns from data: what Model has of training and evaluation."""
-
-    optimizer: Any = None
-    loss: Any = None
     stop_training = False
     resume: Resume | None = None  # where a callback wants training to go on
     epoch_random: tuple[int, int] = (0, 0)  # where the random numbers of the epoch begin
-    _compiled: Objective | None = None
-    _penalties: tuple[bool, bool] = (False, False)  # whether weights have regularizers, and constraints
-    _own_logs: Logs | None = None  # those of a train_step of the user's own
-
-    # Set-up
-
-    def compile(
-        self,
-        optimizer: Any,
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
-    ) -> None:
-        """Says how to train.
-
-        Args:
-            optimizer: "adam", "sgd", or an Optimizer.
-            loss: a name, a Loss, or a function (y_true, y_pred) -> tensor; for several outputs one for all, a list of
-                them, or a dictionary by the outputs' names (None: this output has no loss). None if `train_step` is
-                your own.
-            loss_weights: factors of the outputs' losses: a list, or a dictionary by name; 1 by default.
-            metrics: a list of names, Metrics or functions (y_true, y_pred) -> array, for the history; for several
-                outputs a list of lists, or a dictionary by name. "accuracy" chooses the accuracy by the shapes.
-            weighted_metrics: the same, but heeding sample_weight.
-            run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; they change nothing.
-
-        Raises:
-            ValueError: for an unknown name, or another number of entries than outputs.
-        """
-        self.optimizer = optimizers.get(optimizer)
-        objective = Objective(loss, loss_weights, metrics, weighted_metrics, self._known_outputs())
-        self.loss = objective.loss
-        if len(objective.outputs) == 1 and isinstance(self.loss, list | dict):
-            self.loss = objective.outputs[0].loss
-        self._compiled = objective
-        self.history = History()
-
-    def _known_outputs(self) -> list[str] | None:
-        """The names of the outputs, where they are known before a call."""
-        return None
-
-    @property
-    def compiled(self) -> bool:
-        """Whether compile was called."""
-        return self._compiled is not None
-
-    @property
-    def metrics(self) -> list[Any]:
-        """The metrics of compile, in the order of the logs."""
-        return [] if self._compiled is None else self._compiled.all_metrics()
-
-    # Training
 
     def fit(
         self,
@@ -216,12 +155,13 @@ class Trained(Layer):
             for _ in range(self.resume.batch):
                 next(iterator, None)
             random.set_state(self.resume.random)
+            self._check_compiled("fit").set_state(self.resume.logs)
         self.resume = None
         for step, (x, y, sample_weight) in iterator:
             if begin:
                 hooks.call("on_train_batch_begin", step, {})
             if own_step:
-                self._own_logs = self.train_step(_packed(x, y, sample_weight))
+                self._own_logs = self.train_step(packed(x, y, sample_weight))
                 loss = float(self._own_logs.get("loss", 0.0))
             else:
                 loss = self._train_batch(x, y, sample_weight, weights)
@@ -252,41 +192,9 @@ class Trained(Layer):
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
-        if self._penalties[1] and not hasattr(self.optimizer, "_constrained"):  # others hold the weights to it
-            for v in weights:
-                if v.constraint is not None:
-                    with no_grad():
-                        v.assign(v.constraint(v))
         value: float = loss.array.item()
         self._compiled.update(value, y, y_pred, sample_weight)  # type: ignore[union-attr]
         return value
-
-    def _look_at(self, weights: list[Variable]) -> None:
-        regularized = constrained = False
-        for v in weights:
-            regularized = regularized or v.regularizer is not None
-            constrained = constrained or v.constraint is not None
-        if (regularized, constrained) != self._penalties:
-            self._penalties = regularized, constrained
-
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Tensor:
-        """The loss of a batch, penalties and what layers added included: a scalar tensor."""
-        if self._compiled is None:
-            raise RuntimeError("compute_loss: compile the model first: model.compile(optimizer, loss)")
-        added = call_state.losses
-        if added and self._compiled.loss is None:
-            loss = added[0][1]
-            added = added[1:]
-        else:
-            loss = self._compiled(y, y_pred, sample_weight)
-        if added:
-            for _, penalty in added:
-                loss = loss + penalty
-        if self._penalties[0]:
-            for v in self.trainable_weights:
-                if v.regularizer is not None:
-                    loss = loss + v.regularizer(v)
-        return loss
 
     def train_step(self, data: Any) -> Logs:
         """One step on a batch (x,), (x, y) or (x, y, sample_weight): override it for training of another kind.
@@ -317,93 +225,15 @@ class Trained(Layer):
             sample_weight = class_weights(as_arrays(y), class_weight, self._known_outputs())
         if type(x) is not np.ndarray or type(y) is not np.ndarray or not x.ndim or x.shape[:1] != y.shape[:1] \
                 or not len(x):  # fmt: skip
-            x, y = _checked_batch(x, y, "train_on_batch")
+            x, y = checked_batch(x, y, "train_on_batch")
         self.reset_metrics()
         if type(self).train_step is not Trained.train_step:
-            self._own_logs = self.train_step(_packed(x, y, sample_weight))
-            return _result(self._own_logs, return_dict)
+            self._own_logs = self.train_step(packed(x, y, sample_weight))
+            return result(self._own_logs, return_dict)
         loss = self._train_batch(x, y, sample_weight)
         if not return_dict and len(objective.outputs) == 1 and not objective.has_metrics:
             return loss
-        return _result(self._logs(), return_dict)
-
-    # Evaluation
-
-    def evaluate(
-        self,
-        x: Any = None,
-        y: Any = None,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
-        steps: int | None = None,
-        callbacks: Any = None,
-        return_dict: bool = False,
-    ) -> Any:
-        """The loss and metrics on data; arguments as in `fit`.
-
-        Returns:
-            The loss, or [loss, metric, ...] where there are metrics; a dictionary with ``return_dict``.
-        """
-        self._check_compiled("evaluate")
-        batches = make_batches(x, y, sample_weight, batch_size, False, steps, "evaluate")
-        progress = Progress("Evaluating", len(batches), verbosity(verbose, "evaluate"))
-        try:
-            logs = self._test(batches, CallbackList(callbacks, self, {}), progress)
-        except BaseException:
-            progress.close()
-            raise
-        progress.close(logs)
-        return _result(logs, return_dict)
-
-    def _test(self, batches: Batches, hooks: CallbackList, progress: Progress | None = None) -> Logs:
-        hooks.call("on_test_begin", {})
-        self.reset_metrics()
-        logs: Logs = {}
-        for step, (x, y, sample_weight) in enumerate(batches):
-            hooks.call("on_test_batch_begin", step, {})
-            logs = self.test_step(_packed(x, y, sample_weight))
-            hooks.call("on_test_batch_end", step, logs)
-            if progress is not None:
-                progress.advance(logs.copy)
-        if not logs:
-            raise ValueError("evaluate: the data gave no batch")
-        hooks.call("on_test_end", logs)
-        return logs
-
-    def test_step(self, data: Any) -> Logs:
-        """The logs of all batches since the last reset, this one (x, y, sample_weight) included."""
-        x, y, sample_weight = (*data, None, None)[:3]
-        with no_grad():
-            y_pred = self(x, training=False)
-            self._look_at(self.trainable_weights)
-            loss = self.compute_loss(x, y, y_pred, sample_weight)
-        objective = self._check_compiled("evaluate")
-        objective.update(loss.array.item(), y, y_pred, sample_weight)
-        return objective.logs()
-
-    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """The loss and metrics of one batch; returns as `evaluate`."""
-        self._check_compiled("test_on_batch")
-        x, y = _checked_batch(x, y, "test_on_batch")
-        self.reset_metrics()
-        return _result(self.test_step(_packed(x, y, sample_weight)), return_dict)
-
-    # Logs
-
-    def reset_metrics(self) -> None:
-        """Forgets the loss and metrics gathered so far."""
-        self._own_logs = None
-        if self._compiled is not None:
-            self._compiled.reset()
-
-    def _logs(self) -> Logs:
-        return self._check_compiled("fit").logs() if self._own_logs is None else self._own_logs
-
-    def _check_compiled(self, who: str) -> Objective:
-        if self._compiled is None:
-            raise RuntimeError(f"{who}: compile the model first: model.compile(optimizer, loss)")
-        return self._compiled
+        return result(self._logs(), return_dict)
 
 
 def _set_pass(data: Any, number: int) -> None:
@@ -420,27 +250,3 @@ def _validation(data: Any, batch_size: int | None, steps: int | None) -> Batches
             raise ValueError(f"fit: validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} entries")
         x, y, weights = (*data, None, None)[:3]
     return make_batches(x, y, weights, batch_size, False, steps, "fit: validation")
-
-
-def _packed(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
-    if sample_weight is not None:
-        return x, y, sample_weight
-    return (x,) if y is None else (x, y)
-
-
-def _checked_batch(x: Any, y: Any, who: str) -> tuple[Any, Any]:
-    x = as_arrays(x)
-    if y is None:
-        return x, None
-    y = as_arrays(y)
-    lengths = {a.shape[:1] for part in (x, y) for a in arrays_in(part)}
-    if len(lengths) != 1 or lengths == {(0,)}:
-        raise ValueError(f"{who}: x and y must have as many samples each, at least one, got {sorted(lengths)}")
-    return x, y
-
-
-def _result(logs: Logs, return_dict: bool) -> Any:
-    if return_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values

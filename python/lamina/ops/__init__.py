@@ -27,8 +27,6 @@ from lamina.ops.binary_loss import sigmoid_cross_entropy as sigmoid_cross_entrop
 from lamina.ops.binary_loss import sigmoid_focal_cross_entropy as sigmoid_focal_cross_entropy
 from lamina.ops.circle_loss import circle_loss as circle_loss
 from lamina.ops.circle_loss import generalized_cross_entropy as generalized_cross_entropy
-from lamina.ops.conv2d import conv2d as conv2d
-from lamina.ops.cosine_similarity_loss import cosine_similarity_loss as cosine_similarity_loss
 from lamina.ops.comparison import bitwise_and as bitwise_and
 from lamina.ops.comparison import bitwise_not as bitwise_not
 from lamina.ops.comparison import bitwise_or as bitwise_or
@@ -47,24 +45,23 @@ from lamina.ops.comparison import logical_not as logical_not
 from lamina.ops.comparison import logical_or as logical_or
 from lamina.ops.comparison import logical_xor as logical_xor
 from lamina.ops.comparison import not_equal as not_equal
-from lamina.ops.conv2d import conv2d as conv2d
-from lamina.ops.counting import all as all
-from lamina.ops.counting import any as any
-from lamina.ops.counting import argmax as argmax
-from lamina.ops.counting import argmin as argmin
-from lamina.ops.counting import count_nonzero as count_nonzero
-from lamina.ops.dense import dense as dense
-from lamina.ops.divergence_loss import kl_divergence_loss as kl_divergence_loss
-from lamina.ops.divergence_loss import poisson_loss as poisson_loss
 from lamina.ops.conv1d import conv1d as conv1d
 from lamina.ops.conv2d import conv2d as conv2d
 from lamina.ops.conv3d import conv3d as conv3d
 from lamina.ops.conv_transpose import conv1d_transpose as conv1d_transpose
 from lamina.ops.conv_transpose import conv2d_transpose as conv2d_transpose
 from lamina.ops.conv_transpose import conv3d_transpose as conv3d_transpose
+from lamina.ops.cosine_similarity_loss import cosine_similarity_loss as cosine_similarity_loss
+from lamina.ops.counting import all as all
+from lamina.ops.counting import any as any
+from lamina.ops.counting import argmax as argmax
+from lamina.ops.counting import argmin as argmin
+from lamina.ops.counting import count_nonzero as count_nonzero
 from lamina.ops.dense import dense as dense
 from lamina.ops.depthwise_conv import depthwise_conv1d as depthwise_conv1d
 from lamina.ops.depthwise_conv import depthwise_conv2d as depthwise_conv2d
+from lamina.ops.divergence_loss import kl_divergence_loss as kl_divergence_loss
+from lamina.ops.divergence_loss import poisson_loss as poisson_loss
 from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
@@ -78,9 +75,6 @@ from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
 from lamina.ops.focal_cross_entropy import categorical_focal_cross_entropy as categorical_focal_cross_entropy
 from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softmax_focal_cross_entropy
-from lamina.ops.hinge_loss import categorical_hinge_loss as categorical_hinge_loss
-from lamina.ops.hinge_loss import hinge_loss as hinge_loss
-from lamina.ops.hinge_loss import squared_hinge_loss as squared_hinge_loss
 from lamina.ops.global_pool import global_avg_pool as global_avg_pool
 from lamina.ops.global_pool import global_max_pool as global_max_pool
 from lamina.ops.glu import glu as glu
@@ -93,16 +87,16 @@ from lamina.ops.hard_activations import soft_shrink as soft_shrink
 from lamina.ops.hard_activations import sparse_plus as sparse_plus
 from lamina.ops.hard_activations import sparse_sigmoid as sparse_sigmoid
 from lamina.ops.hard_activations import threshold as threshold
+from lamina.ops.hinge_loss import categorical_hinge_loss as categorical_hinge_loss
+from lamina.ops.hinge_loss import hinge_loss as hinge_loss
+from lamina.ops.hinge_loss import squared_hinge_loss as squared_hinge_loss
 from lamina.ops.indexing import getitem as getitem
+from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
+from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
 from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
 from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
 from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
-from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
-from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
 from lamina.ops.matmul import matmul as matmul
-from lamina.ops.max_pool2d import max_pool2d as max_pool2d
-from lamina.ops.overlap_loss import dice_loss as dice_loss
-from lamina.ops.overlap_loss import tversky_loss as tversky_loss
 from lamina.ops.max_pool import max_pool1d as max_pool1d
 from lamina.ops.max_pool import max_pool2d as max_pool2d
 from lamina.ops.max_pool import max_pool3d as max_pool3d
@@ -111,20 +105,18 @@ from lamina.ops.max_unpool import max_unpool2d as max_unpool2d
 from lamina.ops.max_unpool import max_unpool3d as max_unpool3d
 from lamina.ops.norms import logsumexp as logsumexp
 from lamina.ops.norms import norm as norm
-from lamina.ops.pointwise_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
-from lamina.ops.pointwise_loss import mean_absolute_error as mean_absolute_error
-from lamina.ops.pointwise_loss import mean_squared_error as mean_squared_error
-from lamina.ops.pointwise_loss import sigmoid_cross_entropy as sigmoid_cross_entropy
+from lamina.ops.overlap_loss import dice_loss as dice_loss
+from lamina.ops.overlap_loss import tversky_loss as tversky_loss
 from lamina.ops.power import power as power
 from lamina.ops.prelu import prelu as prelu
+from lamina.ops.products import cumprod as cumprod
+from lamina.ops.products import cumsum as cumsum
+from lamina.ops.products import prod as prod
 from lamina.ops.rectifiers import celu as celu
 from lamina.ops.rectifiers import elu as elu
 from lamina.ops.rectifiers import leaky_relu as leaky_relu
 from lamina.ops.rectifiers import relu6 as relu6
 from lamina.ops.rectifiers import selu as selu
-from lamina.ops.products import cumprod as cumprod
-from lamina.ops.products import cumsum as cumsum
-from lamina.ops.products import prod as prod
 from lamina.ops.reductions import max as max
 from lamina.ops.reductions import mean as mean
 from lamina.ops.reductions import min as min
@@ -171,10 +163,6 @@ from lamina.ops.softmax import log_softmax as log_softmax
 from lamina.ops.softmax import softmax as softmax
 from lamina.ops.softmax_cross_entropy import cross_entropy_from_probabilities as cross_entropy_from_probabilities
 from lamina.ops.softmax_cross_entropy import softmax_cross_entropy as softmax_cross_entropy
-from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
-from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
-
-_symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 from lamina.ops.sparsemax import sparsemax as sparsemax
 from lamina.ops.transcendental import arccos as arccos
 from lamina.ops.transcendental import arccosh as arccosh
@@ -192,6 +180,10 @@ from lamina.ops.transcendental import logaddexp as logaddexp
 from lamina.ops.transcendental import sin as sin
 from lamina.ops.transcendental import sinh as sinh
 from lamina.ops.transcendental import tan as tan
+from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
+from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
+
+_symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 
 _operators.bind(
     add=add,

@@ -15,7 +15,8 @@ from lamina.ops.arithmetic import compute, multiply, scaled
 from lamina.ops.avg_pool import AvgPoolFunction
 from lamina.ops.checks import float_tensor
 from lamina.ops.pool import pool
-from lamina.ops.power import general_power, power, simple, simple_power
+from lamina.ops.power import power, simple, simple_power
+from lamina.ops.transcendental import pair_of
 
 
 class RootFunction(Function):
@@ -25,7 +26,7 @@ class RootFunction(Function):
         if simple(1 / p):
             y = simple_power(s, 1 / p)
         else:
-            y = general_power(s.astype(np.float64), np.asarray(1 / p)).astype(s.dtype)
+            y = pair_of("power", s, np.asarray(1 / p, s.dtype))
         self.saved = s, y, p
         return y
 

@@ -102,6 +102,7 @@ class BackupAndRestore(Callback):
             "batches": self._batches,
             "epoch_random": model.epoch_random,
             "random": random.get_state(),
+            "logs": model._compiled.get_state() if batch and model._compiled else {},
             "layers": saving.layer_streams(model),
             "learning_rate": float(model.optimizer.learning_rate),
             "iterations": model.optimizer.iterations,
@@ -118,7 +119,9 @@ class BackupAndRestore(Callback):
             model.optimizer.learning_rate = note["learning_rate"]
         random.set_state(note["random"])
         self._batches = note["batches"]
-        model.resume = Resume(note["epoch"], note["batch"], tuple(note["epoch_random"]), tuple(note["random"]), {})
+        model.resume = Resume(
+            note["epoch"], note["batch"], tuple(note["epoch_random"]), tuple(note["random"]), note["logs"], {}
+        )
         for i, (callback, (kind, state)) in enumerate(zip(self.siblings, note["callbacks"], strict=False)):
             if kind != type(callback).__name__:
                 raise ValueError(

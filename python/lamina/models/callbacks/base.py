@@ -19,6 +19,16 @@ HOOKS = (
 class Callback:
     """A subclass overrides the hooks it wants. ``self.model`` is the model; ``self.model.stop_training = True`` ends
     training after the epoch. Epochs and batches count from 0; logs hold the means so far.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> class Once(lm.models.Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         self.model.stop_training = True
+        >>> model = lm.models.Sequential([lm.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=9, callbacks=[Once()], verbose=0).epoch
+        [0]
     """
 
     model: Model
@@ -89,6 +99,12 @@ class CallbackList:
         callbacks: callbacks, one or many, or None.
         model: the model that they get.
         params: what they find in ``self.params``.
+
+    Example:
+        >>> import lamina as lm
+        >>> tell = lm.models.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch, logs))
+        >>> lm.models.CallbackList([tell], None, {}).call("on_epoch_end", 0, {"loss": 1.0})
+        0 {'loss': 1.0}
     """
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:

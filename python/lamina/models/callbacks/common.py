@@ -121,42 +121,35 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
         self.filename, self.separator, self.append = Path(filename), separator, append
-        self._file: Any = None
+        self.keys: list[str] | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.keys: list[str] | None = None
+        self.keys = None
         if self.append and self.filename.exists():
             with open(self.filename, newline="", encoding="utf-8") as file:
                 self.keys = next(csv.reader(file, delimiter=self.separator), ["epoch"])[1:] or None
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
-        self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
+        else:
+            self._write([], "w")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         if self.keys is None:
             self.keys = list(logs)
-            self._writer.writerow(["epoch", *self.keys])
+            self._write([["epoch", *self.keys]])
         unknown = [name for name in logs if name not in self.keys]
         later = [name for name in unknown if not name.startswith("val_")]
         if later:
             raise ValueError(f"CSVLogger: {self.filename} has the columns {self.keys}, got {later} as well")
         if unknown:  # validation that comes every few epochs: its columns are added to the lines before
-            self._add_columns(unknown)
-        self._writer.writerow([epoch, *[logs.get(name, "") for name in self.keys]])
-        self._file.flush()
+            with open(self.filename, newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file, delimiter=self.separator))
+            self.keys = [*self.keys, *unknown]
+            self._write([["epoch", *self.keys], *[row + [""] * len(unknown) for row in rows[1:]]], "w")
+        self._write([[epoch, *[logs.get(name, "") for name in self.keys]]])
 
-    def _add_columns(self, names: list[str]) -> None:
-        self._file.close()
-        with open(self.filename, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file, delimiter=self.separator))
-        self.keys = [*(self.keys or []), *names]
-        self._file = open(self.filename, "w", newline="", encoding="utf-8")  # noqa: SIM115
-        self._writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
-        self._writer.writerows([["epoch", *self.keys], *[row + [""] * len(names) for row in rows[1:]]])
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        if self._file is not None:
-            self._file.close()
+    def _write(self, rows: list[list[Any]], mode: str = "a") -> None:
+        with open(self.filename, mode, newline="", encoding="utf-8") as file:
+            csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
 
 
 class SwapEMAWeights(Callback):

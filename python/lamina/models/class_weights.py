@@ -1,0 +1,56 @@
+"""class_weight: the weights of samples by their classes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina.autograd.tensor import Tensor
+from lamina.models.compiling import by_names, is_array, only
+
+
+def class_weights(y: Any, class_weight: Any, names: list[str] | None) -> Any:
+    """The weight of each sample's class; classes that are not named weigh 1.
+
+    Args:
+        y: class numbers or one-hot, or a list or dictionary of them by output.
+        class_weight: {class: weight}, or of several outputs {name: {class: weight}}.
+        names: the outputs' names.
+
+    Raises:
+        ValueError: for weights below 0, unknown names, or targets with no single class a sample.
+    """
+    if not isinstance(class_weight, dict):
+        raise TypeError(f"fit: class_weight must be a dictionary {{class: weight}}, got {class_weight!r}")
+    if any(isinstance(value, dict) for value in class_weight.values()):
+        known = names or (list(y) if isinstance(y, dict) else [])
+        unknown = [key for key in class_weight if key not in known]
+        if unknown:
+            raise ValueError(f"fit: class_weight has unknown names {unknown}; the outputs are {known}")
+        targets = dict(zip(known, by_names(y, known, "y") if len(known) > 1 else [only(y, known[0])], strict=True))
+        found = {name: _class_weights(targets[name], table) for name, table in class_weight.items()}
+        return found if len(known) > 1 else found[known[0]]
+    if isinstance(y, dict | list | tuple) and len(y) != 1 and any(is_array(v) for v in _values(y)):
+        raise ValueError(f"fit: class_weight for several outputs must be by name, {{name: {{class: weight}}}}; "
+                         f"the outputs are {names}")  # fmt: skip
+    return _class_weights(only(y, ""), class_weight)
+
+
+def _values(y: Any) -> Any:
+    return y.values() if isinstance(y, dict) else y
+
+
+def _class_weights(y: Any, table: dict[Any, float]) -> Any:
+    labels = np.asarray(y.array if isinstance(y, Tensor) else y)
+    wrong = {key: weight for key, weight in table.items() if not (math.isfinite(weight) and weight >= 0)}
+    if wrong:
+        raise ValueError(f"fit: class_weight must hold finite numbers of at least 0, got {wrong}")
+    if labels.ndim > 1 and labels.shape[-1] > 1:
+        labels = labels.argmax(axis=-1)
+    if labels.ndim == 0 or labels.size != labels.shape[0]:
+        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {np.shape(y)}")
+    classes, places = np.unique(labels.reshape(-1), return_inverse=True)
+    weights = np.array([float(table.get(int(c), 1.0)) for c in classes], np.float32)
+    return weights[places]
