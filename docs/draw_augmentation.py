@@ -18,7 +18,7 @@ LAYERS = [
     layers.RandomFlip(seed=4), layers.RandomRotation(0.15, seed=1), layers.RandomTranslation(0.3, 0.3, seed=1),
     layers.RandomZoom(0.5, seed=1), layers.RandomShear(0.5, seed=1), layers.RandomCrop(56, 56, seed=1),
     layers.RandomContrast(0.9, (0, 1), seed=1), layers.RandomBrightness(0.4, (0, 1), seed=1),
-    layers.RandomGrayscale(0.6, seed=1), layers.RandomInvert((0.6, 0.6), (0, 1), seed=1),
+    layers.RandomGrayscale(0.6, seed=3), layers.RandomInvert((0.6, 0.6), (0, 1), seed=1),
 ]  # fmt: skip
 
 
