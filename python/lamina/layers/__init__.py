@@ -1,5 +1,9 @@
 """Layers: functions with weights, with Keras's names, arguments and order of weights."""
 
+from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
+from lamina.layers.color_augmentation import RandomContrast as RandomContrast
+from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
+from lamina.layers.color_augmentation import RandomInvert as RandomInvert
 from lamina.layers.advanced_activations import ELU as ELU
 from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
@@ -24,6 +28,18 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.image_augmentation import RandomCrop as RandomCrop
+from lamina.layers.image_augmentation import RandomFlip as RandomFlip
+from lamina.layers.image_augmentation import RandomRotation as RandomRotation
+from lamina.layers.image_augmentation import RandomShear as RandomShear
+from lamina.layers.image_augmentation import RandomTranslation as RandomTranslation
+from lamina.layers.image_augmentation import RandomZoom as RandomZoom
+from lamina.layers.image_preprocessing import CenterCrop as CenterCrop
+from lamina.layers.image_preprocessing import Resizing as Resizing
+from lamina.layers.layer import Layer as Layer
+from lamina.layers.lookup import Hashing as Hashing
+from lamina.layers.lookup import IntegerLookup as IntegerLookup
+from lamina.layers.lookup import StringLookup as StringLookup
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.layer import Layer as Layer
@@ -41,6 +57,11 @@ from lamina.layers.pooling import MaxPool2D as MaxPool2D
 from lamina.layers.pooling import MaxPool3D as MaxPool3D
 from lamina.layers.pooling import MaxPooling1D as MaxPooling1D
 from lamina.layers.pooling import MaxPooling2D as MaxPooling2D
+from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from lamina.layers.preprocessing import Discretization as Discretization
+from lamina.layers.preprocessing import Normalization as Normalization
+from lamina.layers.preprocessing import Rescaling as Rescaling
+from lamina.layers.text_vectorization import TextVectorization as TextVectorization
 from lamina.layers.pooling import MaxPooling3D as MaxPooling3D
 from lamina.layers.pooling_adaptive import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
 from lamina.layers.pooling_adaptive import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D

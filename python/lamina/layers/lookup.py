@@ -1,0 +1,509 @@
+"""Strings and integers to numbers of a vocabulary, and back: StringLookup, IntegerLookup; Hashing without one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lamina import backend, ops
+from lamina.autograd.tensor import Tensor
+from lamina.layers.categories import ENCODINGS, as_indices, check_range, encode, encoded_shape, vectors
+from lamina.layers.core import positive
+from lamina.layers.fingerprints import fingerprint64, siphash24
+from lamina.layers.image_preprocessing import choice
+from lamina.layers.layer import Layer, register
+from lamina.layers.preprocessing import batches_of, not_sparse
+
+Array = Any
+
+MODES = ("int", *ENCODINGS, "tf_idf")
+
+
+class WordLayer(Layer):
+    """A layer that takes strings or integers as they are."""
+
+    autocast = False
+
+    def _accept(self, x: Any) -> Any:
+        """Strings stay NumPy arrays: tensors hold numbers alone."""
+        if isinstance(x, Tensor):
+            return x
+        array = np.asarray(x)
+        if array.dtype.kind == "O":
+            array = np.array([_decoded(value, self.name) for value in array.ravel()]).reshape(array.shape)
+        if array.dtype.kind == "S":
+            array = np.char.decode(array, "utf-8")
+        return array if array.dtype.kind == "U" else Tensor(backend.as_array(array))
+
+
+class IndexLookup(WordLayer):
+    """What StringLookup and IntegerLookup share: the vocabulary, how it is learned, and what is not in it."""
+
+    def __init__(
+        self,
+        max_tokens: int | None,
+        num_oov_indices: int,
+        mask_token: Any,
+        oov_token: Any,
+        vocabulary: Any,
+        idf_weights: Any,
+        invert: bool,
+        output_mode: str,
+        pad_to_max_tokens: bool,
+        sparse: bool,
+        salt: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if max_tokens is not None and max_tokens <= 1:
+            raise ValueError(f"{self.name}: max_tokens must be more than 1, got {max_tokens}")
+        if pad_to_max_tokens and max_tokens is None:
+            raise ValueError(f"{self.name}: pad_to_max_tokens needs max_tokens")
+        if isinstance(num_oov_indices, bool) or not hasattr(num_oov_indices, "__index__") or num_oov_indices < 0:
+            raise ValueError(f"{self.name}: num_oov_indices must be an integer of at least 0, got {num_oov_indices!r}")
+        output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        self.output_mode = choice(output_mode, MODES, self.name, "output_mode")
+        if invert and output_mode != "int":
+            raise ValueError(f'{self.name}: invert goes with output_mode="int", got {output_mode!r}')
+        if idf_weights is not None and output_mode != "tf_idf":
+            raise ValueError(f'{self.name}: idf_weights go with output_mode="tf_idf", got {output_mode!r}')
+        not_sparse(sparse, self.name)
+        self.max_tokens = None if max_tokens is None else int(max_tokens)
+        self.num_oov_indices = int(num_oov_indices)
+        self.mask_token, self.oov_token = mask_token, oov_token
+        self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
+        self.salt = salt_of(salt, self.name)
+        self._given = vocabulary is not None
+        self._tokens: list[Any] | None = None
+        self._indices: dict[Any, int] = {}
+        self._idf: Array = None
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary, idf_weights)
+
+    # What differs between strings and integers
+
+    def _token(self, value: Any) -> Any:
+        """A value as it stands in the vocabulary."""
+        raise NotImplementedError
+
+    def _bucket(self, token: Any) -> int:
+        """Where a token goes that is not in the vocabulary, where there are several places for such."""
+        data = str(token).encode()
+        number = fingerprint64(data) if self.salt is None else siphash24(data, self.salt)
+        return number % self.num_oov_indices
+
+    # The vocabulary
+
+    @property
+    def _masks(self) -> int:
+        """How many places at the beginning are for the mask: one, for numbers, if there is a mask."""
+        return int(self.mask_token is not None and self.output_mode == "int")
+
+    @property
+    def _start(self) -> int:
+        """The number of the first token."""
+        return self._masks + self.num_oov_indices
+
+    def _special(self) -> list[Any]:
+        return [self.mask_token] * self._masks + [self.oov_token] * self.num_oov_indices
+
+    def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
+        """Sets the vocabulary.
+
+        Args:
+            vocabulary: the tokens in order, without mask and unknown, or with them at the beginning as
+                `get_vocabulary` gives them; or the path of a text file with a token a line.
+            idf_weights: with "tf_idf", how much each counts.
+
+        Raises:
+            ValueError: if it is empty, too large, or a token comes twice; if idf_weights are missing or out of place.
+        """
+        if isinstance(vocabulary, str | Path):
+            vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
+        tokens = [self._token(value) for value in np.asarray(vocabulary).ravel().tolist()]
+        if not tokens:
+            raise ValueError(f"{self.name}: the vocabulary is empty")
+        whole = tokens[: self._start] == self._special()
+        if whole:
+            tokens = tokens[self._start :]
+        repeated = [token for token, count in Counter(tokens).items() if count > 1]
+        if repeated:
+            raise ValueError(f"{self.name}: the vocabulary holds tokens twice: {repeated[:10]}")
+        if self.mask_token is not None and self.mask_token in tokens:
+            raise ValueError(f"{self.name}: the vocabulary holds the mask, {self.mask_token!r}, among its tokens")
+        if self.invert and self.oov_token is not None and self.oov_token in tokens:
+            raise ValueError(f"{self.name}: the vocabulary holds the unknown, {self.oov_token!r}, among its tokens")
+        if self.max_tokens is not None and self._start + len(tokens) > self.max_tokens:
+            raise ValueError(f"{self.name}: the vocabulary has {self._start + len(tokens)} tokens with mask and "
+                             f"unknown, max_tokens is {self.max_tokens}")  # fmt: skip
+        idf = None
+        if self.output_mode == "tf_idf":
+            if idf_weights is None:
+                raise ValueError(f'{self.name}: output_mode="tf_idf" needs idf_weights with a vocabulary')
+            idf = np.asarray(idf_weights, self._dtype)
+            if idf.shape != (len(tokens) + self._start * whole,):
+                raise ValueError(f"{self.name}: idf_weights must have shape ({len(tokens) + self._start * whole},), "
+                                 f"got {idf.shape}")  # fmt: skip
+            if not whole:
+                idf = np.concatenate([np.full(self._start, _mean(idf), idf.dtype), idf])
+        elif idf_weights is not None:
+            raise ValueError(f'{self.name}: idf_weights go with output_mode="tf_idf"')
+        self._set(tokens, idf)
+
+    def _set(self, tokens: list[Any], idf: Array) -> None:
+        self._tokens, self._idf = tokens, idf
+        self._indices = {token: self._start + i for i, token in enumerate(tokens)}
+
+    def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
+        """The vocabulary: the token of number i at place i; with or without mask and unknown."""
+        return (self._special() if include_special_tokens else []) + (self._tokens or [])
+
+    def vocabulary_size(self) -> int:
+        """How many tokens there are, with mask and unknown."""
+        return self._start + len(self._tokens or [])
+
+    def adapt(self, data: Any, steps: int | None = None) -> None:
+        """Learns the vocabulary, the most frequent token first; of equally frequent ones the last by order.
+
+        Args:
+            data: an array or list of values (N, ...), or an iterable of batches x or (x, y): a Dataset.
+            steps: how many batches to take; None for all.
+
+        Raises:
+            ValueError: if a vocabulary was given.
+        """
+        batches = (batch for i, batch in enumerate(batches_of(data, self.name)) if steps is None or i < steps)
+        self._learn(row for batch in batches for row in self._rows(self._accept(batch)))
+
+    def _rows(self, x: Any) -> Iterable[Iterable[Any]]:
+        """The documents of a batch, each a list of tokens."""
+        values = x.array if isinstance(x, Tensor) else x
+        rows = values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values.reshape(-1, 1)
+        return ([self._token(value) for value in row] for row in rows.tolist())
+
+    def _learn(self, documents: Iterable[Iterable[Any]]) -> None:
+        if self._given:
+            raise ValueError(f"{self.name}: adapt: a vocabulary was given")
+        counts: Counter[Any] = Counter()
+        containing: Counter[Any] = Counter()
+        number = 0
+        for document in documents:
+            tokens = list(document)
+            counts.update(tokens)
+            number += 1
+            if self.output_mode == "tf_idf":
+                containing.update(set(tokens))
+        for token in (self.mask_token, self.oov_token):
+            counts.pop(token, None)
+        if not counts:
+            raise ValueError(f"{self.name}: adapt: there are no tokens")
+        ordered = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
+        if self.max_tokens is not None:
+            ordered = ordered[: max(self.max_tokens - self._start, 0)]
+        idf = None
+        if self.output_mode == "tf_idf":
+            shares = 1 + number / (1 + np.array([float(containing[token]) for token in ordered]))
+            found = ops.log(Tensor(shares)).array.astype(self._dtype)
+            idf = np.concatenate([np.full(self._start, _mean(found), found.dtype), found])
+        self._set(ordered, idf)
+
+    # Looking up
+
+    def call(self, x: Any) -> Any:
+        if self._tokens is None:
+            raise ValueError(f"{self.name}: has no vocabulary yet: call adapt(data) or set_vocabulary(tokens)")
+        if self.invert:
+            return self._inverted(x)
+        indices = self._looked_up(x)
+        return Tensor(self._encoded(indices))
+
+    def _looked_up(self, x: Any) -> Array:
+        """The number of each value; -1 where a mask is left out."""
+        values = x.array if isinstance(x, Tensor) else x
+        unique, places = np.unique(values, return_inverse=True)
+        numbers = np.array([self._index(self._token(value)) for value in unique.tolist()], np.int64)
+        return numbers[places].reshape(values.shape)
+
+    def _index(self, token: Any) -> int:
+        if self.mask_token is not None and token == self.mask_token:
+            return 0 if self._masks else -1
+        index = self._indices.get(token)
+        if index is not None:
+            return index
+        if self.num_oov_indices == 0:
+            raise ValueError(f"{self.name}: {token!r} is not in the vocabulary; num_oov_indices=1 makes room for such")
+        return self._masks + (0 if self.num_oov_indices == 1 else self._bucket(token))
+
+    def _encoded(self, indices: Array) -> Array:
+        if self.output_mode == "int":
+            return indices
+        depth = self._depth()
+        if self.output_mode == "one_hot":
+            if indices.ndim > 1 and indices.shape[-1] == 1:
+                indices = indices[..., 0]
+            return vectors(indices[..., None], depth, self._dtype, None, False)
+        indices = indices[None] if indices.ndim == 0 else indices
+        counted = vectors(indices, depth, self._dtype, None, self.output_mode != "multi_hot")
+        if self.output_mode == "tf_idf":
+            counted[..., : len(self._idf)] *= self._idf
+        return counted
+
+    def _depth(self) -> int:
+        return self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
+
+    def _inverted(self, x: Any) -> Any:
+        indices = as_indices(np.asarray(x.array if isinstance(x, Tensor) else x), self.name)
+        unknown = indices >= self.vocabulary_size()
+        check_range(np.where(unknown, 0, indices), self.vocabulary_size(), self.name)
+        tokens = np.array([*self.get_vocabulary(), self.oov_token])
+        found = tokens[np.where(unknown, len(tokens) - 1, indices)]
+        return found if found.dtype.kind == "U" else Tensor(found.astype(np.int64))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return encoded_shape(input_shape, self.output_mode, self._depth())
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "max_tokens": self.max_tokens,
+            "num_oov_indices": self.num_oov_indices,
+            "mask_token": self.mask_token,
+            "oov_token": self.oov_token,
+            "vocabulary": None if self._tokens is None else self.get_vocabulary(),
+            "idf_weights": None if self._idf is None else self._idf.tolist(),
+            "invert": self.invert,
+            "output_mode": self.output_mode,
+            "pad_to_max_tokens": self.pad_to_max_tokens,
+            "salt": None if self.salt is None else list(self.salt),
+        }
+
+
+@register
+class StringLookup(IndexLookup):
+    """The number of a string in a vocabulary, or the string of a number.
+
+    Numbers begin with the mask (0, if there is one and the output is "int"), then come unknown strings, then the
+    vocabulary.
+
+    Args:
+        max_tokens: the most tokens, mask and unknown among them.
+        num_oov_indices: how many numbers unknown strings share (by a hash); 0 refuses them.
+        mask_token: a string that stands for nothing.
+        oov_token: what stands for unknown strings with invert.
+        vocabulary: the tokens, or the path of a text file with one a line; otherwise `adapt` learns them.
+        idf_weights: with "tf_idf" and a vocabulary: how much each token counts.
+        invert: whether to go from numbers to strings: the result is a NumPy array of them.
+        output_mode: "int": numbers; "one_hot": a vector for each; "multi_hot": one for each sample (the last axis), 1
+            at all of its tokens; "count": how often each came; "tf_idf": that times how rare it is,
+            log(1 + documents / (1 + documents with it)).
+        pad_to_max_tokens: whether vectors have max_tokens entries however large the vocabulary is.
+        sparse: False.
+        encoding: of bytes: "utf-8".
+        salt: None, or one or two integers: unknown strings are hashed under this key.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lookup = lm.layers.StringLookup(vocabulary=["cat", "dog"])
+        >>> lookup([["dog", "cat"], ["cow", "cat"]]).numpy().tolist()
+        [[2, 1], [0, 1]]
+        >>> lm.layers.StringLookup(vocabulary=["cat", "dog"], invert=True)([1, 2, 0]).tolist()
+        ['cat', 'dog', '[UNK]']
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: str | None = None,
+        oov_token: str = "[UNK]",
+        vocabulary: Any = None,
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        pad_to_max_tokens: bool = False,
+        sparse: bool = False,
+        encoding: str = "utf-8",
+        salt: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.encoding = choice(str(encoding).lower(), ("utf-8",), str(kwargs.get("name") or "StringLookup"), "encoding")
+        super().__init__(
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode,
+            pad_to_max_tokens, sparse, salt, **kwargs,
+        )  # fmt: skip
+
+    def _accept(self, x: Any) -> Any:
+        x = super()._accept(x)
+        if isinstance(x, Tensor) and not self.invert:
+            if x.size:
+                raise TypeError(f"{self.name}: x must be strings, got {x.dtype}")
+            return x.array.astype(str)
+        return x
+
+    def _token(self, value: Any) -> str:
+        return _decoded(value, self.name)
+
+
+@register
+class IntegerLookup(IndexLookup):
+    """The number of an integer in a vocabulary, or the integer of a number.
+
+    Args:
+        max_tokens, num_oov_indices, mask_token, vocabulary, idf_weights, invert, output_mode, pad_to_max_tokens,
+            sparse: see StringLookup.
+        oov_token: the integer that stands for unknown ones with invert.
+        vocabulary_dtype: "int64".
+        oov_method: where several numbers are for unknown integers: "floormod", the remainder by their count, or
+            "farmhash", a hash.
+        salt: with "farmhash": None, or one or two integers as the hash's key.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lookup = lm.layers.IntegerLookup()
+        >>> lookup.adapt([12, 36, 12, 7])
+        >>> lookup.get_vocabulary(), lookup([7, 12, 99]).numpy().tolist()
+        ([-1, 12, 36, 7], [3, 1, 0])
+    """
+
+    def __init__(
+        self,
+        max_tokens: int | None = None,
+        num_oov_indices: int = 1,
+        mask_token: int | None = None,
+        oov_token: int = -1,
+        vocabulary: Any = None,
+        vocabulary_dtype: str = "int64",
+        idf_weights: Any = None,
+        invert: bool = False,
+        output_mode: str = "int",
+        sparse: bool = False,
+        pad_to_max_tokens: bool = False,
+        oov_method: str = "floormod",
+        salt: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        owner = str(kwargs.get("name") or "IntegerLookup")
+        choice(vocabulary_dtype, ("int64",), owner, "vocabulary_dtype")
+        self.oov_method = choice(oov_method, ("floormod", "farmhash"), owner, "oov_method")
+        if salt is not None and oov_method != "farmhash":
+            raise ValueError(f'{owner}: salt goes with oov_method="farmhash", got {oov_method!r}')
+        super().__init__(
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode,
+            pad_to_max_tokens, sparse, salt, **kwargs,
+        )  # fmt: skip
+
+    def _accept(self, x: Any) -> Any:
+        x = super()._accept(x)
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{self.name}: x must be integers, got strings")
+        return Tensor(as_indices(x.array, self.name))
+
+    def _token(self, value: Any) -> int:
+        return int(value)
+
+    def _bucket(self, token: Any) -> int:
+        return super()._bucket(token) if self.oov_method == "farmhash" else token % self.num_oov_indices
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "oov_method": self.oov_method}
+
+
+@register
+class Hashing(WordLayer):
+    """Strings or integers in numbered bins, by a hash: no vocabulary, but different values may share a bin.
+
+    The hash is FarmHash's Fingerprint64, or SipHash-2-4 with a salt: the same on every machine, and as in Keras.
+    Integers are hashed as their decimal digits.
+
+    Args:
+        num_bins: how many bins, that of the mask among them.
+        mask_value: a value that goes to bin 0 alone.
+        salt: None, or one or two integers as the hash's key.
+        output_mode: "int", "one_hot", "multi_hot" or "count": see Discretization.
+        sparse: False.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.Hashing(3)([["A"], ["B"], ["C"], ["D"], ["E"]]).numpy().ravel().tolist()
+        [1, 0, 1, 1, 2]
+
+    Reference:
+        Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning", arXiv:0902.2206.
+    """
+
+    def __init__(
+        self,
+        num_bins: int,
+        mask_value: Any = None,
+        salt: Any = None,
+        output_mode: str = "int",
+        sparse: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if kwargs.get("dtype") in ("int64", "int32"):  # Keras's way to say what "int" gives here anyway
+            kwargs = {key: value for key, value in kwargs.items() if key != "dtype"}
+        super().__init__(**kwargs)
+        self.num_bins = positive(num_bins, self.name, "num_bins")
+        self.mask_value = mask_value
+        self.salt = salt_of(salt, self.name)
+        self.output_mode = choice(output_mode, ("int", *ENCODINGS), self.name, "output_mode")
+        not_sparse(sparse, self.name)
+
+    def call(self, x: Any) -> Any:
+        values = as_indices(x.array, self.name) if isinstance(x, Tensor) else x
+        unique, places = np.unique(values, return_inverse=True)
+        bins = np.array([self._bin(value) for value in unique.tolist()], np.int64)[places].reshape(values.shape)
+        return Tensor(encode(bins, self.output_mode, self.num_bins, self._dtype, self.name))
+
+    def _bin(self, value: Any) -> int:
+        data = str(value).encode()
+        number = fingerprint64(data) if self.salt is None else siphash24(data, self.salt)
+        if self.mask_value is None or self.num_bins == 1:
+            return number % self.num_bins
+        return 0 if value == self.mask_value else 1 + number % (self.num_bins - 1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return encoded_shape(input_shape, self.output_mode, self.num_bins)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_bins": self.num_bins,
+            "mask_value": self.mask_value,
+            "salt": None if self.salt is None else list(self.salt),
+            "output_mode": self.output_mode,
+        }
+
+
+def salt_of(salt: Any, owner: str) -> tuple[int, int] | None:
+    """A hash's key: one integer, or two.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if salt is None:
+        return None
+    parts = tuple(salt) if isinstance(salt, tuple | list) else (salt, salt)
+    if len(parts) != 2 or any(isinstance(p, bool) or not hasattr(p, "__index__") for p in parts):
+        raise ValueError(f"{owner}: salt must be an integer or two, got {salt!r}")
+    return int(parts[0]), int(parts[1])
+
+
+def _decoded(value: Any, owner: str) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if not isinstance(value, str):
+        raise TypeError(f"{owner}: expected strings, got {value!r}")
+    return str(value)
+
+
+def _mean(values: Array) -> float:
+    """The mean, added in order, whatever the machine."""
+    return float(np.cumsum(values, dtype=np.float64)[-1] / len(values)) if len(values) else 0.0
