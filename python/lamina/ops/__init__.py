@@ -24,7 +24,10 @@ from lamina.ops.elementary import log1p as log1p
 from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
+from lamina.ops.group_norm import group_norm as group_norm
+from lamina.ops.group_norm import instance_norm as instance_norm
 from lamina.ops.indexing import getitem as getitem
+from lamina.ops.local_response_norm import local_response_norm as local_response_norm
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.max_pool2d import max_pool2d as max_pool2d
 from lamina.ops.pointwise_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
@@ -39,6 +42,9 @@ from lamina.ops.reductions import std as std
 from lamina.ops.reductions import sum as sum
 from lamina.ops.reductions import var as var
 from lamina.ops.relu import relu as relu
+from lamina.ops.row_norm import layer_norm as layer_norm
+from lamina.ops.row_norm import rms_norm as rms_norm
+from lamina.ops.row_norm import unit_norm as unit_norm
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import where as where
 from lamina.ops.shapes import concatenate as concatenate
