@@ -208,7 +208,7 @@ class Variable(Tensor):
         trainable: whether optimizers may change it. The layer's own `trainable` counts as well.
     """
 
-    __slots__ = ("name", "path", "regularizer", "trainable")
+    __slots__ = ("constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(self, value: Any, name: str = "variable", trainable: bool = True) -> None:
         super().__init__(backend.from_pool(backend.as_array(value)), requires_grad=trainable)
@@ -216,6 +216,7 @@ class Variable(Tensor):
         self.path = name
         self.trainable = trainable
         self.regularizer: Any = None
+        self.constraint: Any = None
 
     def assign(self, value: Any) -> Variable:
         """Overwrites the values, in place.

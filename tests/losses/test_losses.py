@@ -258,7 +258,7 @@ def test_configuration_round_trip(case):
         lambda: losses.MeanSquaredError(reduction="average"),
         lambda: losses.BinaryCrossentropy(label_smoothing=-1),
         lambda: losses.CategoricalCrossentropy(label_smoothing=2),
-        lambda: losses.CategoricalCrossentropy(axis=1),
+        lambda: losses.CategoricalCrossentropy(axis=2)(one_hot, logits),
     ],
 )
 def test_refused(make):
