@@ -10,6 +10,11 @@ from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
 from lamina.layers.layer import Layer as Layer
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
+from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
+from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization
+from lamina.layers.normalization_sample import RMSNormalization as RMSNormalization
+from lamina.layers.normalization_sample import UnitNormalization as UnitNormalization
+from lamina.layers.normalization_spectral import SpectralNormalization as SpectralNormalization
 from lamina.layers.pooling import AveragePooling2D as AveragePooling2D
 from lamina.layers.pooling import AvgPool2D as AvgPool2D
 from lamina.layers.pooling import MaxPool2D as MaxPool2D
