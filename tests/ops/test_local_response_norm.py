@@ -17,7 +17,9 @@ def reference(x, size, alpha, beta, k):
 
 
 @pytest.mark.parametrize("beta", [0.75, 0.5, 1.0, 0.3])
-@pytest.mark.parametrize(("shape", "size"), [((2, 3, 5), 3), ((4, 1), 5), ((3, 2, 2, 96), 5), ((40, 67), 4), ((5, 19), 1), ((3, 7), 20)])
+@pytest.mark.parametrize(
+    ("shape", "size"), [((2, 3, 5), 3), ((4, 1), 5), ((3, 2, 2, 96), 5), ((40, 67), 4), ((5, 19), 1), ((3, 7), 20)]
+)
 def test_values_and_gradients(shape, size, beta):
     x = np.random.default_rng(0).normal(size=shape)
     settings = {"size": size, "alpha": 0.7, "beta": beta, "k": 1.5}

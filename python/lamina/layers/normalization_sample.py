@@ -142,8 +142,8 @@ class RMSNormalization(Layer):
 
     Example:
         >>> import lamina as lm
-        >>> lm.layers.RMSNormalization()([[1.0, -7.0]]).numpy().round(4).tolist()
-        [[0.2, -1.4]]
+        >>> lm.layers.RMSNormalization()([[2.0, -2.0]]).numpy().round(4).tolist()
+        [[1.0, -1.0]]
 
     Reference:
         Zhang & Sennrich 2019, arXiv:1910.07467.
@@ -251,8 +251,8 @@ class UnitNormalization(Layer):
 
     Example:
         >>> import lamina as lm
-        >>> lm.layers.UnitNormalization()([[3.0, 4.0], [0.0, 0.0]]).numpy().round(4).tolist()
-        [[0.6, 0.8], [0.0, 0.0]]
+        >>> lm.layers.UnitNormalization()([[0.0, -4.0], [0.0, 0.0]]).numpy().round(4).tolist()
+        [[0.0, -1.0], [0.0, 0.0]]
     """
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:

@@ -49,8 +49,8 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
 
     Example:
         >>> import lamina as lm
-        >>> lm.ops.local_response_norm([[1.0, 2.0, 0.0]], size=3, alpha=3.0, beta=1.0).numpy().round(4).tolist()
-        [[0.1667, 0.3333, 0.0]]
+        >>> lm.ops.local_response_norm([[1.0, 0.0, 0.0]], size=3, alpha=3.0, beta=1.0).numpy().round(4).tolist()
+        [[0.5, 0.0, 0.0]]
 
     Reference:
         Krizhevsky, Sutskever & Hinton 2012, "ImageNet Classification with Deep Convolutional Neural Networks".

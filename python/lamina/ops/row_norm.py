@@ -139,8 +139,8 @@ def rms_norm(x: Any, scale: Any = None, axis: Any = -1, epsilon: float = 1e-6) -
 
     Example:
         >>> import lamina as lm
-        >>> lm.ops.rms_norm([[1.0, -7.0]], epsilon=0).numpy().round(4).tolist()
-        [[0.2, -1.4]]
+        >>> lm.ops.rms_norm([[2.0, -2.0]], epsilon=0).numpy().round(4).tolist()
+        [[1.0, -1.0]]
 
     Reference:
         Zhang & Sennrich 2019, arXiv:1910.07467.
@@ -165,8 +165,8 @@ def unit_norm(x: Any, axis: Any = -1, epsilon: float = 1e-12) -> Tensor:
 
     Example:
         >>> import lamina as lm
-        >>> lm.ops.unit_norm([[3.0, 4.0], [0.0, 0.0]]).numpy().round(4).tolist()
-        [[0.6, 0.8], [0.0, 0.0]]
+        >>> lm.ops.unit_norm([[0.0, -4.0], [0.0, 0.0]]).numpy().round(4).tolist()
+        [[0.0, -1.0], [0.0, 0.0]]
     """
     if not epsilon > 0:
         raise ValueError(f"unit_norm: epsilon must be greater than 0, got {epsilon}")

@@ -252,7 +252,7 @@ class Optimizer:
         else:
             self._prepared_step(grads)
         for variable in self._constrained:
-            variable.array[...] = as_tensor(variable.constraint(variable.array)).array  # type: ignore[attr-defined]
+            variable.array[...] = as_tensor(variable.constraint(variable.array)).array
         self._calls += 1
         return None
 
