@@ -23,6 +23,8 @@ FAMILIES = {
     "conv_family": "bench.ops.bench_conv_family",
     "pool2d": "bench.ops.bench_pool2d",
     "batch_norm": "bench.ops.bench_batch_norm",
+    "norms": "bench.ops.bench_norms",
+    "optimizers": "bench.ops.bench_optimizers",
     "activations": "bench.ops.bench_activations",
     "losses": "bench.ops.bench_losses",
     "mlp": "bench.steps.bench_mlp",

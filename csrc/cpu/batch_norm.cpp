@@ -3,11 +3,11 @@
 #include "cpu/runtime/isa.h"
 #include "cpu/support/columns.h"
 #include "cpu/support/elementwise.h"
+#include "cpu/support/moments.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
 
-constexpr int64_t SHIFT_ROWS = 16;
 constexpr int64_t BLOCK = 64;  // channels that are joined at a time
 
 /// f(Int<1>{}) or f(Int<0>{}).
@@ -37,26 +37,6 @@ INLINE void each_row_backwards(int64_t rows, int64_t channels, F body) {
         each_vector<T>(channels, [&](int64_t c, auto mask) INLINE_LAMBDA { own(row, c, mask); });
     stream_fence();
   });
-}
-
-/// Joins the parts' sums to mean and variance: sums[part][shift, sum, sum of squares][channel].
-template <class T>
-INLINE void join_statistics(int64_t rows, int64_t channels, const T* sums, int64_t c0, int64_t count, double* mean,
-                            double* variance) {
-  for (int64_t c = 0; c < count; ++c) mean[c] = variance[c] = 0;
-  for (int64_t before = 0; before < rows; before += PART_ROWS) {
-    const T* part = sums + before / PART_ROWS * 3 * channels + c0;
-    const double size = double(min_of(PART_ROWS, rows - before)), one_by_size = 1 / size;
-    const double share = size / (double(before) + size), weight = double(before) * share;
-    for (int64_t c = 0; c < count; ++c) {
-      const double sum = double(part[channels + c]), offset = sum * one_by_size;
-      const double squares = double(part[2 * channels + c]) - sum * offset;
-      const double delta = double(part[c]) + offset - mean[c];
-      mean[c] = mean[c] + delta * share;
-      variance[c] = variance[c] + ((squares < 0 ? 0 : squares) + delta * delta * weight);
-    }
-  }
-  for (int64_t c = 0; c < count; ++c) variance[c] = variance[c] / double(rows);
 }
 
 /// gamma * inverse.
@@ -139,21 +119,7 @@ void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double ep
   T* const sums = scratch_for<T>(Slot::caller, ceil_div(rows, PART_ROWS) * 3 * channels);
   each_column_part(
       rows, channels, 0.15, [&](int64_t part, int64_t row0, int64_t count, int64_t c0, int64_t columns) INLINE_LAMBDA {
-        T* const shift = sums + part * 3 * channels + c0;
-        const T* const from = x + row0 * channels + c0;
-        const int64_t few = min_of(SHIFT_ROWS, count);
-        sum_columns<1>(few, columns, shift, channels,
-                       [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[1])
-                           INLINE_LAMBDA { sum[0] = sum[0] + load(from + row * channels + c, mask); });
-        const V<T> one_by_few = set(T(1) / T(few));
-        each_vector<T>(columns, [&](int64_t c, auto mask)
-                                    INLINE_LAMBDA { store(shift + c, load(shift + c, mask) * one_by_few, mask); });
-        sum_columns<2>(count, columns, shift + channels, channels,
-                       [&](int64_t row, int64_t c, auto mask, V<T>(&sum)[2]) INLINE_LAMBDA {
-                         const V<T> d = load(from + row * channels + c, mask) - load(shift + c, mask);
-                         sum[0] = sum[0] + d;
-                         sum[1] = fma(d, d, sum[1]);
-                       });
+        moments_of_part(count, columns, channels, x + row0 * channels + c0, sums + part * 3 * channels + c0);
       });
   each_block(channels, double(ceil_div(rows, PART_ROWS)), [&](int64_t c0, int64_t count) INLINE_LAMBDA {
     double means[BLOCK], variances[BLOCK];

@@ -295,7 +295,7 @@ def test_loss_scale():
 
 def test_constraints():
     a, b = lm.Variable(np.ones(2, "float32")), lm.Variable(np.ones(2, "float32"))
-    a.constraint = lambda w: np.maximum(w, 0)
+    a.constraint = lm.constraints.NonNeg()
     SGD(1.0).apply([np.array([3.0, 0.5])] * 2, [a, b])
     assert a.numpy().tolist() == [0, 0.5]
     assert b.numpy().tolist() == [-2, 0.5]

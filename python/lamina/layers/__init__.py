@@ -47,6 +47,11 @@ from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnect
 from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
 from lamina.layers.pooling import AveragePooling1D as AveragePooling1D
+from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
+from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization
+from lamina.layers.normalization_sample import RMSNormalization as RMSNormalization
+from lamina.layers.normalization_sample import UnitNormalization as UnitNormalization
+from lamina.layers.normalization_spectral import SpectralNormalization as SpectralNormalization
 from lamina.layers.pooling import AveragePooling2D as AveragePooling2D
 from lamina.layers.pooling import AveragePooling3D as AveragePooling3D
 from lamina.layers.pooling import AvgPool1D as AvgPool1D

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import initializers, ops, regularizers
+from lamina import constraints, initializers, ops, regularizers
+from lamina.autograd.tensor import as_tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -26,9 +27,20 @@ class BatchNormalization(Layer):
         scale: whether gamma multiplies.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer: penalties added to the loss.
+        beta_constraint, gamma_constraint: what the weights are held to after each step of training.
+        renorm: False; batch renormalisation is not there.
+        synchronized: False; there is one device.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
 
+    ``mask=`` in the call (of x's shape without the axis; what is True counts) leaves the rest out of the statistics.
+
     Weights: gamma, beta, moving_mean, moving_variance, each (size of the axis,).
+
+    Example:
+        >>> import lamina as lm
+        >>> layer = lm.layers.BatchNormalization(epsilon=1e-9)
+        >>> layer([[1.0, 10.0], [3.0, 30.0]], training=True).numpy().round(4).tolist()
+        [[-1.0, -1.0], [1.0, 1.0]]
 
     Reference:
         Ioffe & Szegedy 2015, arXiv:1502.03167.
@@ -47,9 +59,19 @@ class BatchNormalization(Layer):
         moving_variance_initializer: Any = "ones",
         beta_regularizer: Any = None,
         gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if synchronized:
+            raise ValueError(
+                f"{self.name}: synchronized must be False: there is one device, and nothing to synchronise"
+            )
+        if renorm:
+            raise ValueError(f"{self.name}: renorm must be False: batch renormalisation is not implemented")
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
         if not 0 <= momentum <= 1:
@@ -64,6 +86,8 @@ class BatchNormalization(Layer):
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Any = None
         self.beta: Any = None
 
@@ -75,15 +99,21 @@ class BatchNormalization(Layer):
         if size is None:
             raise ValueError(f"{self.name}: the size of axis {self.axis} must be known, got shape {input_shape}")
         if self.scale:
-            self.gamma = self.add_weight((size,), self.gamma_initializer, None, True, self.gamma_regularizer, "gamma")
+            self.gamma = self.add_weight(
+                (size,), self.gamma_initializer, None, True, self.gamma_regularizer, "gamma", self.gamma_constraint
+            )
         if self.center:
-            self.beta = self.add_weight((size,), self.beta_initializer, None, True, self.beta_regularizer, "beta")
+            self.beta = self.add_weight(
+                (size,), self.beta_initializer, None, True, self.beta_regularizer, "beta", self.beta_constraint
+            )
         self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, None, False, None, "moving_mean")
         self.moving_variance = self.add_weight(
             (size,), self.moving_variance_initializer, None, False, None, "moving_variance"
         )
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        if mask is not None and training and self._trainable:
+            return self._masked(x, as_tensor(mask))
         swapped = self.axis not in (-1, x.ndim - 1)
         if swapped:
             x = ops.transpose(x, _swap(x.ndim, self.axis))
@@ -98,6 +128,28 @@ class BatchNormalization(Layer):
             training and self._trainable,
         )
         return ops.transpose(y, _swap(y.ndim, self.axis)) if swapped else y
+
+    def _masked(self, x: Any, mask: Any) -> Any:
+        """Training with statistics of what the mask holds."""
+        axis = self.axis % x.ndim
+        shape = tuple(n for i, n in enumerate(x.shape) if i != axis)
+        if mask.shape != shape:
+            raise ValueError(f"{self.name}: mask must have the shape of x without the axis, {shape}, got {mask.shape}")
+        chosen = ops.cast(ops.expand_dims(mask, axis), "bool")
+        others = tuple(i for i in range(x.ndim) if i != axis)
+        count = float(chosen.array.sum()) + 1e-7
+        mean = ops.sum(ops.where(chosen, x, 0.0), others, keepdims=True) / count
+        from_mean = ops.where(chosen, x - mean, 0.0)
+        variance = ops.sum(from_mean * from_mean, others, keepdims=True) / count
+        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            kept = moving.array * self.momentum + now.array.reshape(-1) * (1 - self.momentum)
+            moving.array[...] = kept
+        wide = [1] * x.ndim
+        wide[axis] = x.shape[axis]
+        y = (x - mean) * ops.power(variance + self.epsilon, -0.5)
+        if self.gamma is not None:
+            y = y * ops.reshape(self.gamma, tuple(wide))
+        return y if self.beta is None else y + ops.reshape(self.beta, tuple(wide))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -119,6 +171,9 @@ class BatchNormalization(Layer):
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
             "beta_regularizer": regularizers.serialize(self.beta_regularizer),
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            "synchronized": False,
         }
 
 

@@ -97,6 +97,8 @@ from lamina.ops.elementary import rsqrt as rsqrt
 from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
+from lamina.ops.group_norm import group_norm as group_norm
+from lamina.ops.group_norm import instance_norm as instance_norm
 from lamina.ops.focal_cross_entropy import categorical_focal_cross_entropy as categorical_focal_cross_entropy
 from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softmax_focal_cross_entropy
 from lamina.ops.global_pool import global_avg_pool as global_avg_pool
@@ -126,6 +128,7 @@ from lamina.ops.locally_connected import locally_connected2d as locally_connecte
 from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
 from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
 from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
+from lamina.ops.local_response_norm import local_response_norm as local_response_norm
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.max_pool import max_pool1d as max_pool1d
 from lamina.ops.max_pool import max_pool2d as max_pool2d
@@ -174,6 +177,9 @@ from lamina.ops.rounding import reciprocal as reciprocal
 from lamina.ops.rounding import round as round
 from lamina.ops.rounding import sign as sign
 from lamina.ops.rounding import trunc as trunc
+from lamina.ops.row_norm import layer_norm as layer_norm
+from lamina.ops.row_norm import rms_norm as rms_norm
+from lamina.ops.row_norm import unit_norm as unit_norm
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import clip as clip
 from lamina.ops.selection import nonzero as nonzero
