@@ -24,6 +24,7 @@ FAMILIES = {
     "batch_norm": "bench.ops.bench_batch_norm",
     "activations": "bench.ops.bench_activations",
     "losses": "bench.ops.bench_losses",
+    "image": "bench.ops.bench_image",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "predict": "bench.steps.bench_predict",
