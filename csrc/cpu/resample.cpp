@@ -86,6 +86,39 @@ void narrow_columns(const Taps<T>& w, int64_t C, const T* row, T* to) {
   }
 }
 
+/// Two taps down and two across, each pixel of x read once: without a row in between, by the same operations.
+template <class T>
+void write_squares(const Taps<T>& h, const Taps<T>& w, int64_t C, const T* source, int64_t j, T* to, bool past_caches) {
+  const int64_t tap = h.begin[j], width = w.inputs * C;
+  const T* const upper = source + h.index[tap] * width;
+  const T* const lower = source + h.index[tap + 1] * width;
+  const V<T> a = set(h.weight[tap]), b = set(h.weight[tap + 1]);
+  const auto run = [&](auto put) INLINE_LAMBDA {
+    for (int64_t i = 0; i < w.outputs; ++i, to += C) {
+      const int64_t left = w.index[2 * i] * C, right = w.index[2 * i + 1] * C;
+      const V<T> c = set(w.weight[2 * i]), d = set(w.weight[2 * i + 1]);
+      each_vector<T>(C, [&](int64_t k, auto mask) INLINE_LAMBDA {
+        const V<T> x = fma(load(lower + left + k, mask), b, load(upper + left + k, mask) * a);
+        const V<T> y = fma(load(lower + right + k, mask), b, load(upper + right + k, mask) * a);
+        put(to + k, fma(y, d, x * c), mask);
+      });
+    }
+  };
+  if (past_caches)
+    run([](T* p, V<T> v, auto) INLINE_LAMBDA { stream(p, v); });
+  else
+    run([](T* p, V<T> v, auto mask) INLINE_LAMBDA { put_in_cache<T>(p, v, mask); });
+}
+
+/// Whether every output has two taps, and no input many: then nothing is gained by a row in between.
+template <class T>
+INLINE bool halves(const Taps<T>& w) {
+  if (!w.begin || 2 * w.outputs > w.inputs + w.inputs / 4) return false;
+  for (int64_t i = 0; i <= w.outputs; ++i)
+    if (w.begin[i] != 2 * i) return false;
+  return true;
+}
+
 }  // namespace LAMINA_ISA
 using namespace LAMINA_ISA;
 
@@ -101,6 +134,7 @@ void resample(int64_t images, const Taps<T>& h, const Taps<T>& w, int64_t channe
   const bool past_caches = whole_vectors && stream_rows(y, rows, out_width) && !(narrow && w.begin);
   parallel_for(rows, work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     const Taps<T> down = h, across = w;
+    const bool squares = !narrow && halves(across);
     T* const scratch = scratch_for<T>(Slot::worker, width + lanes<T>);
     std::memset(scratch + width, 0, sizeof(V<T>));
     const T* before = nullptr;  // which single row scratch holds
@@ -113,6 +147,10 @@ void resample(int64_t images, const Taps<T>& h, const Taps<T>& w, int64_t channe
         const int64_t tap = down.begin[j], count = down.begin[j + 1] - tap;
         if (!across.begin) {
           write_taps(width, count, source, width, down.index + tap, down.weight + tap, to, past_caches);
+          continue;
+        }
+        if (squares && count == 2) {
+          write_squares(down, across, channels, source, j, to, past_caches);
           continue;
         }
         if (count == 1 && down.weight[tap] == T(1)) {
