@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import peer
 from bench.case import Case
 from bench.ops.elementwise import pair
 
@@ -24,7 +25,9 @@ def ours(name: str, *arguments: Any) -> Callable[[Any], Any]:
         width, mode = arguments
         return lambda x: lm.ops.pad(x, ((0, 0), (width, width), (width, width), (0, 0)), mode)
     if name == "concatenate":
-        return lambda x: lm.ops.concatenate([x, x], arguments[0])
+        axis, other = arguments
+        beside = lm.ops.multiply(lm.tensor(np.ones(other, np.float32)), 1.0)  # in the pool's memory, as results of ops
+        return lambda x: lm.ops.concatenate([x, beside], axis)
     grid = lm.tensor(places(*arguments))
     return lambda x: lm.ops.grid_sample(x, grid)
 
@@ -42,7 +45,8 @@ def theirs(name: str, *arguments: Any) -> Callable[[Any], Any]:
         return lambda x: functional.pad(x, (width,) * 4, mode)
     if name == "concatenate":
         axis = {0: 0, 1: 2, 2: 3, 3: 1}[arguments[0]]
-        return lambda x: torch.cat([x, x], axis)
+        beside = peer.images(np.ones(arguments[1], np.float32))
+        return lambda x: torch.cat([x, beside], axis)
     grid = torch.from_numpy(places(*arguments))
     return lambda x: functional.grid_sample(x, grid, align_corners=False)
 
@@ -73,7 +77,7 @@ def cases(smoke: bool) -> list[Case]:
     found += case("resize bilinear x2, 3 channels", colour, wide, "resize", wide[1:3], "bilinear")
     found += case("pad 1 with zeros", large, padded, "pad", 1, "constant")
     found += case("pad 1 mirrored", large, padded, "pad", 1, "reflect")
-    found += case("concatenate channels", small, (n, side, side, 2 * c), "concatenate", 3)
-    found += case("concatenate channels, large", large, (n, big, big, 2 * c), "concatenate", 3)
+    found += case("concatenate channels", small, (n, side, side, 2 * c), "concatenate", 3, small)
+    found += case("concatenate channels, large", large, (n, big, big, 2 * c), "concatenate", 3, large)
     found += case("grid_sample bilinear", small, small, "grid", n, side, side)
     return found

@@ -28,8 +28,17 @@ INLINE void stream_bytes(char* to, const char* from, int64_t count) {
 }
 
 INLINE void copy_bytes(char* to, const char* from, int64_t count) {
-  if (count > 64) {
+  constexpr int64_t VECTOR = sizeof(V<float>);
+  if (count > 2048) {
     std::memcpy(to, from, size_t(count));
+  } else if (count > 64) {  // whole vectors, the last one over part of the one before
+    V<float> v;
+    for (int64_t i = 0; i + VECTOR < count; i += VECTOR) {
+      std::memcpy(&v, from + i, VECTOR);
+      std::memcpy(to + i, &v, VECTOR);
+    }
+    std::memcpy(&v, from + count - VECTOR, VECTOR);
+    std::memcpy(to + count - VECTOR, &v, VECTOR);
   } else if (count >= 16) {  // two of 32 (or of 16) that may overlap
     struct Half {
       char bytes[16];
@@ -93,6 +102,30 @@ void copy_columns(const CopyColumns& s) {
   });
 }
 
+template <class Target>
+void copy_parts(const ColumnParts& s) {
+  bool aligned = s.rows * s.stride >= STREAM_BYTES && reinterpret_cast<uintptr_t>(s.whole) % 64 == 0;
+  for (int64_t i = 0; i < s.count; ++i)
+    aligned = aligned && s.bytes[i] % 64 == 0 && reinterpret_cast<uintptr_t>(s.parts[i]) % 64 == 0;
+  parallel_for(s.rows, 3 * double(s.count) + 0.1 * double(s.stride), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+    const ColumnParts own = s;
+    for (int64_t row = begin; row < end; ++row) {
+      char* at = own.whole + row * own.stride;
+      for (int64_t i = 0; i < own.count; ++i) {
+        const int64_t bytes = own.bytes[i];
+        char* const part = own.parts[i] ? own.parts[i] + row * bytes : nullptr;
+        if (part && aligned)
+          own.join ? stream_bytes(at, part, bytes) : stream_bytes(part, at, bytes);
+        else if (part)
+          own.join ? copy_bytes(at, part, bytes) : copy_bytes(part, at, bytes);
+        at += bytes;
+      }
+    }
+    if (aligned) stream_fence();
+  });
+}
+
 template void copy_columns<Target>(const CopyColumns&);
+template void copy_parts<Target>(const ColumnParts&);
 
 }  // namespace lamina

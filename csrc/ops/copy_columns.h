@@ -21,4 +21,18 @@ struct CopyColumns {
 template <class Target>
 void copy_columns(const CopyColumns& s);
 
+/// Matrices of as many rows side by side are one matrix. join: whole = [part 0 | part 1 | ...]; otherwise the parts are
+/// taken out of it, those that are null left out. bytes: those of a row of each part.
+struct ColumnParts {
+  int64_t rows, count;
+  const int64_t* bytes;
+  char* const* parts;
+  char* whole;
+  int64_t stride;  // the sum of bytes
+  bool join;
+};
+
+template <class Target>
+void copy_parts(const ColumnParts& s);
+
 }  // namespace lamina

@@ -1,6 +1,7 @@
 #include "ops/copy_columns.h"
 
 #include <cstring>
+#include <vector>
 
 #include "bind/cpu/bind.h"
 
@@ -51,9 +52,45 @@ static void run(const py::array& x, int64_t x_begin, const py::array& y, int64_t
   dispatch([&](auto target) { copy_columns<decltype(target)>(s); });
 }
 
+/// Matrices of one dtype side by side, or taken apart again: parts are arrays of columns[i] columns, or None.
+static void parts_of(const py::list& parts, const py::list& columns, const py::array& whole, bool join) {
+  const int64_t size = whole.itemsize(), rows = size_of(whole, 0, "copy_parts");
+  if (whole.ndim() != 2 || columns.size() != parts.size() || !(whole.flags() & py::array::c_style) ||
+      (join && !whole.writeable()))
+    throw py::value_error("copy_parts: expected a C-contiguous matrix and as many parts as numbers of columns");
+  std::vector<char*> data;
+  std::vector<int64_t> bytes;
+  int64_t total = 0;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const py::object part = parts[i];
+    const int64_t count = py::cast<int64_t>(columns[i]);
+    if (count < 0) throw py::value_error("copy_parts: negative number of columns");
+    char* memory = nullptr;
+    if (is_array(part)) {
+      const py::array array = py::reinterpret_borrow<py::array>(part);
+      if (array.itemsize() != size || array.size() != product(rows, count) || !(array.flags() & py::array::c_style) ||
+          (!join && !array.writeable()))
+        throw py::value_error("copy_parts: a part has the wrong size or layout");
+      memory = const_cast<char*>(static_cast<const char*>(array.data()));
+    } else if (join) {
+      throw py::value_error("copy_parts: a part is missing");
+    }
+    data.push_back(memory);
+    bytes.push_back(count * size);
+    total += count;
+  }
+  if (total != whole.shape(1)) throw py::value_error("copy_parts: the parts do not fit the whole");
+  char* const at = const_cast<char*>(static_cast<const char*>(whole.data()));
+  const ColumnParts s{rows, int64_t(data.size()), bytes.data(), data.data(), at, total * size, join};
+  if (rows == 0 || total == 0) return;
+  py::gil_scoped_release release;
+  dispatch([&](auto target) { copy_parts<decltype(target)>(s); });
+}
+
 static const Registration registration([](py::module_& m) {
   m.def("copy_columns", &run, py::arg("x"), py::arg("x_begin"), py::arg("y"), py::arg("y_begin"), py::arg("count"),
         py::arg("index") = py::none(), py::arg("before") = 0, py::arg("after") = 0, py::arg("fill") = py::none());
+  m.def("copy_parts", &parts_of, py::arg("parts"), py::arg("columns"), py::arg("whole"), py::arg("join"));
 });
 
 }  // namespace lamina::bind::copy_columns_op

@@ -13,35 +13,47 @@ from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.checks import same_dtype
 from lamina.ops.shapes import expand_dims, one_axis, squeeze
 
+LONG = 1 << 16  # elements of a row from which on each part is copied by itself, shared out among the threads
+
 
 def join(arrays: Any, axis: int) -> Any:
     """Arrays of one dtype one after the other along an axis."""
     first = arrays[0]
     shape = (*first.shape[:axis], sum([a.shape[axis] for a in arrays]), *first.shape[axis + 1 :])
     y = backend.empty(shape, first.dtype, like=first)
-    rows, begin = math.prod(shape[:axis]), 0
-    whole = y.reshape(rows, math.prod(shape[axis:]))
-    for array in arrays:
-        columns = math.prod(array.shape[axis:])
-        part = backend.contiguous(array).reshape(rows, columns)
-        backend.kernels(y).copy_columns(part, 0, whole, begin, columns)
-        begin += columns
+    rows = math.prod(shape[:axis])
+    columns = [math.prod(a.shape[axis:]) for a in arrays]
+    parts = [backend.contiguous(a).reshape(rows, n) for a, n in zip(arrays, columns, strict=True)]
+    whole = y.reshape(rows, sum(columns))
+    if rows > 1 and max(columns) < LONG:
+        backend.kernels(y).copy_parts(parts, columns, whole, True)
+        return y
+    begin = 0
+    for part, count in zip(parts, columns, strict=True):
+        backend.kernels(y).copy_columns(part, 0, whole, begin, count)
+        begin += count
     return y
 
 
-def parts_of(array: Any, shapes: Any, axis: int) -> tuple[Any, ...]:
-    """Copies of the parts of an array, cut along an axis."""
+def parts_of(array: Any, shapes: Any, axis: int, needs: Any) -> tuple[Any, ...]:
+    """Copies of the parts of an array, cut along an axis; None for those that are not needed."""
     array = backend.contiguous(array)
-    rows, begin = math.prod(array.shape[:axis]), 0
-    whole = array.reshape(rows, math.prod(array.shape[axis:]))
-    parts = []
-    for shape in shapes:
-        columns = math.prod(shape[axis:])
-        part = backend.empty(shape, array.dtype, like=array)
-        backend.kernels(array).copy_columns(whole, begin, part.reshape(rows, columns), 0, columns)
-        parts.append(part)
-        begin += columns
-    return tuple(parts)
+    rows = math.prod(array.shape[:axis])
+    columns = [math.prod(shape[axis:]) for shape in shapes]
+    whole = array.reshape(rows, sum(columns))
+    found = [
+        backend.empty(shape, array.dtype, like=array) if needed else None
+        for shape, needed in zip(shapes, needs, strict=True)
+    ]
+    if rows > 1 and max(columns) < LONG:
+        backend.kernels(array).copy_parts(found, columns, whole, False)
+        return tuple(found)
+    begin = 0
+    for part, count in zip(found, columns, strict=True):
+        if part is not None:
+            backend.kernels(array).copy_columns(whole, begin, part.reshape(rows, count), 0, count)
+        begin += count
+    return tuple(found)
 
 
 class ConcatenateFunction(Function):
@@ -51,7 +63,7 @@ class ConcatenateFunction(Function):
         return join(arrays, axis)
 
     def backward(self, dy: Any) -> Any:
-        return parts_of(dy, *self.saved)
+        return parts_of(dy, *self.saved, self.needs)
 
 
 class SplitFunction(Function):
