@@ -76,6 +76,18 @@ def conv(name: str, x: tuple[int, ...], kernel: tuple[int, ...], **arguments: An
     return case(f"conv2d-{name}", "conv2d", values(*x), values(*kernel), values(kernel[-1]), **arguments)
 
 
+def family(
+    op: str,
+    x: tuple[int, ...],
+    kernel: tuple[int, ...],
+    filters: int | None,
+    *more: np.ndarray[Any, Any],
+    **arguments: Any,
+) -> Case:
+    bias = [] if filters is None else [values(filters)]
+    return case(f"{op}-{x[-1]}-{kernel[-2]}", op, values(*x), values(*kernel), *more, *bias, **arguments)
+
+
 def batch_norm(channels: int, training: bool) -> Case:
     def run(x: Any, gamma: Any, beta: Any) -> Any:
         mean = lm.Variable(np.zeros(channels, x.dtype), trainable=False)
@@ -114,12 +126,38 @@ CASES = [
     conv("dilation", (1, 11, 11, 3), (3, 3, 3, 5), dilation_rate=2),
     conv("groups", (2, 7, 7, 6), (3, 3, 2, 9), groups=3),
     conv("depthwise", (2, 9, 9, 35), (5, 5, 1, 35), groups=35),
+    conv("depthwise-strides", (2, 9, 8, 19), (3, 3, 1, 38), groups=19, strides=2, padding="same"),
+    conv("narrow", (2, 7, 8, 20), (3, 3, 4, 20), groups=5, padding="same", activation="relu"),
+    conv("narrow-uneven", (2, 7, 8, 15), (3, 2, 5, 21), groups=3, strides=(1, 2)),
+    conv("dilated-winograd", (2, 17, 15, 33), (3, 3, 33, 35), dilation_rate=(2, 3), padding="same"),
+    family("conv1d", (3, 21, 5), (4, 5, 7), 7, padding="causal", dilation_rate=2),
+    family("conv3d", (2, 5, 6, 7, 5), (3, 2, 3, 5, 19), 19, padding="same"),
+    family("conv3d", (2, 5, 6, 7, 19), (2, 3, 3, 19, 5), 5, strides=2),
+    family("conv2d_transpose", (2, 5, 6, 19), (4, 3, 17, 19), 17, strides=2, padding="same"),
+    family("conv2d_transpose", (2, 3, 4, 5), (2, 2, 7, 5), 7, strides=4, activation="relu"),
+    family("conv2d_transpose", (2, 7, 6, 21), (3, 3, 18, 21), 18, padding="same"),
+    family("conv3d_transpose", (2, 3, 2, 4, 5), (2, 3, 3, 6, 5), 6, strides=(3, 2, 1)),
+    family("depthwise_conv1d", (2, 13, 17), (3, 17, 2), 34, strides=2),
+    family("separable_conv2d", (2, 6, 7, 5), (3, 3, 5, 2), None, values(1, 1, 10, 7)),
+    case("locally_connected2d", "locally_connected2d", values(2, 5, 6, 3), values(12, 27, 5), kernel_size=3),
     *[case(f"{name}-{size}-{strides}", name, values(2, 9, 7, channels), pool_size=size, strides=strides, padding="same")
       for name in ("max_pool2d", "avg_pool2d") for size, strides, channels in ((2, 2, 1), (3, 2, 19), (3, 1, 65))],
+    *[case(f"{kind}_pool{len(shape) - 2}d-{size}-{strides}", f"{kind}_pool{len(shape) - 2}d", values(*shape),
+           pool_size=size, strides=strides, padding="same")
+      for kind in ("max", "avg") for shape in ((2, 9, 19), (2, 5, 4, 6, 19), (1, 3, 4, 5, 65))
+      for size, strides in ((2, 2), (3, 2))],
+    *[case(f"adaptive_{kind}_pool2d-{outputs}", f"adaptive_{kind}_pool2d", values(2, 5, 7, 19), output_size=outputs)
+      for kind in ("max", "avg") for outputs in (1, 3, 9)],
+    case("global_avg_pool", "global_avg_pool", values(2, 5, 7, 19)),
+    case("global_max_pool", "global_max_pool", values(2, 17, 17, 19)),
     *[batch_norm(channels, training) for channels in (1, 5, 19, 65) for training in (False, True)],
     *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
       for name in ("relu", "sigmoid", "tanh", "exp", "log", "sqrt") for n in SIZES],
-    *[case(f"softmax-{n}", "softmax", values(5, n)) for n in SIZES],
+    *[case(f"{name}-{n}", name, values(5, n)) for name in ("softmax", "log_softmax") for n in SIZES],
+    *[case(f"{name}-axis-1-{n}", name, values(3, 5, n), axis=1)
+      for name in ("softmax", "log_softmax") for n in (8, 33)],
+    *[case(f"{name}-{n}", name, values(n)) for name in ("gelu", "leaky_relu", "mish") for n in SIZES],
+    *[case(f"prelu-{n}", "prelu", values(7, n), values(n)) for n in (1, 15, 33)],
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
     *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),
@@ -146,11 +184,17 @@ def test_ops_stay_inside(isa: str, op: Callable[..., Any], arrays: list[Any], gu
 def test_optimizers_stay_inside(isa: str, guarded: Guarded) -> None:
     lm.set_isa(isa)
     for dtype in (np.float32, np.float64):
-        sets = [[guarded.copy(np.full(n, 0.5, dtype)) for n in (1, 15, 33, 4099)] for _ in range(4)]
-        weights, grads, first, second = sets
-        _cpu.adam_step(weights, grads, first, second, 1e-3, 0.9, 0.999, 1e-7, 1)
-        _cpu.sgd_step(weights, grads, first, 1e-3, 0.9, True)
-        _cpu.sgd_step(weights, grads, None, 1e-3, 0.0, False)
+        sets = [[guarded.copy(np.full(n, 0.5, dtype)) for n in (1, 15, 33, 4099)] for _ in range(5)]
+        weights, grads, *slots = sets
+        for rule in ("sgd", "rmsprop", "adam", "adagrad", "adadelta", "adamax", "nadam", "ftrl", "lion", "lamb"):
+            for array in [a for slot in slots for a in slot]:
+                array.fill(0.5)
+            getattr(_cpu, f"{rule}_step")(weights, grads, tuple(slots), (1e-3, 0.5, 0.5, 0.5, 0.5, 0.5), 1)
+        _cpu.sgd_step(weights, grads, (), (1e-3, 0.0, 0.0), 1, [0.5] * 4, [0.5] * 4, 1.0)
+        _cpu.gradient_squares(grads, guarded.empty(4, np.float64))
+        matrix, gradient = guarded.copy(np.full((5, 33), 0.5, dtype)), guarded.copy(np.full((5, 33), 0.5, dtype))
+        rows, columns = guarded.copy(np.full(5, 0.5, dtype)), guarded.copy(np.full(33, 0.5, dtype))
+        _cpu.adafactor_step([matrix], [gradient], [rows], [columns], 1e-3, 0.5, 1e-30, 1e-3, 1.0)
         assert all(np.isfinite(w).all() for w in weights)
 
 

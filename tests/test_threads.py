@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -116,6 +117,32 @@ def test_eight_python_threads():
     for worker in workers:
         worker.join()
     assert not wrong
+
+
+def test_many_more_threads_than_processors():
+    """Parts that no worker has begun are run by the caller: every part runs once, whoever runs it."""
+    y = lm.ops.relu(X).numpy()
+    lm.set_num_threads(16)
+    for rows in (1, 3, 16, 17, 400):
+        for _ in range(50):
+            np.testing.assert_array_equal(lm.ops.relu(X[:rows]).numpy(), y[:rows])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity on this system")
+def test_workers_that_leave_the_callers_processor_may_still_run_anywhere():
+    lm.set_num_threads(3)
+    y = lm.ops.relu(X).numpy()
+    tasks = [int(name) for name in os.listdir("/proc/self/task")]
+    before = {task: os.sched_getaffinity(task) for task in tasks}
+    allowed = before[threading.get_native_id()]
+    for task in tasks:  # all on one processor, as the system may leave them for a while
+        os.sched_setaffinity(task, {min(allowed)})
+    for task in tasks:
+        os.sched_setaffinity(task, before[task])
+    end = time.monotonic() + 0.1
+    while time.monotonic() < end:
+        np.testing.assert_array_equal(lm.ops.relu(X).numpy(), y)
+    assert {task: os.sched_getaffinity(task) for task in tasks} == before
 
 
 def test_no_grad_holds_for_its_own_thread():

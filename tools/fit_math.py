@@ -71,6 +71,16 @@ def main() -> None:
         plain(
             "COS", lambda z: (mp.cos(mp.pi / 2 * mp.sqrt(z)) - 1) / z if z else -(mp.pi**2) / 8, (0, quarter**2), terms
         )
+    eighth = mp.pi / 4 * mp.mpf("1.0001")
+    for name, terms, series in (  # in z = r^2: (sin(r) - r) / r^3, (cos(r) - 1 + r^2 / 2) / r^4
+        ("SINE", 7, lambda z: (mp.sin(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z else -mp.mpf(1) / 6),
+        ("COSINE", 6, lambda z: ((mp.cos(mp.sqrt(z)) - 1) / z + mp.mpf(1) / 2) / z if z else mp.mpf(1) / 24),
+    ):
+        plain(name, series, (0, eighth**2), terms)
+    most = (mp.tan(mp.pi / 8) * mp.mpf("1.0001")) ** 2  # (arctan(t) - t) / t^3 in z = t^2
+    plain("ARCTANGENT", lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z else -mp.mpf(1) / 3, (0, most), 11)
+    # (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in z = s^2: the TAIL of support/power.h
+    plain("TAIL", lambda z: sum(2 * z**i / (2 * i + 5) for i in range(60)), (0, top), 8)
     for name, value in (("LN2", mp.log(2)), ("LOG2E", 1 / mp.log(2))):
         for kind in (np.float32, np.float64):
             high = kind(float(value))

@@ -1,12 +1,14 @@
 #include "ops/arithmetic.h"
 
 #include "cpu/runtime/isa.h"
+#include "cpu/support/broadcast.h"
 #include "cpu/support/elementwise.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
 
-constexpr double WORK = 0.3;  // nanoseconds an element
+constexpr double WORK = 0.3;   // nanoseconds an element
+constexpr int64_t SHORT = 32;  // rows of so many elements, or fewer, are taken together
 
 /// One row: y[i] = f(a[i * A], b[i * B]); A and B are 0 or 1.
 template <int A, int B, class T, class F>
@@ -24,30 +26,39 @@ INLINE void row(int64_t n, F&& f, const T* a, const T* b, T* y) {
 /// Row after row of the last axis; a part may begin and end inside one.
 template <int A, int B, class T, class F>
 INLINE void rows(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
-  const int last = s.axes - 1;
-  const int64_t n = s.size[last];
+  const int64_t n = s.size[s.axes - 1];
   each_part(s.elements, WORK, [&](int64_t first, int64_t count) INLINE_LAMBDA {
-    int64_t at[Broadcast::MOST], a_offset = 0, b_offset = 0;
-    int64_t rest = first / n, inside = first % n;
-    for (int i = last - 1; i >= 0; --i) {
-      at[i] = rest % s.size[i];
-      rest /= s.size[i];
-      a_offset += at[i] * s.a_stride[i];
-      b_offset += at[i] * s.b_stride[i];
-    }
+    BroadcastWalk walk(s, first);
     for (T *to = y + first, *end = to + count; to < end;) {
-      const int64_t step = min_of(n - inside, end - to);
-      row<A, B>(step, f, a + a_offset + inside * A, b + b_offset + inside * B, to);
+      const int64_t step = min_of(n - walk.inside, end - to);
+      row<A, B>(step, f, a + walk.a_offset + walk.inside * A, b + walk.b_offset + walk.inside * B, to);
       to += step;
-      inside = 0;
-      for (int i = last - 1; i >= 0; --i) {  // on to the next row
-        a_offset += s.a_stride[i];
-        b_offset += s.b_stride[i];
-        if (++at[i] < s.size[i]) break;
-        at[i] = 0;
-        a_offset -= s.a_stride[i] * s.size[i];
-        b_offset -= s.b_stride[i] * s.size[i];
-      }
+      walk.next(s);
+    }
+  });
+}
+
+/// Rows too short for a loop of their own: many at once. An operand that is the same in every row is laid out as often
+/// as a block needs it, one that lies as y does is read where it is; else both are gathered block by block.
+template <class T, class F>
+INLINE void short_rows(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
+  constexpr int64_t BLOCK = BROADCAST_BLOCK;
+  const int64_t n = s.size[s.axes - 1];
+  const bool two = s.axes == 2 && s.a_stride[1] && s.b_stride[1];
+  const bool a_repeats = two && s.a_stride[0] == 0, b_repeats = two && s.b_stride[0] == 0;
+  each_part(s.elements, WORK, [&](int64_t first, int64_t count) INLINE_LAMBDA {
+    alignas(64) T left[BLOCK + SHORT], right[BLOCK];
+    const bool repeats = a_repeats || b_repeats;
+    if (repeats)
+      for (int64_t i = 0; i < BLOCK + SHORT; ++i) left[i] = (a_repeats ? a : b)[i % n];
+    BroadcastWalk walk(s, first);
+    for (int64_t i = first; i < first + count; i += BLOCK) {
+      const int64_t here = min_of(BLOCK, first + count - i);
+      if (!repeats) gather_block(s, walk, here, a, b, left, right);
+      const T* const pattern = left + i % n;
+      const T* const l = a_repeats ? pattern : b_repeats ? a + i : left;
+      const T* const r = b_repeats ? pattern : a_repeats ? b + i : right;
+      row<1, 1>(here, f, l, r, y + i);
     }
   });
 }
@@ -57,6 +68,7 @@ INLINE void broadcast(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
   const int last = s.axes - 1;
   const int64_t n = s.size[last];
   const bool one_row = s.axes == 1;
+  if (!one_row && n <= SHORT) return short_rows(s, f, a, b, y);
   if (s.a_stride[last] && s.b_stride[last]) {
     if (one_row)
       map(n, WORK, f, y, a, b);

@@ -1,9 +1,7 @@
 // conv2d: which algorithm computes it. The choice follows from the shape without N, and from the mode.
 #include "ops/conv2d.h"
 
-#include "cpu/support/activation.h"
-#include "cpu/support/elementwise.h"
-#include "cpu/support/gather.h"
+#include "cpu/support/convolution.h"
 #include "ops/gemm.h"
 
 namespace lamina {
@@ -15,13 +13,10 @@ struct Product {
   int64_t rows, channels;  // of x
 };
 
-INLINE bool unpadded(const Axis& a) { return a.before == 0 && a.after == 0; }
 INLINE Product product_of(const Conv2D& s) {
-  const auto point = [](const Axis& a) { return a.kernel == 1 && a.stride == 1 && unpadded(a); };
-  const auto whole = [](const Axis& a) { return a.kernel == a.input && a.dilation == 1 && unpadded(a); };
   if (s.groups != 1) return {false, 0, 0};
-  if (whole(s.h) && whole(s.w)) return {true, s.batch, s.h.input * s.w.input * s.channels};
-  if (point(s.h) && point(s.w)) return {true, s.batch * s.h.input * s.w.input, s.channels};
+  if (is_whole(s.h) && is_whole(s.w)) return {true, s.batch, s.h.input * s.w.input * s.channels};
+  if (is_point(s.h) && is_point(s.w)) return {true, s.batch * s.h.input * s.w.input, s.channels};
   return {false, 0, 0};
 }
 
@@ -35,17 +30,29 @@ INLINE Conv2D turned(const Conv2D& s) {
   return t;
 }
 
-INLINE bool depthwise(const Conv2D& s) { return s.groups == s.channels && s.groups > 1; }
+/// Groups that leave most lanes of a vector idle in direct convolution.
+INLINE bool narrow(const Conv2D& s) {
+  if (s.groups == 1) return false;
+  const int64_t C = s.channels / s.groups, K = s.filters / s.groups;
+  return C == 1 || (C <= 8 && K <= 8);
+}
 
 /// The side of Winograd's output tile, or 0 where direct convolution is the faster or the wanted one.
 INLINE int winograd_tile(const Conv2D& s, ConvolutionMode mode) {
   const auto fits = [](const Axis& a) {
-    return a.kernel == 3 && a.stride == 1 && a.dilation == 1 && a.before <= 2 && a.after <= 2;
+    return a.kernel == 3 && a.stride == 1 && a.before <= 2 * a.dilation && a.after <= 2 * a.dilation;
   };
   if (mode == ConvolutionMode::direct || s.groups != 1 || !fits(s.h) || !fits(s.w)) return 0;
-  const bool fast = mode == ConvolutionMode::fast;
-  if (min_of(s.channels, s.filters) < (fast ? 16 : 32)) return 0;  // measured: below, direct is as fast or faster
-  return fast ? 4 : 2;
+  const int side = mode == ConvolutionMode::fast ? 4 : 2;
+  if (min_of(s.channels, s.filters) < (side == 4 ? 16 : 32)) return 0;  // measured: below, direct is as fast or faster
+  if (s.h.dilation > 1 || s.w.dilation > 1) {  // a tile's pixels are far apart: at the edge many fall outside
+    const auto tiled = [side](int64_t size, int64_t dilation) {
+      return dilation * ceil_div(ceil_div(size, dilation), side) * (side + 2);
+    };
+    const int64_t h = output_of(s.h), w = output_of(s.w);
+    if (2 * 9 * h * w < 3 * tiled(h, s.h.dilation) * tiled(w, s.w.dilation)) return 0;
+  }
+  return side;
 }
 
 }  // namespace LAMINA_ISA
@@ -59,25 +66,28 @@ void conv2d_forward(const Conv2D& shape, ConvolutionMode mode, const T* x, const
     return gemm<Target>(Gemm<T>{p.rows, s.filters, p.channels, x, p.channels, false, w, s.filters, false, y, s.filters,
                                 bias, activation});
   if (const int tile = winograd_tile(s, mode)) return winograd_forward<Target>(s, tile, x, w, bias, activation, y);
-  if (depthwise(s))
-    depthwise_forward<Target>(s, x, w, bias, activation, y);
+  if (narrow(s))
+    narrow_forward<Target>(s, x, w, bias, activation, y);
   else
     direct_forward<Target>(s, x, w, bias, activation, y);
-  if (activation != Activation::sigmoid && activation != Activation::tanh) return;
-  const int64_t size = s.batch * output_of(s.h) * output_of(s.w) * s.filters;
-  each_part(size, 1,
-            [&](int64_t first, int64_t count) INLINE_LAMBDA { apply_activation(y + first, count, activation); });
+  activate_rest(s.batch * output_of(s.h) * output_of(s.w) * s.filters, activation, y);
 }
 
 template <class Target, class T>
-void conv2d_backward_input(const Conv2D& shape, ConvolutionMode mode, const T* dy, const T* w, T* dx) {
+void conv2d_backward_input(const Conv2D& shape, ConvolutionMode mode, const T* dy, const T* w, const T* bias,
+                           Activation activation, T* dx) {
   const Conv2D s = turned(shape);
-  if (const Product p = product_of(s); p.holds)
-    return gemm<Target>(
-        Gemm<T>{p.rows, p.channels, s.filters, dy, s.filters, false, w, s.filters, true, dx, p.channels});
-  if (const int tile = winograd_tile(s, mode)) return winograd_backward_input<Target>(s, tile, dy, w, dx);
-  if (depthwise(s)) return depthwise_backward_input<Target>(s, dy, w, dx);
-  direct_backward_input<Target>(s, dy, w, dx);
+  // A bias has one value a channel, a product over whole images one a pixel and channel.
+  if (const Product p = product_of(s); p.holds && (!bias || p.channels == s.channels))
+    return gemm<Target>(Gemm<T>{p.rows, p.channels, s.filters, dy, s.filters, false, w, s.filters, true, dx, p.channels,
+                                bias, activation});
+  if (const int tile = winograd_tile(s, mode))
+    return winograd_backward_input<Target>(s, tile, dy, w, bias, activation, dx);
+  if (narrow(s))
+    narrow_backward_input<Target>(s, dy, w, bias, activation, dx);
+  else
+    direct_backward_input<Target>(s, dy, w, bias, activation, dx);
+  activate_rest(s.batch * s.h.input * s.w.input * s.channels, activation, dx);
 }
 
 template <class Target, class T>
@@ -87,17 +97,19 @@ void conv2d_backward_kernel(const Conv2D& shape, ConvolutionMode mode, const T* 
     return gemm<Target>(
         Gemm<T>{p.channels, s.filters, p.rows, x, p.channels, true, dy, s.filters, false, dw, s.filters});
   if (const int tile = winograd_tile(s, mode)) return winograd_backward_kernel<Target>(s, tile, x, dy, dw);
-  if (depthwise(s)) return depthwise_backward_kernel<Target>(s, x, dy, dw);
+  if (narrow(s)) return narrow_backward_kernel<Target>(s, x, dy, dw);
   direct_backward_kernel<Target>(s, x, dy, dw);
 }
 
 template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, const float*,
                                      Activation, float*);
-template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, float*);
+template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, const float*,
+                                            Activation, float*);
 template void conv2d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, float*);
 template void conv2d_forward<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
                                      Activation, double*);
-template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, double*);
+template void conv2d_backward_input<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
+                                            Activation, double*);
 template void conv2d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, double*);
 
 }  // namespace lamina

@@ -91,36 +91,38 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
   each([&](int m, int v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
 }
 
-/// The weights of every group and phase as packed[group][phase][panel][kh][kw][source channel][filter of the panel].
+/// The weights of every group and phase as packed[group][phase][panel][kd][kh][kw][source channel][filter of the
+/// panel].
 template <class T>
 struct Weights {
   static constexpr int64_t WIDE = 2 * lanes<T>;
   int64_t groups, kernel_h, kernel_w, channels, filters;  // channels and filters of one group, in gather's sense
+  int64_t slices = 1, first_slice = 0, slice_step = 1;    // taps of the third axis that take part
 
   int64_t panels() const { return ceil_div(filters, WIDE); }
   int64_t width(int64_t panel) const { return filters - panel * WIDE > lanes<T> ? WIDE : lanes<T>; }
   int64_t padded() const { return round_up(filters, lanes<T>); }
-  int64_t group_size() const { return padded() * kernel_h * kernel_w * channels; }
+  int64_t group_size() const { return padded() * slices * kernel_h * kernel_w * channels; }
 
-  /// w (KH, KW, C/G, K); transposed: source channels are the k of a group, filters its c.
+  /// w (KD, KH, KW, C/G, K); transposed: source channels are the k of a group, filters its c.
   void pack(const View& h, const View& v, const T* w, bool transposed, T* packed) const {
     const int64_t K = (transposed ? channels : filters) * groups, inner = transposed ? filters : channels;
-    const int64_t tasks = groups * panels() * kernel_h * kernel_w;
+    const int64_t tasks = groups * panels() * slices * kernel_h * kernel_w;
     parallel_for(tasks, 0.5 * double(channels * WIDE), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h,
-                      panel = task / (kernel_w * kernel_h) % panels();
-        const int64_t group = task / (kernel_w * kernel_h * panels()), n = width(panel), k0 = panel * WIDE;
+        const int64_t kw = task % kernel_w, kh = task / kernel_w % kernel_h, rest = task / (kernel_w * kernel_h);
+        const int64_t slice = rest % slices, panel = rest / slices % panels(), group = rest / slices / panels();
+        const int64_t n = width(panel), k0 = panel * WIDE;
         const int64_t ph = kh % (h.backward ? h.phases : 1), pw = kw % (v.backward ? v.phases : 1);
         const int64_t taps_w = v.taps(pw);
         // What stands before: whole phases, panels of this phase, taps of this panel.
         int64_t taps = 0;
         for (int64_t f = 0; f < ph; ++f) taps += h.taps(f) * kernel_w;
         for (int64_t f = 0; f < pw; ++f) taps += h.taps(ph) * v.taps(f);
-        const int64_t tap = kh / h.tap_step() * taps_w + kw / v.tap_step();
-        T* to = packed + group * group_size() + (taps * padded() + h.taps(ph) * taps_w * k0 + tap * n) * channels;
+        const int64_t here = h.taps(ph) * taps_w, tap = slice * here + kh / h.tap_step() * taps_w + kw / v.tap_step();
+        T* to = packed + group * group_size() + (slices * (taps * padded() + here * k0) + tap * n) * channels;
         const int64_t count = min_of(n, filters - k0);
-        const T* from = w + (kh * kernel_w + kw) * inner * K;
+        const T* from = w + (((first_slice + slice * slice_step) * kernel_h + kh) * kernel_w + kw) * inner * K;
         if (transposed)
           pack_panel(to, n, count, channels, from + k0 * K + group * channels, K, 1);
         else
@@ -133,6 +135,9 @@ struct Weights {
 template <class T>
 struct DirectJob {
   Gather d;
+  View depth;     // the third axis: images of two dimensions, one behind the other
+  int64_t phase,  // the phase along it that is being computed, and the first of its positions
+      position;
   Weights<T> weights;
   int64_t batch, source_image, target_image, target_pitch;  // values from image to image, from pixel to pixel
   const T* source;
@@ -140,21 +145,29 @@ struct DirectJob {
   bool relu;
   T* target;
 
-  /// One strip of one group of one image, through panels [panel0, panel1).
+  /// One strip of one group of one image, through panels [panel0, panel1). Images are counted through batch and depth.
   void run(int64_t image, int64_t group, int64_t row, int64_t column, int64_t panel0, int64_t panel1, const T* packed,
            const Unit* units, T* strip) const {
     const int64_t rows = min_of(d.rows, d.h.positions - row), columns = min_of(d.columns, d.w.positions - column);
-    pack_strip(d, source + image * source_image + group * d.channels, row, rows, column, columns, 0, d.blocks, strip);
-    T* const out = target + image * target_image + group * weights.filters;
+    const int64_t count = depth.end(phase) - position, n = image / count, j = position + image % count;
+    for (int64_t i = 0; i < d.slices; ++i) {
+      const int64_t slice = depth.low + j * depth.stride + depth.offset(phase + i * depth.tap_step());
+      const bool inside = slice >= 0 && slice < depth.source;
+      const T* const from = source + (n * depth.source + slice) * source_image + group * d.channels;
+      pack_strip(d, inside ? from : nullptr, row, rows, column, columns, 0, d.blocks, strip + i * d.slice_size,
+                 strip + d.strip_size());
+    }
+    T* const out = target + (n * depth.target + depth.at(j, phase)) * target_image + group * weights.filters;
     const int64_t k0 = panel0 * Weights<T>::WIDE, k1 = min_of(weights.filters, panel1 * Weights<T>::WIDE);
-    zero_uncovered(d, row, rows, column, columns, k1 - k0, target_pitch, out + k0);
+    fill_uncovered(d, row, rows, column, columns, k1 - k0, target_pitch,
+                   bias ? bias + group * weights.filters + k0 : nullptr, relu, out + k0);
     packed += group * weights.group_size();
     for (int64_t ph = 0; ph < d.h.phases; ++ph)
       for (int64_t pw = 0; pw < d.w.phases; ++pw) {
-        const int64_t taps = d.h.taps(ph) * (d.fold ? 1 : d.w.taps(pw));
+        const int64_t taps = d.slices * d.h.taps(ph) * (d.fold ? 1 : d.w.taps(pw));
         run_phase(ph, pw, row, rows, column, columns, panel0, panel1, packed,
                   bias ? bias + group * weights.filters : nullptr, units, taps * d.blocks, strip, out);
-        packed += d.h.taps(ph) * d.w.taps(pw) * weights.channels * weights.padded();
+        packed += d.slices * d.h.taps(ph) * d.w.taps(pw) * weights.channels * weights.padded();
         units += taps * d.blocks;
       }
   }
@@ -171,14 +184,14 @@ struct DirectJob {
     const int64_t width = column1 - column0;
     if (row0 >= row1 || width <= 0) return;
     const int64_t tiles = ceil_div(width, TILE<T>), pair = pairs(width) ? 2 : 1;
-    const int64_t depth = d.h.taps(ph) * d.w.taps(pw) * weights.channels;
+    const int64_t products = d.slices * d.h.taps(ph) * d.w.taps(pw) * weights.channels;
     Output<T> o;
     o.pixel = d.w.step * target_pitch;
     o.row = d.h.step * d.w.target * target_pitch;
     o.relu = relu;
     for (int64_t panel = panel0; panel < panel1; ++panel) {
       const int64_t k = panel * Weights<T>::WIDE;
-      const T* const b = packed + k * depth;
+      const T* const b = packed + k * products;
       o.count = min_of(weights.width(panel), weights.filters - k);
       o.bias = group_bias ? group_bias + k : nullptr;
       const bool wide = weights.width(panel) > L;
@@ -202,25 +215,56 @@ struct DirectJob {
   }
 
   void run_all(const T* w, bool transposed) {
-    choose_strips<T>(d, batch * weights.groups, pairs(d.w.positions) ? 2 : 1, 192 << 10);
+    for (phase = 0; phase < depth.phases; ++phase) {
+      position = depth.begin(phase);
+      weights.slices = d.slices = depth.taps(phase);
+      weights.first_slice = phase;
+      weights.slice_step = depth.tap_step();
+      if (position < depth.end(phase)) run_phases(w, transposed);
+    }
+    if (depth.phases < depth.step) fill_uncovered_slices();
+  }
+
+  /// Target slices that no window covers.
+  void fill_uncovered_slices() const {
+    const int64_t slices = batch * depth.target, pixels = d.h.target * d.w.target;
+    parallel_for(slices, double(target_image) * 0.1, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t place = i % depth.target - depth.first;
+        bool covered = false;
+        for (int64_t f = 0; f < depth.phases; ++f) covered |= (place - f * depth.dilation) % depth.step == 0;
+        for (int64_t p = 0; !covered && p < pixels; ++p)
+          each_vector<T>(target_pitch, [&](int64_t k, auto mask) INLINE_LAMBDA {
+            const V<T> b = bias ? load(bias + k, mask) : zero<T>();
+            store(target + i * target_image + p * target_pitch + k, relu ? max(zero<T>(), b) : b, mask);
+          });
+      }
+    });
+  }
+
+  void run_phases(const T* w, bool transposed) {
+    const int64_t images = batch * (depth.end(phase) - position);
+    choose_strips<T>(d, images * weights.groups, pairs(d.w.positions) ? 2 : 1, 192 << 10);
     T* const packed = scratch_for<T>(Slot::caller, weights.groups * weights.group_size());
     weights.pack(d.h, d.w, w, transposed, packed);
-    Unit* const units = scratch_for<Unit>(Slot::caller2, d.h.kernel * d.w.kernel * d.blocks);
+    Unit* const units = scratch_for<Unit>(Slot::caller2, d.slices * d.h.kernel * d.w.kernel * d.blocks);
     Unit* next = units;
     for (int64_t ph = 0; ph < d.h.phases; ++ph)
       for (int64_t pw = 0; pw < d.w.phases; ++pw)
-        for (int64_t kh = ph; kh < d.h.kernel; kh += d.h.tap_step())
-          for (int64_t kw = pw; kw < (d.fold ? 1 : d.w.kernel); kw += d.w.tap_step())
-            for (int64_t block = 0; block < d.blocks; ++block)
-              *next++ = {d.row_at(kh) + (d.fold ? 0 : d.column_at(kw)) + block * d.plane, d.block_depth(block)};
+        for (int64_t slice = 0; slice < d.slices; ++slice)
+          for (int64_t kh = ph; kh < d.h.kernel; kh += d.h.tap_step())
+            for (int64_t kw = pw; kw < (d.fold ? 1 : d.w.kernel); kw += d.w.tap_step())
+              for (int64_t block = 0; block < d.blocks; ++block)
+                *next++ = {slice * d.slice_size + d.row_at(kh) + (d.fold ? 0 : d.column_at(kw)) + block * d.plane,
+                           d.block_depth(block)};
 
     const int64_t strips_h = ceil_div(d.h.positions, d.rows), strips_w = ceil_div(d.w.positions, d.columns);
-    const int64_t strips = batch * weights.groups * strips_h * strips_w, panels = weights.panels();
+    const int64_t strips = images * weights.groups * strips_h * strips_w, panels = weights.panels();
     const int64_t parts = strips < num_threads() ? min_of(panels, ceil_div(2 * num_threads(), max_of(1, strips))) : 1;
-    const double flops = 2.0 * double(d.h.positions * d.w.positions * d.h.kernel * d.w.kernel) *
+    const double flops = 2.0 * double(d.h.positions * d.w.positions * d.h.kernel * d.w.kernel * d.slices) *
                          double(weights.channels * weights.filters) / double(strips_h * strips_w * parts);
     parallel_for(strips * parts, flops / 100, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
-      T* const strip = scratch_for<T>(Slot::worker, d.strip_size + padded_row_size(d));
+      T* const strip = scratch_for<T>(Slot::worker, d.strip_size() + padded_row_size(d));
       for (int64_t task = begin; task < end; ++task) {
         const int64_t part = task % parts, piece = task / parts, column = piece % strips_w, rest = piece / strips_w;
         const int64_t row = rest % strips_h, group = rest / strips_h % weights.groups,
@@ -241,6 +285,7 @@ void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Acti
   DirectJob<T> job{};
   job.d.h = forward_view(s.h);
   job.d.w = forward_view(s.w);
+  job.depth = forward_view(s.d);
   job.d.channels = C;
   job.d.source_pitch = s.channels;
   job.d.fold = C < 8 && s.w.kernel > 1;
@@ -257,11 +302,12 @@ void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Acti
 }
 
 template <class Target, class T>
-void direct_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx) {
+void direct_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx) {
   const int64_t K = s.filters / s.groups;
   DirectJob<T> job{};
   job.d.h = backward_view(s.h);
   job.d.w = backward_view(s.w);
+  job.depth = backward_view(s.d);
   job.d.channels = K;
   job.d.source_pitch = s.filters;
   job.weights = {s.groups, s.h.kernel, s.w.kernel, K, s.channels / s.groups};
@@ -270,13 +316,17 @@ void direct_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx) {
   job.target_pitch = s.channels;
   job.target_image = s.h.input * s.w.input * s.channels;
   job.source = dy;
+  job.bias = bias;
+  job.relu = activation == Activation::relu;
   job.target = dx;
   job.run_all(w, true);
 }
 
 template void direct_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
-template void direct_backward_input<Target>(const Conv2D&, const float*, const float*, float*);
+template void direct_backward_input<Target>(const Conv2D&, const float*, const float*, const float*, Activation,
+                                            float*);
 template void direct_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
-template void direct_backward_input<Target>(const Conv2D&, const double*, const double*, double*);
+template void direct_backward_input<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+                                            double*);
 
 }  // namespace lamina

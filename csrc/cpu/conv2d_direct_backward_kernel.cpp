@@ -51,6 +51,7 @@ template <class T>
 struct KernelJob {
   static constexpr int64_t WIDE = 2 * lanes<T>;
   Gather d;
+  View depth;  // the third axis: images of two dimensions, one behind the other
   Chains chains;
   int64_t groups, channels, filters;  // of one group
   const T *x, *dy;
@@ -59,7 +60,7 @@ struct KernelJob {
   int64_t width(int64_t panel) const { return filters - panel * WIDE > lanes<T> ? WIDE : lanes<T>; }
   int64_t padded() const { return round_up(filters, lanes<T>); }
   int64_t tasks() const { return groups * d.blocks * panels(); }
-  int64_t strip_size() const { return chains.images * d.strip_size + padded_row_size(d); }
+  int64_t strip_size() const { return chains.images * d.strip_size() + padded_row_size(d); }
 
   /// to[panel][pixel][filter of the panel] from dy, for panels [panel0, panel1).
   void pack_dy(const Chain& c, const T* from, int64_t panel0, int64_t panel1, T* to) const {
@@ -95,8 +96,16 @@ struct KernelJob {
         const int64_t pixel = (c.image * d.h.target + c.row) * d.w.target + c.column;
         pack_dy(c, dy + pixel * filters * groups + group * filters, panel0, panel1, packed);
         for (int64_t n = 0; n < c.images; ++n)
-          pack_strip(d, x + (c.image + n) * d.h.source * d.w.source * d.source_pitch + group * channels, c.row, c.rows,
-                     c.column, c.columns, block0, block1, strip + n * d.strip_size);
+          for (int64_t slice = 0; slice < d.slices; ++slice) {
+            const int64_t image = c.image + n;  // counted through batch and depth
+            const int64_t from_slice = depth.low + image % depth.target * depth.stride + depth.offset(slice);
+            const T* const from_x =
+                x + group * channels +
+                (image / depth.target * depth.source + from_slice) * (d.h.source * d.w.source * d.source_pitch);
+            pack_strip(d, from_slice >= 0 && from_slice < depth.source ? from_x : nullptr, c.row, c.rows, c.column,
+                       c.columns, block0, block1, strip + n * d.strip_size() + slice * d.slice_size,
+                       strip + chains.images * d.strip_size());
+          }
         for (int64_t task = from; task < to; ++task)
           run_task(c, group, task / panels(), task % panels(), strip, packed, dw);
       }
@@ -109,17 +118,18 @@ struct KernelJob {
     const int64_t count = min_of(width(panel), filters - panel * WIDE);
     const int64_t tiles = ceil_div(depth, TILE);
     const T* const p = packed + panel * WIDE * c.pixels();
-    for (int64_t kh = 0; kh < d.h.kernel; ++kh)
+    for (int64_t row = 0; row < d.slices * d.h.kernel; ++row)
       for (int64_t kw = 0; kw < taps_w; ++kw) {
-        const T* const a = strip + d.row_at(kh) + (d.fold ? 0 : d.column_at(kw)) + block * d.plane;
-        T* const to = dw + ((kh * taps_w + kw) * d.depth() + block * BLOCK) * K + group * filters + panel * WIDE;
+        const T* const a = strip + row / d.h.kernel * d.slice_size + d.row_at(row % d.h.kernel) +
+                           (d.fold ? 0 : d.column_at(kw)) + block * d.plane;
+        T* const to = dw + ((row * taps_w + kw) * d.depth() + block * BLOCK) * K + group * filters + panel * WIDE;
         for (int64_t i = 0; i < tiles; ++i) {
           const int64_t m0 = depth * i / tiles, m1 = depth * (i + 1) / tiles;
           with_constant<TILE>(int(m1 - m0), [&](auto M) INLINE_LAMBDA {
             if (width(panel) > lanes<T>)
-              kernel_tile<T, M, 2>(c, a + m0, d.strip_size, d.row_size, p, to + m0 * K, K, count);
+              kernel_tile<T, M, 2>(c, a + m0, d.strip_size(), d.row_size, p, to + m0 * K, K, count);
             else
-              kernel_tile<T, M, 1>(c, a + m0, d.strip_size, d.row_size, p, to + m0 * K, K, count);
+              kernel_tile<T, M, 1>(c, a + m0, d.strip_size(), d.row_size, p, to + m0 * K, K, count);
           });
         }
       }
@@ -135,6 +145,8 @@ void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
   Gather& d = job.d;
   d.h = forward_view(s.h);
   d.w = forward_view(s.w);
+  d.slices = s.d.kernel;
+  job.depth = forward_view(s.d);
   job.groups = s.groups;
   job.channels = d.channels = s.channels / s.groups;
   job.filters = s.filters / s.groups;
@@ -142,9 +154,9 @@ void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
   d.fold = d.channels < 8 && s.w.kernel > 1;
   job.x = x;
   job.dy = dy;
-  job.chains = Chains(s.batch, d.h.target, d.w.target);
+  job.chains = Chains(s.batch * job.depth.target, d.h.target, d.w.target);
   d.layout(job.chains.rows, job.chains.columns);
-  const int64_t size = s.h.kernel * s.w.kernel * job.channels * s.filters;
+  const int64_t size = s.d.kernel * s.h.kernel * s.w.kernel * job.channels * s.filters;
   const double work = 2.0 * double(job.chains.pixels()) * double(size) / 100;  // nanoseconds a chain
   sum_chains(
       job.chains.count(), size, job.tasks(), work,

@@ -8,131 +8,68 @@ namespace lamina {
 using namespace LAMINA_ISA;
 
 template <class Target, class T>
-void exp_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.5, [](V<T> v) INLINE_LAMBDA { return exp(v); }, y, x);
+void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y) {
+  using F = ElementaryFunction;
+  switch (f) {
+    case F::exp:
+      return map(n, 0.5, [](V<T> v) INLINE_LAMBDA { return exp(v); }, y, x);
+    case F::expm1:
+      return map(n, 0.5, [](V<T> v) INLINE_LAMBDA { return expm1(v); }, y, x);
+    case F::log:
+      return map(n, 0.7, [](V<T> v) INLINE_LAMBDA { return log(v); }, y, x);
+    case F::log1p:
+      return map(n, 0.8, [](V<T> v) INLINE_LAMBDA { return log1p(v); }, y, x);
+    case F::sqrt:
+      return map(n, 0.4, [](V<T> v) INLINE_LAMBDA { return sqrt(v); }, y, x);
+    case F::rsqrt:
+      return map(n, 0.5, [](V<T> v) INLINE_LAMBDA { return set(T(1)) / sqrt(v); }, y, x);
+    case F::erf:
+      return map(n, 0.9, [](V<T> v) INLINE_LAMBDA { return erf(v); }, y, x);
+    case F::sigmoid:
+      return map(n, 0.6, [](V<T> v) INLINE_LAMBDA { return sigmoid(v); }, y, x);
+    case F::tanh:
+      return map(n, 0.6, [](V<T> v) INLINE_LAMBDA { return tanh(v); }, y, x);
+    case F::binary_step:
+      const auto step = [](V<T> v) INLINE_LAMBDA {
+        return select(unordered(v, v), v, select(less(v, zero<T>()), zero<T>(), set(T(1))));
+      };
+      return map(n, 0.2, step, y, x);
+  }
 }
 
 template <class Target, class T>
-void log_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.7, [](V<T> v) INLINE_LAMBDA { return log(v); }, y, x);
+void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const T* dy, T* dx) {
+  using F = ElementaryFunction;
+  const auto run = [&](double work, auto gradient) INLINE_LAMBDA { map(n, work, gradient, dx, saved, dy); };
+  switch (f) {
+    case F::exp:
+      return run(0.3, [](V<T> y, V<T> d) INLINE_LAMBDA { return d * y; });
+    case F::expm1:
+      return run(0.3, [](V<T> y, V<T> d) INLINE_LAMBDA { return d * (y + set(T(1))); });
+    case F::log:
+      return run(0.4, [](V<T> x, V<T> d) INLINE_LAMBDA { return d / x; });
+    case F::log1p:
+      return run(0.4, [](V<T> x, V<T> d) INLINE_LAMBDA { return d / (x + set(T(1))); });
+    case F::sqrt:
+      return run(0.4, [](V<T> y, V<T> d) INLINE_LAMBDA { return d / (y + y); });
+    case F::rsqrt:
+      return run(0.3, [](V<T> y, V<T> d) INLINE_LAMBDA { return d * (y * y * y * set(T(-0.5))); });
+    case F::erf: {
+      constexpr T TWO_BY_ROOT_PI = T(0x1.20dd750429b6dp+0);
+      return run(0.6, [](V<T> x, V<T> d) INLINE_LAMBDA { return d * (exp(-(x * x)) * set(TWO_BY_ROOT_PI)); });
+    }
+    case F::sigmoid:
+      return run(0.3, [](V<T> y, V<T> d) INLINE_LAMBDA { return activation_gradient<Activation::sigmoid, T>(y, d); });
+    case F::tanh:
+      return run(0.3, [](V<T> y, V<T> d) INLINE_LAMBDA { return activation_gradient<Activation::tanh, T>(y, d); });
+    case F::binary_step:
+      return run(0.2, [](V<T>, V<T>) INLINE_LAMBDA { return zero<T>(); });
+  }
 }
 
-template <class Target, class T>
-void expm1_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.5, [](V<T> v) INLINE_LAMBDA { return expm1(v); }, y, x);
-}
-
-template <class Target, class T>
-void log1p_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.8, [](V<T> v) INLINE_LAMBDA { return log1p(v); }, y, x);
-}
-
-template <class Target, class T>
-void sqrt_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.4, [](V<T> v) INLINE_LAMBDA { return sqrt(v); }, y, x);
-}
-
-template <class Target, class T>
-void erf_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.9, [](V<T> v) INLINE_LAMBDA { return erf(v); }, y, x);
-}
-
-template <class Target, class T>
-void sigmoid_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.6, [](V<T> v) INLINE_LAMBDA { return sigmoid(v); }, y, x);
-}
-
-template <class Target, class T>
-void tanh_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.6, [](V<T> v) INLINE_LAMBDA { return tanh(v); }, y, x);
-}
-
-template <class Target, class T>
-void binary_step_forward(int64_t n, const T* x, T* y) {
-  const auto step = [](V<T> v) INLINE_LAMBDA {
-    return select(unordered(v, v), v, select(less(v, zero<T>()), zero<T>(), set(T(1))));
-  };
-  map(n, 0.2, step, y, x);
-}
-
-template <class Target, class T>
-void exp_backward(int64_t n, const T* y, const T* dy, T* dx) {
-  map(n, 0.3, [](V<T> out, V<T> d) INLINE_LAMBDA { return d * out; }, dx, y, dy);
-}
-
-template <class Target, class T>
-void log_backward(int64_t n, const T* x, const T* dy, T* dx) {
-  map(n, 0.4, [](V<T> v, V<T> d) INLINE_LAMBDA { return d / v; }, dx, x, dy);
-}
-
-template <class Target, class T>
-void expm1_backward(int64_t n, const T* y, const T* dy, T* dx) {
-  map(n, 0.3, [](V<T> out, V<T> d) INLINE_LAMBDA { return d * (out + set(T(1))); }, dx, y, dy);
-}
-
-template <class Target, class T>
-void log1p_backward(int64_t n, const T* x, const T* dy, T* dx) {
-  map(n, 0.4, [](V<T> v, V<T> d) INLINE_LAMBDA { return d / (v + set(T(1))); }, dx, x, dy);
-}
-
-template <class Target, class T>
-void sqrt_backward(int64_t n, const T* y, const T* dy, T* dx) {
-  map(n, 0.4, [](V<T> out, V<T> d) INLINE_LAMBDA { return d / (out + out); }, dx, y, dy);
-}
-
-template <class Target, class T>
-void erf_backward(int64_t n, const T* x, const T* dy, T* dx) {
-  constexpr T TWO_BY_ROOT_PI = T(0x1.20dd750429b6dp+0);
-  const auto gradient = [](V<T> v, V<T> d) INLINE_LAMBDA { return d * (exp(-(v * v)) * set(TWO_BY_ROOT_PI)); };
-  map(n, 0.6, gradient, dx, x, dy);
-}
-
-template <class Target, class T>
-void sigmoid_backward(int64_t n, const T* y, const T* dy, T* dx) {
-  const auto gradient = [](V<T> out, V<T> d)
-                            INLINE_LAMBDA { return activation_gradient<Activation::sigmoid, T>(out, d); };
-  map(n, 0.3, gradient, dx, y, dy);
-}
-
-template <class Target, class T>
-void tanh_backward(int64_t n, const T* y, const T* dy, T* dx) {
-  const auto gradient = [](V<T> out, V<T> d) INLINE_LAMBDA { return activation_gradient<Activation::tanh, T>(out, d); };
-  map(n, 0.3, gradient, dx, y, dy);
-}
-
-template void exp_forward<Target>(int64_t, const float*, float*);
-template void exp_forward<Target>(int64_t, const double*, double*);
-template void log_forward<Target>(int64_t, const float*, float*);
-template void log_forward<Target>(int64_t, const double*, double*);
-template void expm1_forward<Target>(int64_t, const float*, float*);
-template void expm1_forward<Target>(int64_t, const double*, double*);
-template void log1p_forward<Target>(int64_t, const float*, float*);
-template void log1p_forward<Target>(int64_t, const double*, double*);
-template void sqrt_forward<Target>(int64_t, const float*, float*);
-template void sqrt_forward<Target>(int64_t, const double*, double*);
-template void erf_forward<Target>(int64_t, const float*, float*);
-template void erf_forward<Target>(int64_t, const double*, double*);
-template void sigmoid_forward<Target>(int64_t, const float*, float*);
-template void sigmoid_forward<Target>(int64_t, const double*, double*);
-template void tanh_forward<Target>(int64_t, const float*, float*);
-template void tanh_forward<Target>(int64_t, const double*, double*);
-template void binary_step_forward<Target>(int64_t, const float*, float*);
-template void binary_step_forward<Target>(int64_t, const double*, double*);
-template void exp_backward<Target>(int64_t, const float*, const float*, float*);
-template void exp_backward<Target>(int64_t, const double*, const double*, double*);
-template void log_backward<Target>(int64_t, const float*, const float*, float*);
-template void log_backward<Target>(int64_t, const double*, const double*, double*);
-template void expm1_backward<Target>(int64_t, const float*, const float*, float*);
-template void expm1_backward<Target>(int64_t, const double*, const double*, double*);
-template void log1p_backward<Target>(int64_t, const float*, const float*, float*);
-template void log1p_backward<Target>(int64_t, const double*, const double*, double*);
-template void sqrt_backward<Target>(int64_t, const float*, const float*, float*);
-template void sqrt_backward<Target>(int64_t, const double*, const double*, double*);
-template void erf_backward<Target>(int64_t, const float*, const float*, float*);
-template void erf_backward<Target>(int64_t, const double*, const double*, double*);
-template void sigmoid_backward<Target>(int64_t, const float*, const float*, float*);
-template void sigmoid_backward<Target>(int64_t, const double*, const double*, double*);
-template void tanh_backward<Target>(int64_t, const float*, const float*, float*);
-template void tanh_backward<Target>(int64_t, const double*, const double*, double*);
+template void elementary_forward<Target>(ElementaryFunction, int64_t, const float*, float*);
+template void elementary_forward<Target>(ElementaryFunction, int64_t, const double*, double*);
+template void elementary_backward<Target>(ElementaryFunction, int64_t, const float*, const float*, float*);
+template void elementary_backward<Target>(ElementaryFunction, int64_t, const double*, const double*, double*);
 
 }  // namespace lamina

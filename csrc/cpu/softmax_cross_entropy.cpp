@@ -47,35 +47,54 @@ INLINE void each_group(int64_t rows, int64_t n, double work, const T* weights, T
   });
 }
 
+/// A row that does not count: factor * log(1) - 0.
+template <class T>
+INLINE void ignore_row(int64_t n, Group<T>& group, int64_t place, T* dx, int64_t r, bool past_caches) {
+  group.sum[place] = 1;
+  group.factor[place] = group.rest[place] = 0;
+  if (dx) write_row(n, dx + r * n, past_caches, [](int64_t, auto) INLINE_LAMBDA { return zero<T>(); });
+}
+
 }  // namespace LAMINA_ISA
 
-template <class Target, class Label>
-int64_t find_bad_label(int64_t n, int64_t classes, const Label* labels) {
+template <class Target>
+int64_t find_bad_label(int64_t n, int64_t classes, const int64_t* labels, int64_t ignored) {
+  const bool ignores = ignored != NONE_IGNORED;
   bool bad = false;
-  for (int64_t i = 0; i < n; ++i) bad |= uint64_t(int64_t(labels[i])) >= uint64_t(classes);
+  for (int64_t i = 0; i < n; ++i)
+    bad |= (uint64_t(labels[i]) >= uint64_t(classes)) & !(ignores & (labels[i] == ignored));
   if (bad)
     for (int64_t i = 0; i < n; ++i)
-      if (labels[i] < 0 || labels[i] >= classes) return i;
+      if ((labels[i] < 0 || labels[i] >= classes) && !(ignores && labels[i] == ignored)) return i;
   return -1;
 }
 
-template <class Target, class T, class Label>
-void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const Label* labels, const T* weights, T divisor,
-                           T* losses, T* dx) {
-  const bool past_caches = dx && streams(rows, n, dx);
+template <class Target, class T>
+void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* labels, int64_t ignored, T smoothing,
+                           const T* weights, T divisor, T* losses, T* dx) {
+  const bool past_caches = dx && streams(rows, n, dx), ignores = ignored != NONE_IGNORED;
   each_group(rows, n, 0.8, weights, losses, past_caches,
              [&](int64_t r, Group<T>& group, int64_t place, T* kept) INLINE_LAMBDA {
                const T* const row = x + r * n;
+               if (ignores && labels[r] == ignored) return ignore_row(n, group, place, dx, r, past_caches);
                T* const e = past_caches ? kept : dx ? dx + r * n : nullptr;
                const T most = largest(n, row), sum = sum_of_powers(n, row, most, e);
                group.sum[place] = sum;
                group.factor[place] = 1;
                group.rest[place] = row[labels[r]] - most;
+               T each = 0;  // what smoothing takes from every place of the gradient
+               if (smoothing > 0) {
+                 each = smoothing / T(n);
+                 const T all = sum_row<T>(n, [&](int64_t i, auto mask, V<T>& total)
+                                                 INLINE_LAMBDA { total = total + (load(row + i, mask) - set(most)); });
+                 group.rest[place] = (1 - smoothing) * group.rest[place] + each * all;
+               }
                if (!dx) return;
-               e[labels[r]] -= sum;  // (e - sum) / sum = p - 1
-               const V<T> scale = set((weights ? weights[r] : T(1)) / divisor / sum);
+               e[labels[r]] -= (1 - smoothing) * sum;  // (e - sum) / sum = p - 1
+               const T weight = (weights ? weights[r] : T(1)) / divisor;
+               const V<T> scale = set(weight / sum), taken = set(weight * each);
                write_row(n, dx + r * n, past_caches,
-                         [&](int64_t i, auto mask) INLINE_LAMBDA { return load(e + i, mask) * scale; });
+                         [&](int64_t i, auto mask) INLINE_LAMBDA { return load(e + i, mask) * scale - taken; });
              });
 }
 
@@ -105,8 +124,33 @@ void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t,
 }
 
 template <class Target, class T>
-void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
-                                      T* losses, T* dq) {
+void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
+                                      const T* weights, T divisor, T* losses, T* dq) {
+  const T low = T(1e-7), high = T(1) - T(1e-7);
+  const bool past_caches = dq && streams(rows, n, dq), ignores = ignored != NONE_IGNORED;
+  each_group(rows, n, 0.5, weights, losses, past_caches,
+             [&](int64_t r, Group<T>& group, int64_t place, T*) INLINE_LAMBDA {
+               const T* const row = q + r * n;
+               if (ignores && labels[r] == ignored) return ignore_row(n, group, place, dq, r, past_caches);
+               const T sum = sum_row<T>(
+                   n, [&](int64_t i, auto mask, V<T>& total) INLINE_LAMBDA { total = total + load(row + i, mask); });
+               const T p = row[labels[r]] / sum;
+               const bool cut = p < low || p > high;
+               group.sum[place] = p < low ? low : p > high ? high : p;
+               group.factor[place] = -1;
+               group.rest[place] = 0;
+               if (!dq) return;
+               // p is normalised: every place has a share of 1 / sum in it, the label's own one of 1 / (p sum) less.
+               const T share = cut ? T(0) : (weights ? weights[r] : T(1)) / divisor / sum;
+               write_row(n, dq + r * n, past_caches, [&](int64_t, auto) INLINE_LAMBDA { return set(share); });
+               if (past_caches) stream_fence();  // before a store to the same place
+               dq[r * n + labels[r]] = cut ? T(0) : share - share / p;
+             });
+}
+
+template <class Target, class T>
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
+                                           T* losses, T* dq) {
   const T low = T(1e-7), high = T(1) - T(1e-7);
   parallel_for(rows, 10 + n * 1.5, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
@@ -136,23 +180,22 @@ void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const
   });
 }
 
-template void softmax_cross_entropy<Target>(int64_t, int64_t, const float*, const int32_t*, const float*, float, float*,
-                                            float*);
-template void softmax_cross_entropy<Target>(int64_t, int64_t, const float*, const int64_t*, const float*, float, float*,
-                                            float*);
+template int64_t find_bad_label<Target>(int64_t, int64_t, const int64_t*, int64_t);
+template void softmax_cross_entropy<Target>(int64_t, int64_t, const float*, const int64_t*, int64_t, float,
+                                            const float*, float, float*, float*);
 template void softmax_cross_entropy_soft<Target>(int64_t, int64_t, const float*, const float*, const float*, float,
                                                  float*, float*);
-template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const float*, const float*, const float*,
-                                                       float, float*, float*);
-template void softmax_cross_entropy<Target>(int64_t, int64_t, const double*, const int32_t*, const double*, double,
-                                            double*, double*);
-template void softmax_cross_entropy<Target>(int64_t, int64_t, const double*, const int64_t*, const double*, double,
-                                            double*, double*);
+template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const float*, const int64_t*, int64_t,
+                                                       const float*, float, float*, float*);
+template void cross_entropy_from_probabilities_soft<Target>(int64_t, int64_t, const float*, const float*, const float*,
+                                                            float, float*, float*);
+template void softmax_cross_entropy<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t, double,
+                                            const double*, double, double*, double*);
 template void softmax_cross_entropy_soft<Target>(int64_t, int64_t, const double*, const double*, const double*, double,
                                                  double*, double*);
-template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const double*, const double*, const double*,
-                                                       double, double*, double*);
-template int64_t find_bad_label<Target>(int64_t, int64_t, const int32_t*);
-template int64_t find_bad_label<Target>(int64_t, int64_t, const int64_t*);
+template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t,
+                                                       const double*, double, double*, double*);
+template void cross_entropy_from_probabilities_soft<Target>(int64_t, int64_t, const double*, const double*,
+                                                            const double*, double, double*, double*);
 
 }  // namespace lamina

@@ -153,15 +153,16 @@ struct WinogradForward {
     });
     const V<T> b = bias ? load(bias + k, mask) : zero<T>();
     unroll<F>([&](auto i) INLINE_LAMBDA {
-      if (tile.row + i >= grid.out_height) return;
+      const int64_t row = tile.row + i * grid.step_h;
+      if (row >= grid.out_height) return;
       V<T> out[F];
       Winograd<F>::template output<T>(mid[i], out);
-      T* const to = y + ((tile.image * grid.out_height + tile.row + i) * grid.out_width + tile.column) * filters + k;
+      T* const to = y + ((tile.image * grid.out_height + row) * grid.out_width + tile.column) * filters + k;
       unroll<F>([&](auto j) INLINE_LAMBDA {
-        if (tile.column + j >= grid.out_width) return;
+        if (tile.column + j * grid.step_w >= grid.out_width) return;
         if (bias) out[j] = out[j] + b;
         if (activation == Activation::relu) out[j] = max(zero<T>(), out[j]);
-        put(to + j * filters, out[j], mask);
+        put(to + j * grid.step_w * filters, out[j], mask);
       });
     });
   }
@@ -193,8 +194,8 @@ struct WinogradForward {
         else
           transform_output(m + t * NR<T> + l, tile, k + l, first<T>(filters - k - l));
       if (read_again())
-        for (int64_t r = tile.row; r < min_of(tile.row + F, grid.out_height); ++r)
-          for (int64_t c = tile.column; c < min_of(tile.column + F, grid.out_width); ++c)
+        for (int64_t r = tile.row; r < min_of(tile.row + F * grid.step_h, grid.out_height); r += grid.step_h)
+          for (int64_t c = tile.column; c < min_of(tile.column + F * grid.step_w, grid.out_width); c += grid.step_w)
             apply_activation(y + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters + k,
                              min_of(NR<T>, filters - k), activation);
     }
@@ -273,17 +274,15 @@ using namespace LAMINA_ISA;
 
 template <int F, class T>
 static void forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y) {
-  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
-  const TileGrid grid(s.batch, s.h.input, s.w.input, s.h.before, s.w.before, oh, ow, F);
+  const TileGrid grid(s, F, false);
   WinogradForward<F, T>(grid, s.channels, s.filters, x, w, false, bias, activation, y).run();
 }
 
 /// dx is the convolution of dy with the weights turned by 180 degrees, their channels and filters exchanged.
 template <int F, class T>
-static void backward_input(const Conv2D& s, const T* dy, const T* w, T* dx) {
-  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
-  const TileGrid grid(s.batch, oh, ow, 2 - s.h.before, 2 - s.w.before, s.h.input, s.w.input, F);
-  WinogradForward<F, T>(grid, s.filters, s.channels, dy, w, true, nullptr, Activation::linear, dx).run();
+static void backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx) {
+  const TileGrid grid(s, F, true);
+  WinogradForward<F, T>(grid, s.filters, s.channels, dy, w, true, bias, activation, dx).run();
 }
 
 template <class Target, class T>
@@ -292,15 +291,18 @@ void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T
 }
 
 template <class Target, class T>
-void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, T* dx) {
-  tile == 2 ? backward_input<2>(s, dy, w, dx) : backward_input<4>(s, dy, w, dx);
+void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, const T* bias, Activation activation,
+                             T* dx) {
+  tile == 2 ? backward_input<2>(s, dy, w, bias, activation, dx) : backward_input<4>(s, dy, w, bias, activation, dx);
 }
 
 template void winograd_forward<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,
                                        float*);
 template void winograd_forward<Target>(const Conv2D&, int, const double*, const double*, const double*, Activation,
                                        double*);
-template void winograd_backward_input<Target>(const Conv2D&, int, const float*, const float*, float*);
-template void winograd_backward_input<Target>(const Conv2D&, int, const double*, const double*, double*);
+template void winograd_backward_input<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,
+                                              float*);
+template void winograd_backward_input<Target>(const Conv2D&, int, const double*, const double*, const double*,
+                                              Activation, double*);
 
 }  // namespace lamina

@@ -72,7 +72,7 @@ struct WinogradKernelGradient {
     const T* from[F][F];
     for (int i = 0; i < F; ++i)
       for (int j = 0; j < F; ++j) {
-        const int64_t r = tile.row + i, c = tile.column + j;
+        const int64_t r = tile.row + i * grid.step_h, c = tile.column + j * grid.step_w;
         const bool inside = r < grid.out_height && c < grid.out_width;
         from[i][j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
       }
@@ -171,8 +171,7 @@ using namespace LAMINA_ISA;
 
 template <int F, class T>
 static void backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
-  const int64_t oh = s.h.input + s.h.before + s.h.after - 2, ow = s.w.input + s.w.before + s.w.after - 2;
-  const TileGrid grid(s.batch, s.h.input, s.w.input, s.h.before, s.w.before, oh, ow, F);
+  const TileGrid grid(s, F, false);
   WinogradKernelGradient<F, T>{grid, s.channels, s.filters, x, dy, dw}.run();
 }
 

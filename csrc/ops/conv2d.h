@@ -21,6 +21,7 @@ struct Conv2D {
   int64_t batch, channels, filters;  // N, C, K
   Axis h, w;                         // spatial geometry: input, kernel, stride, dilation, padding before and after
   int64_t groups = 1;                // G: C and K are multiples of it
+  Axis d = {1, 1};                   // conv3d's third axis, outermost (ops/conv3d.h); conv2d's kernels leave it alone
 };
 
 /// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct); accurate: F(2x2, 3x3),
@@ -30,40 +31,45 @@ enum class ConvolutionMode : int { fast = 0, accurate = 1, direct = 2 };
 template <class Target, class T>
 void conv2d_forward(const Conv2D& s, ConvolutionMode mode, const T* x, const T* w, const T* bias, Activation activation,
                     T* y);
+/// dx = activation(bias + gradient); bias (C values, or null) and activation make it a transposed convolution's
+/// forward.
 template <class Target, class T>
-void conv2d_backward_input(const Conv2D& s, ConvolutionMode mode, const T* dy, const T* w, T* dx);
+void conv2d_backward_input(const Conv2D& s, ConvolutionMode mode, const T* dy, const T* w, const T* bias,
+                           Activation activation, T* dx);
 template <class Target, class T>
 void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, const T* dy, T* dw);
 
 // Algorithms that conv2d.cpp chooses among.
 
-/// 3x3, stride 1, dilation 1, groups 1, any padding up to 2, any C and K: tile is 2 or 4, the side of the output tile.
-/// Sums are fixed here too: for each position of the transformed tile, chains over C (at most CHAIN long, added in
-/// order); in the gradient of the kernel chains of 56 tiles, counted through the batch. An output's bits depend on its
-/// tile alone. An infinity or NaN spoils all outputs of the tiles that see it.
-/// Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2, -2 for F(4x4).
+/// 3x3, stride 1, any dilation, groups 1, padding up to the kernel's reach, any C and K: tile is 2 or 4, the side of
+/// the output tile. A dilated convolution is d * d undilated ones of every d-th pixel. Sums are fixed here too: for
+/// each position of the transformed tile, chains over C (at most CHAIN long, added in order); in the gradient of the
+/// kernel chains of 56 tiles, counted through the batch. An output's bits depend on its tile alone. An infinity or NaN
+/// spoils all outputs of the tiles that see it. Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2,
+/// -2 for F(4x4).
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>
-void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, T* dx);
+void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, const T* bias, Activation activation,
+                             T* dx);
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw);
 
-/// Any shape: kernel, stride, dilation, groups and padding. direct_forward and depthwise_forward leave sigmoid and tanh
-/// to the caller.
+/// Any shape: kernel, stride, dilation, groups and padding, two or three axes. These leave sigmoid and tanh to the
+/// caller, as do those below.
 template <class Target, class T>
 void direct_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>
-void direct_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx);
+void direct_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx);
 template <class Target, class T>
 void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
-/// groups == channels, filters a multiple of it.
+/// Narrow groups (depthwise: one channel a group), several in one vector: C/G and K/G small, else it is slow.
 template <class Target, class T>
-void depthwise_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
+void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>
-void depthwise_backward_input(const Conv2D& s, const T* dy, const T* w, T* dx);
+void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx);
 template <class Target, class T>
-void depthwise_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
+void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
 }  // namespace lamina

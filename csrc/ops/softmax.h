@@ -1,18 +1,21 @@
-// softmax over rows: y = e^(x - max x) / sum e^(x - max x), which never overflows.
+// softmax along an axis: y = e^(x - max x) / sum e^(x - max x), which never overflows, or its logarithm:
+// y = x - max x - log(sum e^(x - max x)).
 //
-// A row of -infinity alone, or with +infinity or NaN in it, gives NaN. Sums run over 16 virtual lanes; see
-// cpu/support/row.h.
+// x, y: (outer, n, inner), C-contiguous; n is the axis. All -infinity, or +infinity or NaN among them, gives NaN.
+// Sums: along the last axis (inner = 1) over 16 virtual lanes, see cpu/support/row.h; along another in order, in chains
+// of 512, the chains added in order. dx may be dy.
 #pragma once
 #include <cstdint>
 
 namespace lamina {
 
-/// y[r, :] = softmax(x[r, :]); x, y: (rows, n); y may be x.
-template <class Target, class T>
-void softmax_forward(int64_t rows, int64_t n, const T* x, T* y);
+enum class Softmax { plain, logarithm };
 
-/// dx[r, :] = y[r, :] (dy[r, :] - sum over j of dy[r, j] y[r, j]); dx may be dy.
 template <class Target, class T>
-void softmax_backward(int64_t rows, int64_t n, const T* y, const T* dy, T* dx);
+void softmax_forward(Softmax kind, int64_t outer, int64_t n, int64_t inner, const T* x, T* y);
+
+/// plain: dx = y (dy - sum dy y); logarithm: dx = dy - e^y sum dy.
+template <class Target, class T>
+void softmax_backward(Softmax kind, int64_t outer, int64_t n, int64_t inner, const T* y, const T* dy, T* dx);
 
 }  // namespace lamina

@@ -1,5 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
+from lamina import activations as activations
+from lamina import constraints as constraints
 from lamina import data as data
 from lamina import initializers as initializers
 from lamina import layers as layers
@@ -19,6 +21,7 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.models import callbacks as callbacks
 from lamina.ops.conv2d import convolution as convolution
 from lamina.ops.conv2d import set_convolution as set_convolution
 from lamina.random import set_seed as set_seed

@@ -43,3 +43,28 @@ def next_stream() -> int:
     with _lock:
         _stream += 1
         return _stream
+
+
+def get_state() -> tuple[int, int]:
+    """The seed and the number of the last draw: what `set_state` goes on from.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.set_seed(7)
+        >>> state = lm.random.get_state()
+        >>> lm.random.next_stream()
+        1
+        >>> lm.random.set_state(state)
+        >>> lm.random.next_stream()
+        1
+    """
+    with _lock:
+        return _seed, _stream
+
+
+def set_state(state: tuple[int, int]) -> None:
+    """Goes on with the random numbers from where `get_state` was called."""
+    global _seed, _stream
+    seed, stream = state
+    with _lock:
+        _seed, _stream = int(seed) & 0xFFFF_FFFF_FFFF_FFFF, int(stream)

@@ -1,16 +1,27 @@
-"""Penalties on weights, added to the loss: L1, L2, and both."""
+"""Penalties on weights, added to the loss: L1, L2, both, and of rows or columns that are not orthogonal."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
 from lamina import ops
 from lamina.autograd.tensor import Tensor
 
 
 class Regularizer:
-    """A penalty on a weight: ``__call__(x)`` gives a scalar tensor."""
+    """A penalty on a weight: ``__call__(x)`` gives a scalar tensor.
+
+    Example:
+        >>> import lamina as lm
+        >>> class Largest(lm.regularizers.Regularizer):
+        ...     def __call__(self, x):
+        ...         return lm.ops.max(x)
+        >>> Largest()(lm.tensor([1.0, 3.0])).item()
+        3.0
+    """
 
     def __call__(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__}.__call__")
@@ -38,8 +49,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = _factor(l1, "l1")
-        self.l2 = _factor(l2, "l2")
+        self.l1 = _factor(0.0 if l1 is None else l1, "l1")
+        self.l2 = _factor(0.0 if l2 is None else l2, "l2")
 
     def __call__(self, x: Tensor) -> Tensor:
         if self.l1 and self.l2:
@@ -50,53 +61,132 @@ class L1L2(Regularizer):
 
 
 class L1(L1L2):
-    """l1 * sum(|x|): pulls weights to exactly zero."""
+    """l1 * sum(|x|): pulls weights to exactly zero.
+
+    Args:
+        l1: the factor, not negative.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.L1(0.5)(lm.tensor([1.0, -2.0])).item()
+        1.5
+    """
 
     def __init__(self, l1: float = 0.01) -> None:
-        super().__init__(l1=l1)
+        super().__init__(l1=0.01 if l1 is None else l1)
 
     def get_config(self) -> dict[str, Any]:
         return {"l1": self.l1}
 
 
 class L2(L1L2):
-    """l2 * sum(x^2): keeps weights small."""
+    """l2 * sum(x^2): keeps weights small.
+
+    Args:
+        l2: the factor, not negative.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.L2(0.5)(lm.tensor([1.0, -2.0])).item()
+        2.5
+    """
 
     def __init__(self, l2: float = 0.01) -> None:
-        super().__init__(l2=l2)
+        super().__init__(l2=0.01 if l2 is None else l2)
 
     def get_config(self) -> dict[str, Any]:
         return {"l2": self.l2}
 
 
+class OrthogonalRegularizer(Regularizer):
+    """factor times the mean |cosine| between any two rows (or columns) of a matrix: 0 where they are orthogonal.
+
+    Args:
+        factor: not negative.
+        mode: "rows" or "columns".
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.regularizers.OrthogonalRegularizer(0.5)(lm.tensor([[1.0, 0.0], [3.0, 4.0]])).item(), 4)
+        0.3
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _factor(factor, "factor")
+        if mode not in ("rows", "columns"):
+            raise ValueError(f'regularizers: mode must be "rows" or "columns", got {mode!r}')
+        self.mode = mode
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim != 2:
+            raise ValueError(f"OrthogonalRegularizer: the weight must have two axes, got shape {x.shape}")
+        rows = self.mode == "rows"
+        size = x.shape[0 if rows else 1]
+        if size < 2:
+            return ops.sum(x) * 0.0
+        norms = ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1 if rows else 0, keepdims=True), 1e-14))
+        x = x / norms
+        products = ops.matmul(x, x, transpose_a=not rows, transpose_b=rows)
+        apart = ops.abs(products) * (1 - np.eye(size, dtype=x.dtype))
+        return ops.sum(apart) * (self.factor / (size * (size - 1.0)))
+
+
 def _factor(value: float, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ValueError(f"regularizers: {name} must be a finite number of at least 0, got {value!r}")
     value = float(value)
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"regularizers: {name} must be a finite number of at least 0, got {value}")
     return value
 
 
-_classes: dict[str, type[Regularizer]] = {"L1": L1, "L2": L2, "L1L2": L1L2}
-_names: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1l2": L1L2, "l1_l2": L1L2} | _classes
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+_classes: dict[str, type[Regularizer]] = {c.__name__: c for c in (L1, L2, L1L2, OrthogonalRegularizer)}
+_names: dict[str, type[Regularizer]] = {
+    **_classes, "l1": L1, "l2": L2, "l1l2": L1L2, "l1_l2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer,
+}  # fmt: skip
 
 
 def get(identifier: Any) -> Any:
-    """A regularizer by name, by configuration, or as it is; None stays None.
+    """A regularizer by name, by configuration, of a class, or as it is; None stays None.
+
+    Args:
+        identifier: as said.
 
     Raises:
         ValueError: for an unknown name, or anything that cannot be called.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.get("l2").l2
+        0.01
     """
-    if identifier is None or callable(identifier):
-        return identifier
     if isinstance(identifier, str) and identifier in _names:
         return _names[identifier]()
     if isinstance(identifier, dict) and identifier.get("class_name") in _classes:
         return _classes[identifier["class_name"]].from_config(identifier.get("config", {}))
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        return identifier()
+    if identifier is None or callable(identifier):
+        return identifier
     raise ValueError(f"regularizers: expected one of {sorted(_names)}, got {identifier!r}")
 
 
 def serialize(regularizer: Any) -> Any:
-    """A configuration that `get` takes back."""
+    """A configuration that `get` takes back; None stays None.
+
+    Args:
+        regularizer: one of this module's.
+
+    Raises:
+        ValueError: for regularizers of the user's own.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.regularizers.serialize(lm.regularizers.L1(0.5))
+        {'class_name': 'L1', 'config': {'l1': 0.5}}
+    """
     if regularizer is None:
         return None
     if type(regularizer).__name__ not in _classes:

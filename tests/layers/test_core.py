@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.layers import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from lamina.layers import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
 
 random = np.random.default_rng(0)
 x = random.normal(size=(5, 4)).astype("float32")
@@ -87,7 +87,7 @@ def test_dense_refuses_inputs():
         Flatten(),
         Reshape((2, -1)),
         Dropout(0.25, noise_shape=(None, 1), seed=3),
-        Input((3, 4), batch_size=2),
+        InputLayer((3, 4), batch_size=2),
         Dense(2, input_shape=(4,), name="first", dtype="float64", trainable=False),
     ],
     ids=lambda layer: type(layer).__name__,
@@ -100,7 +100,7 @@ def test_configuration_round_trip(layer):
 
 
 def test_input():
-    layer = Input((4,))
+    layer = InputLayer((4,))
     assert isinstance(layer, InputLayer)
     np.testing.assert_array_equal(layer(x).numpy(), x)
     with pytest.raises(ValueError, match=r"x must have shape \(None, 4\), got \(5, 3\)"):

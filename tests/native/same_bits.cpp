@@ -10,6 +10,7 @@
 #include "ops/elementary.h"
 #include "ops/gemm.h"
 #include "ops/softmax.h"
+#include "ops/transcendental.h"
 
 namespace {
 
@@ -79,17 +80,28 @@ void functions() {
   const auto x = numbers<T>(n, 7);
   std::vector<T> positive(x), y(n);
   for (T& value : positive) value = value < 0 ? -value : value;
-  exp_forward<Target>(n, x.data(), y.data());
+  elementary_forward<Target>(ElementaryFunction::exp, n, x.data(), y.data());
   print("exp", y);
-  log_forward<Target>(n, positive.data(), y.data());
+  elementary_forward<Target>(ElementaryFunction::log, n, positive.data(), y.data());
   print("log", y);
-  erf_forward<Target>(n, x.data(), y.data());
+  elementary_forward<Target>(ElementaryFunction::erf, n, x.data(), y.data());
   print("erf", y);
-  sigmoid_forward<Target>(n, x.data(), y.data());
+  elementary_forward<Target>(ElementaryFunction::sigmoid, n, x.data(), y.data());
   print("sigmoid", y);
-  tanh_forward<Target>(n, x.data(), y.data());
+  elementary_forward<Target>(ElementaryFunction::tanh, n, x.data(), y.data());
   print("tanh", y);
-  softmax_forward<Target>(7, n / 7, x.data(), y.data());
+  std::vector<T> small(x), large(positive);
+  for (T& value : small) value *= T(0.45);
+  for (T& value : large) value += 1;
+  for (int f = 0; f <= int(TranscendentalFunction::log10); ++f) {
+    const bool above = f >= int(TranscendentalFunction::arccosh) && f != int(TranscendentalFunction::arctanh);
+    transcendental_forward<Target>(TranscendentalFunction(f), n, above ? large.data() : small.data(), y.data());
+    print("transcendental " + std::to_string(f), y);
+  }
+  const Broadcast same("power", 1, &n, 1, &n);
+  transcendental_pair<Target>(TranscendentalPair::power, same, positive.data(), x.data(), y.data());
+  print("power", y);
+  softmax_forward<Target>(Softmax::plain, 7, n / 7, 1, x.data(), y.data());
   print("softmax", y);
 }
 

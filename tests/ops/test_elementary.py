@@ -12,6 +12,7 @@ OPS = {
     "log": np.log,
     "log1p": np.log1p,
     "sqrt": np.sqrt,
+    "rsqrt": lambda x: 1 / np.sqrt(x),
     "erf": np.vectorize(math.erf, otypes=[np.float64]),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
@@ -22,7 +23,7 @@ OPS = {
 @pytest.mark.parametrize("name", OPS)
 def test_op(name, shape):
     x = np.random.default_rng(0).uniform(0.2, 3, shape)
-    if name not in ("log", "log1p", "sqrt"):
+    if name not in ("log", "log1p", "sqrt", "rsqrt"):
         x *= np.random.default_rng(1).choice([-1, 1], shape)
     big = x.size > 1000
     check_op(getattr(lm.ops, name), [x], OPS[name], layouts=not big, dtypes=(np.float32,) if big else FLOATS)

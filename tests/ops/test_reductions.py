@@ -114,3 +114,38 @@ def test_methods():
 
 def test_many_threads_and_small_tails():
     check_same_bits(lambda t: lm.ops.sum(t, 0), [random.normal(size=(5000, 33)).astype(np.float32)])
+
+
+@pytest.mark.parametrize("shape", [(5, 30_000), (3, 70_001), (3, 1025, 7), (2, 1100, 130)])
+@pytest.mark.parametrize(("op", "reference"), OPS[4:])
+def test_long_extremes(op, reference, shape):
+    x = random.integers(-500, 500, shape) / 7
+    for axis in ((1,), None, 0):
+        check_op(
+            lambda t, a=axis: op(t, a),
+            [x],
+            lambda v, a=axis: reference(v, axis=a),
+            batch_axis=0 if axis == (1,) else None,
+            layouts=False,
+            gradients=False,
+        )
+        check_same_bits(lambda t, a=axis: op(t, a), [x.astype(np.float32)])
+
+
+def test_extremes_of_nan_share_the_gradient_among_the_nans():
+    for shape, axis in (((1, 4), 1), ((4, 1), 0), ((4, 2), 0)):
+        x = lm.tensor(
+            np.broadcast_to(np.array([1.0, np.nan, 2.0, np.nan]).reshape(shape[0], -1)[:, :1], shape)
+            if shape == (4, 2)
+            else np.array([1.0, np.nan, 2.0, np.nan]).reshape(shape),
+            requires_grad=True,
+        )
+        x.max(axis).sum().backward()
+        assert x.grad.numpy().reshape(4, -1)[:, 0].tolist() == [0, 0.5, 0, 0.5]
+
+
+def test_extremes_of_infinities():
+    x = lm.tensor(np.full((2, 19), -np.inf), requires_grad=True)
+    assert x.max().item() == -np.inf
+    x.max(1).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 1 / 19)

@@ -1,4 +1,4 @@
-"""csrc/support/math.h: at most 4 ULP over the whole range, special values, the same bits on every instruction set."""
+"""csrc/support/math.h, trigonometry.h, power.h: at most 4 ULP everywhere, special values, equal bits on every ISA."""
 
 from __future__ import annotations
 
@@ -40,6 +40,20 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], tuple[float, float]]] = {
     "erf": (erf, (-7, 7)),
     "sigmoid": (sigmoid, (-110, 95)),
     "tanh": (np.tanh, (-22, 22)),
+    "rsqrt": (lambda x: 1 / np.sqrt(x), (0, 4)),
+    "sin": (np.sin, (-1e4, 1e4)),
+    "cos": (np.cos, (-1e4, 1e4)),
+    "tan": (np.tan, (-1e4, 1e4)),
+    "arcsin": (np.arcsin, (-1, 1)),
+    "arccos": (np.arccos, (-1, 1)),
+    "arctan": (np.arctan, (-20, 20)),
+    "sinh": (np.sinh, (-110, 110)),
+    "cosh": (np.cosh, (-110, 110)),
+    "arcsinh": (np.arcsinh, (-99, 99)),
+    "arccosh": (np.arccosh, (1, 20)),
+    "arctanh": (np.arctanh, (-1, 1)),
+    "log2": (np.log2, (0, 4)),
+    "log10": (np.log10, (0, 4)),
 }
 DTYPES = [np.float32, np.float64]
 needs_extended = pytest.mark.skipif(np.finfo(Extended).nmant < 63, reason="no extended precision to compare with")
@@ -115,6 +129,20 @@ SPECIAL = {
     "erf": ([0.0, INF, -INF, NAN, 30.0, -30.0], [0, 1, -1, NAN, 1, -1]),
     "sigmoid": ([0.0, INF, -INF, NAN, 1e4, -1e4], [0.5, 1, 0, NAN, 1, 0]),
     "tanh": ([0.0, INF, -INF, NAN, 50.0, -50.0], [0, 1, -1, NAN, 1, -1]),
+    "rsqrt": ([4.0, 0.0, INF, NAN, -1.0], [0.5, INF, 0, NAN, NAN]),
+    "sin": ([0.0, INF, -INF, NAN], [0, NAN, NAN, NAN]),
+    "cos": ([0.0, -0.0, INF, -INF, NAN], [1, 1, NAN, NAN, NAN]),
+    "tan": ([0.0, INF, -INF, NAN], [0, NAN, NAN, NAN]),
+    "arcsin": ([0.0, 1.5, -1.5, INF, NAN], [0, NAN, NAN, NAN, NAN]),
+    "arccos": ([1.0, 1.5, -1.5, INF, NAN], [0, NAN, NAN, NAN, NAN]),
+    "arctan": ([0.0, INF, -INF, NAN], [0, np.pi / 2, -np.pi / 2, NAN]),
+    "sinh": ([0.0, INF, -INF, NAN, 1e4], [0, INF, -INF, NAN, INF]),
+    "cosh": ([0.0, INF, -INF, NAN, -1e4], [1, INF, INF, NAN, INF]),
+    "arcsinh": ([0.0, INF, -INF, NAN], [0, INF, -INF, NAN]),
+    "arccosh": ([1.0, INF, -INF, NAN, 0.5, -3.0], [0, INF, NAN, NAN, NAN, NAN]),
+    "arctanh": ([0.0, 1.0, -1.0, 1.5, -INF, NAN], [0, INF, -INF, NAN, NAN, NAN]),
+    "log2": ([1.0, 8.0, 0.0, INF, NAN, -1.0, 2.0**-100], [0, 3, -INF, INF, NAN, NAN, -100]),
+    "log10": ([1.0, 1000.0, 0.0, INF, NAN, -1.0], [0, 3, -INF, INF, NAN, NAN]),
     "binary_step": ([0.0, -0.0, 1e-30, -1e-30, INF, -INF, NAN], [1, 1, 1, 0, 1, 0, NAN]),
 }
 
@@ -127,7 +155,9 @@ def test_special_values_are_exact(name: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ["erf", "tanh", "expm1", "log1p"])
+@pytest.mark.parametrize(
+    "name", ["erf", "tanh", "expm1", "log1p", "sin", "tan", "arcsin", "arctan", "sinh", "arcsinh", "arctanh"]
+)
 def test_odd_functions_keep_small_arguments_and_signed_zeros(name: str, dtype: Any) -> None:
     tiny = np.finfo(dtype).tiny
     x = np.array([0.0, -0.0, tiny, -tiny], dtype)
@@ -138,3 +168,43 @@ def test_odd_functions_keep_small_arguments_and_signed_zeros(name: str, dtype: A
         np.testing.assert_array_equal(y, x)
     if name != "expm1":
         np.testing.assert_array_equal(np.signbit(y), np.signbit(x))
+
+
+def pair(name: str, a: Array, b: Array) -> Array:
+    y = np.empty(np.broadcast_shapes(a.shape, b.shape), a.dtype)
+    getattr(_cpu, name)(a, b, y)
+    return y
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["power", "arctan2", "hypot", "logaddexp"])
+def test_pairs_have_ieee_special_values(name: str, dtype: Any) -> None:
+    values = np.array([0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, INF, -INF, NAN, 1.5, -1e30, 1e30, 2.0**53], dtype)
+    a, b = values[:, None].copy(), values
+    with np.errstate(all="ignore"):
+        expected = getattr(np, name)(a.astype(np.float64), b.astype(np.float64)).astype(dtype)
+    y = pair(name, a, b)
+    np.testing.assert_allclose(y, expected, rtol=4 * np.finfo(dtype).eps)
+    valid = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(y)[valid], np.signbit(expected)[valid])
+
+
+@needs_extended
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["power", "arctan2", "hypot"])
+def test_pairs_at_most_4_ulp(name: str, dtype: Any) -> None:
+    rng = np.random.default_rng(4)
+    a, b = np.exp(rng.uniform(-20, 20, 100_000)), rng.uniform(-30, 30, 100_000)
+    a, b = a.astype(dtype), b.astype(dtype)
+    with np.errstate(all="ignore"):
+        exact = getattr(np, name)(a.astype(Extended), b.astype(Extended))
+    assert ulps(pair(name, a, b), exact).max() <= (2 if name == "power" else 4)
+    before, results = backend.isa(), []
+    try:
+        for isa in _cpu.isas():
+            backend.set_isa(isa)
+            results.append(pair(name, a[:20_011], b[:20_011]))
+    finally:
+        backend.set_isa(before)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])

@@ -1,78 +1,86 @@
+// <name>_forward(x, y) and <name>_backward(saved, dy, dx) for the elementary and the transcendental functions.
 #include "ops/elementary.h"
 
 #include "bind/cpu/bind.h"
+#include "ops/transcendental.h"
 
 namespace lamina::bind::elementary_op {
 
-/// name(x, y), for kernel(Target, n, x, y).
-template <class Kernel>
-static void forward(py::module_& m, const char* name, Kernel kernel) {
-  m.def(
-      name,
-      [kernel](const py::array& x, const py::array& y) {
-        const int64_t n = x.size();
-        launch(x, [&]<class Target, class T>(Target target, T) { kernel(target, n, in<T>(x, n), out<T>(y, n)); });
-      },
-      py::arg("x"), py::arg("y"));
+template <class Forward, class Backward>
+static void define(py::module_& m, const std::string& name, Forward forward, Backward backward) {
+  m.def((name + "_forward").c_str(),
+        [forward](const py::array& x, const py::array& y) {
+          const int64_t n = x.size();
+          launch(x, [&]<class Target, class T>(Target target, T) { forward(target, n, in<T>(x, n), out<T>(y, n)); });
+        },
+        py::arg("x"), py::arg("y"));
+  m.def((name + "_backward").c_str(),
+        [backward](const py::array& saved, const py::array& dy, const py::array& dx) {
+          const int64_t n = saved.size();
+          launch(saved, [&]<class Target, class T>(Target target, T) {
+            backward(target, n, in<T>(saved, n), in<T>(dy, n), out<T>(dx, n));
+          });
+        },
+        py::arg("saved"), py::arg("dy"), py::arg("dx"));
 }
 
-/// name(saved, dy, dx), for kernel(Target, n, saved, dy, dx); saved is the forward's x or y, as `argument` says.
-template <class Kernel>
-static void backward(py::module_& m, const char* name, const char* argument, Kernel kernel) {
-  m.def(
-      name,
-      [kernel](const py::array& saved, const py::array& dy, const py::array& dx) {
-        const int64_t n = saved.size();
-        launch(saved, [&]<class Target, class T>(Target target, T) {
-          kernel(target, n, in<T>(saved, n), in<T>(dy, n), out<T>(dx, n));
-        });
-      },
-      py::arg(argument), py::arg("dy"), py::arg("dx"));
+static void elementary(py::module_& m, const char* name, ElementaryFunction f) {
+  define(
+      m, name, [f]<class T>(auto t, int64_t n, const T* x, T* y) { elementary_forward<decltype(t)>(f, n, x, y); },
+      [f]<class T>(auto t, int64_t n, const T* saved, const T* dy, T* dx) {
+        elementary_backward<decltype(t)>(f, n, saved, dy, dx);
+      });
+}
+
+static void transcendental(py::module_& m, const char* name, TranscendentalFunction f) {
+  define(
+      m, name, [f]<class T>(auto t, int64_t n, const T* x, T* y) { transcendental_forward<decltype(t)>(f, n, x, y); },
+      [f]<class T>(auto t, int64_t n, const T* x, const T* dy, T* dx) {
+        transcendental_backward<decltype(t)>(f, n, x, dy, dx);
+      });
+}
+
+template <TranscendentalPair F>
+static void pair(const py::array& a, const py::array& b, const py::array& y) {
+  const Broadcast s("transcendental", int(a.ndim()), a.shape(), int(b.ndim()), b.shape());
+  launch(y, [&]<class Target, class T>(Target, T) {
+    transcendental_pair<Target>(F, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
+  });
 }
 
 static const Registration registration([](py::module_& m) {
-  forward(m, "exp_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { exp_forward<decltype(target)>(n, x, y); });
-  forward(m, "expm1_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { expm1_forward<decltype(target)>(n, x, y); });
-  forward(m, "log_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { log_forward<decltype(target)>(n, x, y); });
-  forward(m, "log1p_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { log1p_forward<decltype(target)>(n, x, y); });
-  forward(m, "sqrt_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { sqrt_forward<decltype(target)>(n, x, y); });
-  forward(m, "erf_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { erf_forward<decltype(target)>(n, x, y); });
-  forward(m, "sigmoid_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { sigmoid_forward<decltype(target)>(n, x, y); });
-  forward(m, "tanh_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { tanh_forward<decltype(target)>(n, x, y); });
-  forward(m, "binary_step_forward",
-          []<class T>(auto target, int64_t n, const T* x, T* y) { binary_step_forward<decltype(target)>(n, x, y); });
-  backward(m, "exp_backward", "y", []<class T>(auto target, int64_t n, const T* y, const T* dy, T* dx) {
-    exp_backward<decltype(target)>(n, y, dy, dx);
-  });
-  backward(m, "expm1_backward", "y", []<class T>(auto target, int64_t n, const T* y, const T* dy, T* dx) {
-    expm1_backward<decltype(target)>(n, y, dy, dx);
-  });
-  backward(m, "log_backward", "x", []<class T>(auto target, int64_t n, const T* x, const T* dy, T* dx) {
-    log_backward<decltype(target)>(n, x, dy, dx);
-  });
-  backward(m, "log1p_backward", "x", []<class T>(auto target, int64_t n, const T* x, const T* dy, T* dx) {
-    log1p_backward<decltype(target)>(n, x, dy, dx);
-  });
-  backward(m, "sqrt_backward", "y", []<class T>(auto target, int64_t n, const T* y, const T* dy, T* dx) {
-    sqrt_backward<decltype(target)>(n, y, dy, dx);
-  });
-  backward(m, "erf_backward", "x", []<class T>(auto target, int64_t n, const T* x, const T* dy, T* dx) {
-    erf_backward<decltype(target)>(n, x, dy, dx);
-  });
-  backward(m, "sigmoid_backward", "y", []<class T>(auto target, int64_t n, const T* y, const T* dy, T* dx) {
-    sigmoid_backward<decltype(target)>(n, y, dy, dx);
-  });
-  backward(m, "tanh_backward", "y", []<class T>(auto target, int64_t n, const T* y, const T* dy, T* dx) {
-    tanh_backward<decltype(target)>(n, y, dy, dx);
-  });
+  using E = ElementaryFunction;
+  elementary(m, "exp", E::exp);
+  elementary(m, "expm1", E::expm1);
+  elementary(m, "log", E::log);
+  elementary(m, "log1p", E::log1p);
+  elementary(m, "sqrt", E::sqrt);
+  elementary(m, "rsqrt", E::rsqrt);
+  elementary(m, "erf", E::erf);
+  elementary(m, "sigmoid", E::sigmoid);
+  elementary(m, "tanh", E::tanh);
+  elementary(m, "binary_step", E::binary_step);
+  using F = TranscendentalFunction;
+  transcendental(m, "sin", F::sin);
+  transcendental(m, "cos", F::cos);
+  transcendental(m, "tan", F::tan);
+  transcendental(m, "arcsin", F::arcsin);
+  transcendental(m, "arccos", F::arccos);
+  transcendental(m, "arctan", F::arctan);
+  transcendental(m, "sinh", F::sinh);
+  transcendental(m, "cosh", F::cosh);
+  transcendental(m, "arcsinh", F::arcsinh);
+  transcendental(m, "arccosh", F::arccosh);
+  transcendental(m, "arctanh", F::arctanh);
+  transcendental(m, "log2", F::log2);
+  transcendental(m, "log10", F::log10);
+  const auto def = [&](const char* name, auto function) {
+    m.def(name, function, py::arg("a"), py::arg("b"), py::arg("y"));
+  };
+  def("arctan2", &pair<TranscendentalPair::arctan2>);
+  def("hypot", &pair<TranscendentalPair::hypot>);
+  def("logaddexp", &pair<TranscendentalPair::logaddexp>);
+  def("power", &pair<TranscendentalPair::power>);
 });
 
 }  // namespace lamina::bind::elementary_op

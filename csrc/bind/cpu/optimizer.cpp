@@ -6,6 +6,20 @@
 
 namespace lamina::bind::optimizer_op {
 
+/// How many slots a rule must have, and what it is called here: name_step.
+struct Rule {
+  OptimizerRule rule;
+  const char* name;
+  int needed;
+};
+constexpr Rule RULES[] = {
+    {OptimizerRule::sgd, "sgd_step", 0},           {OptimizerRule::rmsprop, "rmsprop_step", 1},
+    {OptimizerRule::adam, "adam_step", 2},         {OptimizerRule::adagrad, "adagrad_step", 1},
+    {OptimizerRule::adadelta, "adadelta_step", 2}, {OptimizerRule::adamax, "adamax_step", 2},
+    {OptimizerRule::nadam, "nadam_step", 2},       {OptimizerRule::ftrl, "ftrl_step", 2},
+    {OptimizerRule::lion, "lion_step", 1},         {OptimizerRule::lamb, "lamb_step", 2},
+};
+
 static const py::array& item(const py::list& list, size_t i) {
   const PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
   const auto& object = *reinterpret_cast<const py::object*>(at);
@@ -13,65 +27,113 @@ static const py::array& item(const py::list& list, size_t i) {
   return static_cast<const py::array&>(object);
 }
 
-/// The parameters that have a gradient; the others are left alone.
+static bool is_list(py::handle object, size_t length) {
+  if (object.is_none()) return false;
+  if (!py::isinstance<py::list>(object)) throw py::type_error("step: expected lists of arrays");
+  if (py::len(object) != length) throw py::value_error("step: the lists differ in length");
+  return true;
+}
+
+/// A list of numbers, one a parameter; nothing where there is none.
+static std::vector<double> numbers(const py::object& object, size_t length) {
+  std::vector<double> values;
+  if (object.is_none()) return values;
+  const auto list = object.cast<py::list>();
+  if (list.size() != length) throw py::value_error("step: the lists differ in length");
+  for (const auto& value : list) values.push_back(value.cast<double>());
+  return values;
+}
+
+/// f(T{}) for the dtype of the first array, float32 or float64.
+template <class F>
+static void typed(const py::list& arrays, F&& f) {
+  type_of(item(arrays, 0)) == type_number<float>() ? f(float()) : f(double());
+}
+
+/// The parameters that have a gradient; the others are left alone. slots: a list, or None, for each slot.
 template <class T>
-static std::vector<Parameter<T>> parameters_of(const py::list& weights, const py::list& gradients,
-                                               const py::object& first, const py::object& second) {
-  const size_t count = weights.size();
-  const auto memory = [&](const py::object& list, size_t i, int64_t n) -> T* {
-    return list.is_none() ? nullptr : out<T>(item(static_cast<const py::list&>(list), i), n);
-  };
-  for (const py::object* list : {&first, &second})
-    if (!list->is_none() && !py::isinstance<py::list>(*list)) throw py::type_error("step: expected lists of arrays");
-  if (gradients.size() != count || (!first.is_none() && py::len(first) != count) ||
-      (!second.is_none() && py::len(second) != count))
-    throw py::value_error("step: the lists differ in length");
+static std::vector<Parameter<T>> parameters_of(const py::list* weights, const py::list& gradients,
+                                               const py::tuple& slots, int needed, const std::vector<double>& scales,
+                                               const std::vector<double>& decays) {
+  const size_t count = gradients.size();
+  if (weights && weights->size() != count) throw py::value_error("step: the lists differ in length");
+  if (slots.size() > OPTIMIZER_SLOTS) throw py::value_error("step: too many slots");
+  const py::list* kept[OPTIMIZER_SLOTS] = {};
+  py::handle handles[OPTIMIZER_SLOTS];
+  for (size_t k = 0; k < slots.size(); ++k) {
+    handles[k] = PyTuple_GET_ITEM(slots.ptr(), Py_ssize_t(k));
+    if (is_list(handles[k], count)) kept[k] = reinterpret_cast<const py::list*>(&handles[k]);
+  }
+  for (int k = 0; k < needed; ++k)
+    if (!kept[k]) throw py::value_error("step: a slot is missing");
   std::vector<Parameter<T>> parameters;
   parameters.reserve(count);
   int64_t start = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (gradients[i].is_none()) continue;
-    const int64_t n = item(weights, i).size();
-    parameters.push_back({out<T>(item(weights, i), n), in<T>(item(gradients, i), n), memory(first, i, n),
-                          memory(second, i, n), n, start});
-    start += (n + Parameter<T>::PIECE - 1) / Parameter<T>::PIECE;
+    if (PyList_GET_ITEM(gradients.ptr(), Py_ssize_t(i)) == Py_None) continue;
+    const py::array& gradient = item(gradients, i);
+    Parameter<T> p{};
+    p.n = weights ? item(*weights, i).size() : gradient.size();
+    p.gradients = in<T>(gradient, p.n);
+    p.weights = weights ? out<T>(item(*weights, i), p.n) : nullptr;
+    for (int k = 0; k < OPTIMIZER_SLOTS; ++k)
+      if (kept[k]) p.slots[k] = out<T>(item(*kept[k], i), p.n);
+    p.start = start;
+    p.scale = scales.empty() ? 1 : scales[i];
+    p.decay = decays.empty() ? 0 : decays[i];
+    parameters.push_back(p);
+    start += (p.n + Parameter<T>::PIECE - 1) / Parameter<T>::PIECE;
   }
   return parameters;
 }
 
-/// run(Target, T, parameters) for parameters of one dtype, float32 or float64.
-template <class F>
-static void step(const py::list& weights, const py::list& gradients, const py::object& first, const py::object& second,
-                 F&& run) {
-  if (weights.empty()) return;
-  const auto typed = [&]<class T>(T) {
-    const std::vector<Parameter<T>> parameters = parameters_of<T>(weights, gradients, first, second);
+static void step(const Rule& rule, const py::list& weights, const py::list& gradients, const py::tuple& slots,
+                 const py::tuple& settings, int64_t step_number, const py::object& scales, const py::object& decays,
+                 double clip) {
+  if (step_number < 1) throw py::value_error("step: steps count from 1");
+  if (settings.size() > OPTIMIZER_SETTINGS) throw py::value_error("step: too many settings");
+  if (weights.empty()) {
+    if (!gradients.empty()) throw py::value_error("step: the lists differ in length");
+    return;
+  }
+  OptimizerSettings s;
+  for (size_t k = 0; k < settings.size(); ++k) s.values[k] = settings[k].cast<double>();
+  const std::vector<double> scale = numbers(scales, weights.size()), decay = numbers(decays, weights.size());
+  s.step = step_number;
+  s.clip = clip;
+  s.prepares = clip > 0 || !scale.empty() || !decay.empty();
+  typed(weights, [&]<class T>(T) {
+    const std::vector<Parameter<T>> parameters =
+        parameters_of<T>(&weights, gradients, slots, rule.needed, scale, decay);
     py::gil_scoped_release release;
-    dispatch([&](auto target) { run(target, T(), int64_t(parameters.size()), parameters.data()); });
-  };
-  type_of(item(weights, 0)) == type_number<float>() ? typed(float()) : typed(double());
-}
-
-static void sgd(const py::list& weights, const py::list& gradients, const py::object& velocities, double rate,
-                double momentum, bool nesterov) {
-  step(weights, gradients, velocities, py::none(), [&]<class Target, class T>(Target, T, int64_t n, const auto* p) {
-    sgd_step<Target>(n, p, T(rate), T(momentum), nesterov);
+    dispatch([&]<class Target>(Target) {
+      optimizer_step<Target>(rule.rule, int64_t(parameters.size()), parameters.data(), s);
+    });
   });
 }
 
-static void adam(const py::list& weights, const py::list& gradients, const py::list& m, const py::list& v, double rate,
-                 double beta_1, double beta_2, double epsilon, int64_t step_number) {
-  if (step_number < 1) throw py::value_error("adam_step: step counts from 1");
-  step(weights, gradients, m, v, [&]<class Target, class T>(Target, T, int64_t n, const auto* p) {
-    adam_step<Target>(n, p, rate, beta_1, beta_2, T(epsilon), step_number);
+static void squares(const py::list& gradients, const py::array& sums) {
+  double* const to = out<double>(sums, int64_t(gradients.size()));
+  if (gradients.empty()) return;
+  typed(gradients, [&]<class T>(T) {
+    const std::vector<Parameter<T>> parameters = parameters_of<T>(nullptr, gradients, py::tuple(), 0, {}, {});
+    if (parameters.size() != gradients.size()) throw py::type_error("step: expected lists of arrays");
+    py::gil_scoped_release release;
+    dispatch(
+        [&]<class Target>(Target) { gradient_squares<Target>(int64_t(parameters.size()), parameters.data(), to); });
   });
 }
 
 static const Registration registration([](py::module_& m) {
-  m.def("sgd_step", &sgd, py::arg("weights"), py::arg("grads"), py::arg("velocities"), py::arg("learning_rate"),
-        py::arg("momentum"), py::arg("nesterov"));
-  m.def("adam_step", &adam, py::arg("weights"), py::arg("grads"), py::arg("m"), py::arg("v"), py::arg("learning_rate"),
-        py::arg("beta_1"), py::arg("beta_2"), py::arg("epsilon"), py::arg("step"));
+  for (const Rule& rule : RULES)
+    m.def(
+        rule.name,
+        [&rule](const py::list& weights, const py::list& gradients, const py::tuple& slots, const py::tuple& settings,
+                int64_t step_number, const py::object& scales, const py::object& decays,
+                double clip) { step(rule, weights, gradients, slots, settings, step_number, scales, decays, clip); },
+        py::arg("weights"), py::arg("grads"), py::arg("slots"), py::arg("settings"), py::arg("step") = 1,
+        py::arg("scales") = py::none(), py::arg("decays") = py::none(), py::arg("clip") = 0.0);
+  m.def("gradient_squares", &squares, py::arg("grads"), py::arg("sums"));
 });
 
 }  // namespace lamina::bind::optimizer_op

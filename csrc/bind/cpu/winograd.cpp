@@ -37,7 +37,8 @@ static void backward_input(const py::array& dy, const py::array& w, const py::tu
                            const py::array& dx) {
   const Conv2D s = shape_of(dx, w, padding, tile);
   launch(dy, [&]<class Target, class T>(Target, T) {
-    winograd_backward_input<Target>(s, tile, in<T>(dy, outputs(s)), in<T>(w, weights(s)), out<T>(dx, inputs(s)));
+    winograd_backward_input<Target>(s, tile, in<T>(dy, outputs(s)), in<T>(w, weights(s)),
+                                    static_cast<const T*>(nullptr), Activation::linear, out<T>(dx, inputs(s)));
   });
 }
 

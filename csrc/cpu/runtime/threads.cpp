@@ -21,6 +21,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto SPIN = std::chrono::microseconds(100);  // longer than the Python between two kernels of a small step
+constexpr auto MOVES_APART = std::chrono::milliseconds(20);  // where another program wants the processor, do not fight
 constexpr int MAX_THREADS = 256;
 
 void relax() {
@@ -48,6 +49,22 @@ void wait_until(Ready ready, Sleep sleep) {
 
 thread_local bool inside_region = false;
 
+#ifdef __linux__
+int processor() { return sched_getcpu(); }
+/// Moves this thread to another processor than the one named; stays where there is no other.
+void leave(int occupied) {
+  cpu_set_t allowed;
+  if (occupied < 0 || occupied >= CPU_SETSIZE || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(occupied, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;  // this moves it
+  sched_setaffinity(0, sizeof allowed, &allowed);  // later moves are the system's own
+}
+#else
+int processor() { return -1; }
+void leave(int) {}
+#endif
+
 class ThreadPool {
  public:
   explicit ThreadPool(int count) { start(count - 1); }
@@ -62,24 +79,38 @@ class ThreadPool {
     start(count - 1);
   }
 
-  /// mutex() is held by the caller.
+  /// mutex() is held by the caller. Each thread has a part of its own, so that it finds its data in its caches. Parts
+  /// that no worker has begun when the caller is done with its own (the worker sleeps, or another program has its
+  /// processor) the caller runs too.
   void run(int64_t tasks, RangeBody body, void* context) {
-    parts_ = tasks < size() ? tasks : size();
+    parts_ = int(tasks < size() ? tasks : size());
     tasks_ = tasks;
     body_ = body;
     context_ = context;
     error_ = nullptr;
-    pending_.store(int(workers_.size()), std::memory_order_relaxed);
-    round_.fetch_add(1, std::memory_order_release);
+    const int parts = parts_;
+    caller_processor_.store(processor(), std::memory_order_relaxed);
+    pending_.store(parts - 1, std::memory_order_relaxed);
+    uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+    if (round == 0) round = 1;
+    for (int part = 1; part < parts; ++part) offers_[part].round.store(round, std::memory_order_relaxed);
+    round_.store(round, std::memory_order_release);
     round_.notify_all();
     run_part(0);
+    for (int part = 1; part < parts; ++part) take(part, round);
     wait_until([&] { return pending_.load(std::memory_order_acquire) == 0; }, [] { std::this_thread::yield(); });
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  /// A part on offer in a round; 0: taken.
+  struct alignas(64) Offer {
+    std::atomic<uint32_t> round{0};
+  };
+
   void start(int count) {
     stopping_ = false;
+    offers_ = std::make_unique<Offer[]>(size_t(count) + 1);
     for (int i = 0; i < count; ++i) workers_.emplace_back([this, i, seen = round_.load()] { work(i + 1, seen); });
   }
   void stop() {
@@ -91,16 +122,27 @@ class ThreadPool {
   }
   void work(int part, uint32_t seen) {
     inside_region = true;
+    Clock::time_point moved;
     for (;;) {
       wait_until([&] { return round_.load(std::memory_order_acquire) != seen; }, [&] { round_.wait(seen); });
-      ++seen;
+      seen = round_.load(std::memory_order_acquire);
       if (stopping_) return;
-      run_part(part);
-      pending_.fetch_sub(1, std::memory_order_release);
+      // The system may leave a worker on the caller's processor for a second.
+      const int occupied = caller_processor_.load(std::memory_order_relaxed);
+      if (occupied >= 0 && processor() == occupied && Clock::now() - moved > MOVES_APART) {
+        leave(occupied);
+        moved = Clock::now();
+      }
+      take(part, seen);
     }
   }
+  /// Runs a part if it is still on offer. Whoever takes one may read the region: it lasts until all parts are done.
+  void take(int part, uint32_t round) {
+    if (!offers_[part].round.compare_exchange_strong(round, 0, std::memory_order_acquire)) return;
+    run_part(part);
+    pending_.fetch_sub(1, std::memory_order_release);
+  }
   void run_part(int64_t part) {
-    if (part >= parts_) return;
     try {
       body_(context_, tasks_ * part / parts_, tasks_ * (part + 1) / parts_);
     } catch (...) {
@@ -111,11 +153,14 @@ class ThreadPool {
 
   std::mutex mutex_, error_mutex_;
   std::vector<std::thread> workers_;
+  std::unique_ptr<Offer[]> offers_;
   std::exception_ptr error_;
-  int64_t tasks_ = 0, parts_ = 0;
+  int64_t tasks_ = 0;
+  int parts_ = 0;
   RangeBody body_ = nullptr;
   void* context_ = nullptr;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> caller_processor_{-1};
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> pending_{0};
 };

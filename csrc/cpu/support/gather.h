@@ -98,27 +98,29 @@ struct Gather {
   View h, w;
   int64_t channels;      // source channels of one group that are packed
   int64_t source_pitch;  // from one source pixel to the next
-  // Where packed channel c of plane p comes from: source channel c * skip + p, or c / repeat (depthwise multipliers).
-  int64_t planes = 1, skip = 1, repeat = 1;
-  bool fold = false;  // few channels: the (kw, c) of one kernel row take the place of the channels
+  bool fold = false;     // few channels: the (kw, c) of one kernel row take the place of the channels
+  int64_t slices = 1;    // three dimensions: a strip holds so many images, one for each tap of the third axis
 
-  int64_t rows, columns;                                                               // target positions in a strip
-  int64_t plane_blocks, blocks, slot_rows, slot_columns, plane, row_size, strip_size;  // filled in by layout()
+  int64_t rows, columns;                                                 // target positions in a strip
+  int64_t blocks, slot_rows, slot_columns, plane, row_size, slice_size;  // filled in by layout()
 
   int64_t depth() const { return fold ? w.kernel * channels : channels; }  // packed channels
-  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block % plane_blocks * BLOCK); }
+  int64_t block_depth(int64_t block) const { return min_of(BLOCK, depth() - block * BLOCK); }
 
   void layout(int64_t strip_rows, int64_t strip_columns) {
+    layout(strip_rows, strip_columns, ceil_div(depth(), BLOCK));
+  }
+  void layout(int64_t strip_rows, int64_t strip_columns, int64_t strip_blocks) {
     rows = strip_rows;
     columns = strip_columns;
-    plane_blocks = ceil_div(depth(), BLOCK);
-    blocks = planes * plane_blocks;
+    blocks = strip_blocks;
     slot_rows = rows + (h.span - 1) / h.stride;
     slot_columns = fold ? columns : columns + (w.span - 1) / w.stride;
     plane = (fold ? 1 : w.slots) * slot_columns * BLOCK;
     row_size = blocks * plane + BLOCK;  // rows not a multiple of 4096 bytes apart
-    strip_size = h.slots * slot_rows * row_size;
+    slice_size = h.slots * slot_rows * row_size;
   }
+  int64_t strip_size() const { return slices * slice_size; }
   /// Where tap (kh, kw) of the strip's first position lies.
   int64_t row_at(int64_t kh) const { return (h.slot(kh) * slot_rows + h.offset(kh) / h.stride) * row_size; }
   int64_t column_at(int64_t kw) const { return (w.slot(kw) * slot_columns + w.offset(kw) / w.stride) * BLOCK; }
@@ -149,8 +151,7 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
   if (!source) return fill_zero(to + block0 * d.plane, (block1 - block0) * d.plane);
   const int64_t width = count + (w.span - 1) / w.stride;
   for (int64_t block = block0; block < block1; ++block) {
-    const int64_t depth = d.block_depth(block), plane = block / d.plane_blocks;
-    const int64_t c = block % d.plane_blocks * BLOCK;
+    const int64_t depth = d.block_depth(block), c = block * BLOCK;
     for (int64_t slot = 0; slot < w.slots; ++slot) {
       T* const p = to + block * d.plane + slot * d.slot_columns * BLOCK;
       const int64_t origin = w.low + column * w.stride + w.residue(slot);
@@ -160,17 +161,11 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
       fill_zero(p + end * BLOCK, (width - end) * BLOCK);
       const T* from = source + (origin + begin * w.stride) * d.source_pitch;
       const int64_t pitch = w.stride * d.source_pitch;
-      if (d.skip == 1 && d.repeat == 1) {
-        from += c;
-        if (depth == BLOCK)
-          for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, BLOCK);
-        else
-          for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, depth);
-      } else {
-        for (int64_t i = begin; i < end; ++i, from += pitch)
-          for (int64_t l = 0; l < BLOCK; ++l)
-            p[i * BLOCK + l] = l < depth ? from[d.repeat > 1 ? (c + l) / d.repeat : (c + l) * d.skip + plane] : T(0);
-      }
+      from += c;
+      if (depth == BLOCK)
+        for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, BLOCK);
+      else
+        for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, depth);
     }
   }
 }
@@ -220,38 +215,57 @@ inline int64_t padded_row_size(const Gather& d) {
 }
 
 /// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value
-/// of the group), blocks [block0, block1).
+/// of the group, or null: all zeros), blocks [block0, block1). padded: room for a padded row, where channels are
+/// folded.
 template <class T>
 void pack_strip(const Gather& d, const T* image, int64_t row, int64_t rows, int64_t column, int64_t columns,
-                int64_t block0, int64_t block1, T* strip) {
+                int64_t block0, int64_t block1, T* strip, T* padded) {
   const View& h = d.h;
   for (int64_t slot = 0; slot < h.slots; ++slot)
     for (int64_t i = 0; i < rows + (h.span - 1) / h.stride; ++i) {
       const int64_t source = h.low + (row + i) * h.stride + h.residue(slot);
-      const T* from = source >= 0 && source < h.source ? image + source * d.w.source * d.source_pitch : nullptr;
+      const T* from =
+          image && source >= 0 && source < h.source ? image + source * d.w.source * d.source_pitch : nullptr;
       T* const to = strip + (slot * d.slot_rows + i) * d.row_size;
       if (d.fold)
-        pack_folded_row(d, from, column, columns, strip + d.strip_size, to);
+        pack_folded_row(d, from, column, columns, padded, to);
       else
         pack_row(d, from, column, columns, block0, block1, to);
     }
 }
 
-/// Target pixels that no window covers have no phase: zero, where there are such, for the positions of a strip.
+/// Target pixels that no window covers have no phase: the bias (or zero) alone is there, for the positions of a strip.
 template <class T>
-void zero_uncovered(const Gather& d, int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t filters,
-                    int64_t pitch, T* target) {
+void fill_uncovered(const Gather& d, int64_t row, int64_t rows, int64_t column, int64_t columns, int64_t filters,
+                    int64_t pitch, const T* bias, bool relu, T* target) {
   const View &h = d.h, &w = d.w;
   if (h.phases == h.step && w.phases == w.step) return;
   const int64_t begin = max_of(0, w.first + column * w.step);
   const int64_t end = min_of(w.target, w.first + (column + columns) * w.step);
   for (int64_t r = max_of(0, h.first + row * h.step); r < min_of(h.target, h.first + (row + rows) * h.step); ++r) {
     T* p = target + (r * w.target + begin) * pitch;
-    if (filters == pitch)
+    if (bias)
+      for (int64_t i = begin; i < end; ++i, p += pitch)
+        each_vector<T>(filters, [&](int64_t k, auto mask) INLINE_LAMBDA {
+          const V<T> b = load(bias + k, mask);
+          store(p + k, relu ? max(zero<T>(), b) : b, mask);
+        });
+    else if (filters == pitch)
       fill_zero(p, max_of(0, end - begin) * pitch);
     else
       for (int64_t i = begin; i < end; ++i, p += pitch) fill_zero(p, filters);
   }
+}
+
+/// Rows of targets in a strip of at most `bytes`, of which a source row takes row_bytes; pieces: strips that there are
+/// beside each other.
+INLINE int64_t strip_rows(const Gather& d, int64_t row_bytes, int64_t pieces, int64_t multiple, int64_t bytes) {
+  const int64_t halo = (d.h.span - 1) / d.h.stride;  // rows that two strips both copy
+  const int64_t wanted = 4 * num_threads();
+  int64_t rows = max_of(max_of(1, halo), bytes / row_bytes - halo);
+  if (pieces < wanted) rows = min_of(rows, max_of(multiple, d.h.positions / ceil_div(wanted, max_of(1, pieces))));
+  rows = min_of(rows, d.h.positions);
+  return round_up(ceil_div(d.h.positions, ceil_div(d.h.positions, rows)), multiple);
 }
 
 /// Strips of at most `bytes`, of equal height, enough of them to keep the threads busy. Only the work is cut here,
@@ -260,19 +274,13 @@ template <class T>
 inline void choose_strips(Gather& d, int64_t images, int64_t multiple, int64_t bytes) {
   d.layout(1, 1);
   int64_t columns = d.w.positions;
-  const int64_t source_rows = d.h.slots * (1 + (d.h.span - 1) / d.h.stride);
+  const int64_t source_rows = d.slices * d.h.slots * (1 + (d.h.span - 1) / d.h.stride);
   const int64_t column_bytes = d.blocks * (d.fold ? 1 : d.w.slots) * BLOCK * int64_t(sizeof(T));
   const int64_t most = max_of(56, 2 * bytes / (source_rows * column_bytes));  // columns: cut only very wide images
   columns = ceil_div(columns, ceil_div(columns, most));
   d.layout(1, columns);
-  const int64_t row_bytes = d.h.slots * d.row_size * int64_t(sizeof(T));
-  const int64_t halo = (d.h.span - 1) / d.h.stride;  // rows that two strips both copy
-  int64_t rows = max_of(max_of(1, halo), bytes / row_bytes - halo);
-  const int64_t pieces = ceil_div(d.w.positions, columns) * images, wanted = 4 * num_threads();
-  if (pieces < wanted) rows = min_of(rows, max_of(multiple, d.h.positions / ceil_div(wanted, max_of(1, pieces))));
-  rows = min_of(rows, d.h.positions);
-  rows = round_up(ceil_div(d.h.positions, ceil_div(d.h.positions, rows)), multiple);
-  d.layout(rows, columns);
+  const int64_t row_bytes = d.slices * d.h.slots * d.row_size * int64_t(sizeof(T));
+  d.layout(strip_rows(d, row_bytes, ceil_div(d.w.positions, columns) * images, multiple, bytes), columns);
 }
 
 }  // namespace lamina::LAMINA_ISA

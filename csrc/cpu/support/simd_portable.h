@@ -146,6 +146,16 @@ INLINE Mask<T> first(int64_t n) {
   return m;
 }
 
+/// Lane l of the result is lane index[l] of v.
+template <class T>
+INLINE V<T> permute_lanes(V<T> v, I<T> index) {
+  V<T> r;
+  for (int l = 0; l < lanes<T>; ++l) r[l] = v[index[l]];
+  return r;
+}
+INLINE V<float> permute(V<float> v, I<float> index) { return permute_lanes<float>(v, index); }
+INLINE V<double> permute(V<double> v, I<double> index) { return permute_lanes<double>(v, index); }
+
 INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }

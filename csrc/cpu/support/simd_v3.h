@@ -92,6 +92,13 @@ INLINE Mask<T> first(int64_t n) {
     return {_mm256_castsi256_pd(_mm256_cmpgt_epi64(_mm256_set1_epi64x(count), _mm256_setr_epi64x(0, 1, 2, 3)))};
 }
 
+/// Lane l of the result is lane index[l] of v.
+INLINE V<float> permute(V<float> v, I<float> index) { return _mm256_permutevar8x32_ps(v, __m256i(index)); }
+INLINE V<double> permute(V<double> v, I<double> index) {
+  const I<double> even = index + index, halves = even | ((even + 1) << 32);
+  return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(v), __m256i(halves)));
+}
+
 INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }

@@ -95,6 +95,10 @@ INLINE Mask<T> first(int64_t n) {
   return {static_cast<typename VecOf<T>::mask>(n >= lanes<T> ? ~0u : n <= 0 ? 0u : (1u << n) - 1)};
 }
 
+/// Lane l of the result is lane index[l] of v.
+INLINE V<float> permute(V<float> v, I<float> index) { return _mm512_permutexvar_ps(__m512i(index), v); }
+INLINE V<double> permute(V<double> v, I<double> index) { return _mm512_permutexvar_pd(__m512i(index), v); }
+
 INLINE I<float> bits(V<float> v) { return reinterpret_cast<I<float>>(v); }
 INLINE I<double> bits(V<double> v) { return reinterpret_cast<I<double>>(v); }
 INLINE V<float> from_bits(I<float> v) { return reinterpret_cast<V<float>>(v); }

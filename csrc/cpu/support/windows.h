@@ -1,7 +1,7 @@
-// Sliding windows along one axis: which part of a window lies on the input, and which windows hold a place.
+// Windows along one axis: which part of a window lies on the input, and which windows hold a place.
 #pragma once
 #include "cpu/support/elementwise.h"
-#include "support/shape.h"
+#include "ops/pool.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -10,32 +10,44 @@ struct Span {
   INLINE int64_t size() const { return end - begin; }
 };
 
-/// The places of window o, in [0, kernel), that lie on the input. Dilation 1.
-INLINE Span places_inside(const Axis& axis, int64_t o) {
-  const int64_t start = o * axis.stride - axis.before;
-  return {max_of(0, -start), min_of(axis.kernel, axis.input - start)};
+/// The places of window o, counted from its start, that lie on the input.
+INLINE Span places_inside(const PoolAxis& axis, int64_t o) {
+  const int64_t start = axis.start(o);
+  return {max_of(0, -start), min_of(axis.end(o), axis.axis.input) - start};
 }
 
 /// The windows that hold input place i.
-INLINE Span windows_over(const Axis& axis, int64_t outputs, int64_t i) {
-  const int64_t first = i + axis.before - axis.kernel;  // the last place before the windows' starts
-  return {first < 0 ? 0 : first / axis.stride + 1, min_of(outputs, (i + axis.before) / axis.stride + 1)};
+INLINE Span windows_over(const PoolAxis& axis, int64_t i) {
+  const auto& [input, kernel, stride, dilation, before, after] = axis.axis;
+  if (axis.adaptive) return {i * axis.outputs / input, ceil_div((i + 1) * axis.outputs, input)};
+  const int64_t first = i + before - kernel;  // the last place before the windows' starts
+  return {first < 0 ? 0 : first / stride + 1, min_of(axis.outputs, (i + before) / stride + 1)};
 }
 
 /// The windows that hold a place, as the place goes from 0 upwards.
 struct WalkingSpan {
-  const Axis& axis;
-  int64_t outputs, begin = 0, end = 0;
-  INLINE WalkingSpan(const Axis& a, int64_t count) : axis(a), outputs(count) {}
+  const PoolAxis& axis;
+  int64_t begin = 0, end = 0;
+  explicit INLINE WalkingSpan(const PoolAxis& a) : axis(a) {}
   INLINE void reach(int64_t i) {  // every place in turn
-    while (begin * axis.stride - axis.before + axis.kernel <= i) ++begin;
-    while (end < outputs && end * axis.stride - axis.before <= i) ++end;
+    while (axis.end(begin) <= i) ++begin;
+    while (end < axis.outputs && axis.start(end) <= i) ++end;
   }
 };
 
 /// At most this many windows hold one place.
-INLINE int64_t most_windows(const Axis& axis, int64_t outputs) {
-  return min_of(outputs, ceil_div(axis.kernel, axis.stride));
+INLINE int64_t most_windows(const PoolAxis& axis) {
+  const int64_t most =
+      axis.adaptive ? ceil_div(axis.outputs, axis.axis.input) + 1 : ceil_div(axis.axis.kernel, axis.axis.stride);
+  return min_of(axis.outputs, most);
+}
+
+/// Row r of outputs (or of inputs) is that of image n at depth d and height h.
+struct RowPlace {
+  int64_t n, d, h;
+};
+INLINE RowPlace row_place(int64_t r, int64_t depth, int64_t height) {
+  return {r / height / depth, r / height % depth, r % height};
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -9,6 +9,7 @@
 // F(4), with which In and Out are exact in binary and the error is less than half of that with 0, 1, -1, 2, -2.
 #pragma once
 #include "cpu/support/simd.h"
+#include "ops/conv2d.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -120,32 +121,48 @@ constexpr int NR = 2 * lanes<T>;
 template <class T>
 constexpr int CB = 64 / sizeof(T);
 
-/// Images and the grid of tiles over their outputs: 3x3, stride 1.
+/// Images and the grid of tiles over their outputs: 3x3, stride 1. With dilation d every d-th pixel makes an image of
+/// its own, d * d of them, each convolved without dilation: a tile's pixels are d apart, its first one tells which
+/// image.
 struct TileGrid {
   int64_t images, height, width;  // input
   int64_t top, left;              // padding before
   int64_t out_height, out_width;  // output
   int64_t side;                   // F
+  int64_t step_h, step_w;         // dilation
   int64_t down, across;           // tiles of one image
 
-  TileGrid(int64_t batch, int64_t h, int64_t w, int64_t pad_top, int64_t pad_left, int64_t oh, int64_t ow, int tile)
-      : images(batch),
-        height(h),
-        width(w),
-        top(pad_top),
-        left(pad_left),
-        out_height(oh),
-        out_width(ow),
-        side(tile),
-        down(ceil_div(oh, tile)),
-        across(ceil_div(ow, tile)) {}
+  /// Convolution forward; backward, dy is the input, and its padding follows from the kernel's reach.
+  TileGrid(const Conv2D& s, int tile, bool backward)
+      : images(s.batch), side(tile), step_h(s.h.dilation), step_w(s.w.dilation) {
+    height = s.h.input;
+    width = s.w.input;
+    top = s.h.before;
+    left = s.w.before;
+    out_height = height + top + s.h.after - 2 * step_h;
+    out_width = width + left + s.w.after - 2 * step_w;
+    if (backward) {
+      const int64_t h = height, w = width;
+      height = out_height;
+      width = out_width;
+      out_height = h;
+      out_width = w;
+      top = 2 * step_h - top;
+      left = 2 * step_w - left;
+    }
+    down = step_h * ceil_div(ceil_div(out_height, step_h), side);
+    across = step_w * ceil_div(ceil_div(out_width, step_w), side);
+  }
 
   int64_t count() const { return images * down * across; }
 
   struct Tile {
     int64_t image, row, column;  // of its first output
   };
-  INLINE Tile at(int64_t t) const { return {t / (down * across), t / across % down * side, t % across * side}; }
+  static INLINE int64_t first_of(int64_t i, int64_t step, int64_t side) { return i / step * step * side + i % step; }
+  INLINE Tile at(int64_t t) const {
+    return {t / (down * across), first_of(t / across % down, step_h, side), first_of(t % across, step_w, side)};
+  }
 };
 
 /// f(c, mask) for vectors c of `padded` values of which the first `count` exist: All{} or the lanes that do.
@@ -166,7 +183,7 @@ void transform_input(const TileGrid& grid, int64_t channels, const T* x, int64_t
   const T* from[A][A];
   for (int i = 0; i < A; ++i)
     for (int j = 0; j < A; ++j) {
-      const int64_t r = tile.row + i - grid.top, c = tile.column + j - grid.left;
+      const int64_t r = tile.row + i * grid.step_h - grid.top, c = tile.column + j * grid.step_w - grid.left;
       const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
       from[i][j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * channels : zeros;
     }

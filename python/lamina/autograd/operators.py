@@ -21,6 +21,19 @@ min: Operator
 reshape: Operator
 transpose: Operator
 cast: Operator
+equal: Operator
+not_equal: Operator
+less: Operator
+less_equal: Operator
+greater: Operator
+greater_equal: Operator
+mod: Operator
+floor_divide: Operator
+bitwise_and: Operator
+bitwise_or: Operator
+bitwise_xor: Operator
+bitwise_not: Operator
+abs: Operator
 
 
 def bind(**ops: Operator) -> None:

@@ -171,6 +171,64 @@ class Tensor:
     def __rmatmul__(self, other: Any) -> Tensor:
         return operators.matmul(other, self)
 
+    # Comparison gives tensors of booleans, element by element; a tensor is hashed as the object that it is.
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: Any) -> Any:
+        return operators.equal(self, other) if _comparable(other) else NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        return operators.not_equal(self, other) if _comparable(other) else NotImplemented
+
+    def __lt__(self, other: Any) -> Tensor:
+        return operators.less(self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        return operators.less_equal(self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return operators.greater(self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return operators.greater_equal(self, other)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return operators.mod(self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return operators.mod(other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return operators.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return operators.floor_divide(other, self)
+
+    def __and__(self, other: Any) -> Tensor:
+        return operators.bitwise_and(self, other)
+
+    def __rand__(self, other: Any) -> Tensor:
+        return operators.bitwise_and(other, self)
+
+    def __or__(self, other: Any) -> Tensor:
+        return operators.bitwise_or(self, other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        return operators.bitwise_or(other, self)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return operators.bitwise_xor(self, other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return operators.bitwise_xor(other, self)
+
+    def __invert__(self) -> Tensor:
+        return operators.bitwise_not(self)
+
+    def __abs__(self) -> Tensor:
+        return operators.abs(self)
+
     def __getitem__(self, key: Any) -> Tensor:
         return operators.getitem(self, key)
 
@@ -200,6 +258,11 @@ class Tensor:
         return operators.cast(self, dtype)
 
 
+def _comparable(other: Any) -> bool:
+    """Whether == compares element by element: None, words and the like are simply not equal."""
+    return isinstance(other, Tensor | np.ndarray | np.generic | int | float | list | tuple)
+
+
 class Variable(Tensor):
     """A leaf that training changes: a weight of a layer.
 
@@ -208,7 +271,7 @@ class Variable(Tensor):
         trainable: whether optimizers may change it. The layer's own `trainable` counts as well.
     """
 
-    __slots__ = ("name", "path", "regularizer", "trainable")
+    __slots__ = ("constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(self, value: Any, name: str = "variable", trainable: bool = True) -> None:
         super().__init__(backend.from_pool(backend.as_array(value)), requires_grad=trainable)
@@ -216,6 +279,7 @@ class Variable(Tensor):
         self.path = name
         self.trainable = trainable
         self.regularizer: Any = None
+        self.constraint: Any = None
 
     def assign(self, value: Any) -> Variable:
         """Overwrites the values, in place.

@@ -24,6 +24,12 @@ def digits(test: float = 0.2, seed: int = 0) -> tuple[tuple[Array, Array], tuple
     Raises:
         ImportError: without scikit-learn: pip install "lamina[demo]".
 
+    Example:
+        >>> import lamina as lm
+        >>> (x, y), (x_test, y_test) = lm.data.digits()
+        >>> x.shape, x_test.shape
+        ((1438, 8, 8, 1), (359, 8, 8, 1))
+
     Reference:
         Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository.
     """

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from lamina import ops
+from lamina.activations import Activation, linear, name_of, names
 from lamina.layers.layer import Layer, call_state, class_named
-
-Activation = Callable[[Any], Any]
 
 # What the layers have ops.dense and ops.conv2d apply. Not sigmoid, though they could: cross entropy after it is
 # computed from what went into it, exactly, and that must then be at hand.
 FUSED = ("linear", "relu", "tanh")
-
-
-def linear(x: Any) -> Any:
-    """x itself."""
-    return x
-
-
-names: dict[str, Activation] = {
-    "linear": linear,
-    "relu": ops.relu,
-    "sigmoid": ops.sigmoid,
-    "tanh": ops.tanh,
-    "softmax": ops.softmax,
-    "binary_step": ops.binary_step,
-    "exponential": ops.exp,
-}
 
 
 def get(identifier: Any, owner: str) -> tuple[str | None, Activation]:
@@ -50,10 +31,7 @@ def get(identifier: Any, owner: str) -> tuple[str | None, Activation]:
     if isinstance(identifier, str) and identifier in call_state.custom_objects:
         return None, call_state.custom_objects[identifier]
     if callable(identifier):
-        for name, function in names.items():
-            if function is identifier:
-                return name, function
-        return None, identifier
+        return name_of(identifier), identifier
     raise ValueError(f"{owner}: activation must be a function or one of {sorted(names)}, got {identifier!r}")
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from lamina import initializers, ops, random, regularizers
+from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
 from lamina.layers.layer import Layer, register
-from lamina.layers.shapes import Shape
+from lamina.layers.shapes import Shape, sample_shape
 
 
 @register
@@ -21,20 +22,50 @@ class InputLayer(Layer):
     Args:
         shape: the shape of one sample; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: "float32" or "float64".
+        dtype: what the inputs are cast to: "float32", "float64", or integers as they are.
+        sparse: False.
+        batch_shape: batch_size and shape in one, (None, 28, 28, 1).
         name: the layer's name.
+
+    Attributes:
+        tensor: the symbolic tensor that it gives.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.layers.InputLayer((18,)).tensor.shape
+        (None, 18)
     """
 
     def __init__(
         self,
-        shape: Any,
+        shape: Any = None,
         batch_size: int | None = None,
         dtype: Any = None,
+        sparse: bool | None = None,
+        batch_shape: Any = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype, input_shape=shape)
+        super().__init__(name=name)
+        if sparse:
+            raise ValueError(f"{self.name}: sparse inputs are not supported")
+        if (shape is None) == (batch_shape is None):
+            raise ValueError(f"{self.name}: give either shape or batch_shape, got {shape!r} and {batch_shape!r}")
+        if batch_shape is not None:
+            if batch_size is not None or not len(batch_shape):
+                raise ValueError(f"{self.name}: batch_shape must begin with the size of a batch (or None), and stands "
+                                 f"without batch_size; got {batch_shape!r} and {batch_size!r}")  # fmt: skip
+            batch_size, *shape = batch_shape
+        if batch_size is not None:
+            batch_size = positive(batch_size, self.name, "batch_size")
+        self._dtype = np.dtype(dtype or "float32")
+        if self._dtype.kind not in "fiub" or self._dtype.itemsize > 8 or self._dtype == np.float16:
+            raise ValueError(f'{self.name}: dtype must be "float32", "float64", integers or "bool", got {dtype!r}')
+        self.batch_input_shape = (batch_size, *sample_shape(shape, self.name))
         self.batch_size = batch_size
         self.build(self.batch_input_shape)
+        node = Node(self, (), {})
+        self._nodes = [node]
+        self.tensor: SymbolicTensor = node.give((self.batch_input_shape, self._dtype), self.name)
 
     def call(self, x: Any) -> Any:
         expected = self.batch_input_shape or ()
@@ -48,26 +79,45 @@ class InputLayer(Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        shape = list((self.batch_input_shape or ())[1:])
-        return {"shape": shape, "batch_size": self.batch_size, "dtype": self.dtype, "name": self.name}
+        return {"batch_shape": list(self.batch_input_shape or ()), "dtype": self.dtype, "name": self.name}
 
 
-def Input(shape: Any, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
-    """The first entry of a Sequential: says what its inputs are like.
+def Input(
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+) -> SymbolicTensor:
+    """Where a graph of layers begins: a symbolic tensor, to call layers on; or the first entry of a Sequential.
 
     Args:
-        shape: the shape of one sample, without the batch.
+        shape: the shape of one sample, without the batch; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: "float32" or "float64".
-        name: the layer's name.
+        dtype: what the inputs are cast to: "float32", "float64", or integers as they are.
+        sparse: False.
+        batch_shape: batch_size and shape in one, (None, 28, 28, 1).
+        name: what the input is called.
+
+    Returns:
+        SymbolicTensor of shape (batch_size, *shape).
+
+    Raises:
+        ValueError: for sizes that are not positive, other dtypes, or neither shape nor batch_shape.
 
     Example:
         >>> import lamina as lm
-        >>> model = lm.models.Sequential([lm.layers.Input((18,)), lm.layers.Dense(4)])
-        >>> model.count_params()
+        >>> x = lm.layers.Input((18,))
+        >>> y = lm.layers.Dense(4)(x)
+        >>> y.shape
+        (None, 4)
+        >>> lm.models.Model(x, y).count_params()
+        76
+        >>> lm.models.Sequential([lm.layers.Input((18,)), lm.layers.Dense(4)]).count_params()
         76
     """
-    return InputLayer(shape, batch_size, dtype, name)
+    return InputLayer(shape, batch_size, dtype, sparse, batch_shape, name).tensor
 
 
 @register
@@ -81,6 +131,8 @@ class Dense(Layer):
         use_bias: whether a bias is added.
         kernel_initializer, bias_initializer: first values.
         kernel_regularizer, bias_regularizer: penalties added to the loss.
+        activity_regularizer: a penalty on the output, added to the loss.
+        kernel_constraint, bias_constraint: what the weights are held to after each step of training.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
 
     Weights: kernel (inputs, units), bias (units,).
@@ -100,9 +152,12 @@ class Dense(Layer):
         bias_initializer: Any = "zeros",
         kernel_regularizer: Any = None,
         bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = positive(units, self.name, "units")
         self._activation_name, self.activation = activations.get(activation, self.name)
         self._fused = self._activation_name if self._activation_name in activations.FUSED else None
@@ -111,6 +166,8 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = kernel_constraint
+        self.bias_constraint = bias_constraint
         self.kernel: Any = None
         self.bias: Any = None
 
@@ -118,11 +175,19 @@ class Dense(Layer):
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(f"{self.name}: x must have shape (N, ..., inputs), got {input_shape}")
         self.kernel = self.add_weight(
-            (input_shape[-1], self.units), self.kernel_initializer, regularizer=self.kernel_regularizer, name="kernel"
+            (input_shape[-1], self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            name="kernel",
+            constraint=self.kernel_constraint,
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer, name="bias"
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                name="bias",
+                constraint=self.bias_constraint,
             )
 
     def call(self, x: Any) -> Any:

@@ -5,16 +5,28 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from lamina import backend, initializers, ops, regularizers
+from lamina import backend, ops, regularizers
+from lamina.autograd.symbolic import Node, SymbolicTensor, has_symbols, leaves_of, map_leaves, try_out
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
 from lamina.layers.naming import snake_case, unique_name
-from lamina.layers.shapes import Shape, full_shape, sample_shape, shape_of_batch
+from lamina.layers.shapes import (
+    Shape,
+    full_shape,
+    is_shape,
+    map_shapes,
+    sample_shape,
+    shape_leaves,
+    shape_of_batch,
+    shapes_in,
+    specs_of,
+)
+from lamina.layers.weights import Weighted
 
 LayerType = TypeVar("LayerType", bound="type[Layer]")
 
@@ -28,12 +40,13 @@ def register(cls: LayerType) -> LayerType:
 
 
 class _Call(threading.local):
-    training = False  # what the layers inside the current call take `training` to be
+    training: bool | None = None  # what the layers inside the current call take `training` to be; None outside of any
+    losses: list[tuple[Any, Tensor]] = []  # noqa: RUF012  what add_loss was given in the last outermost call
     custom_objects: dict[str, Any] = {}  # noqa: RUF012  classes and functions that the model being loaded may name too
 
 
 call_state = _Call()
-PLAIN = frozenset({int, float, str, bool, type(None)})  # attributes that hold no weights, as most do
+MISSING: Any = object()
 
 
 def class_named(name: Any) -> Any:
@@ -48,7 +61,7 @@ def class_named(name: Any) -> Any:
     return known[name]
 
 
-class Layer:
+class Layer(Weighted):
     """A function with weights. A subclass gives `call`, and `build` where it has weights.
 
     ``build(self, input_shape)`` runs once, before the first call: it makes the weights with `add_weight`.
@@ -62,6 +75,10 @@ class Layer:
         dtype: "float32" or "float64", of weights and computation. Inputs are cast to it.
         input_shape: the shape of one sample, without the batch: a Sequential that begins with this layer is then
             built at once. ``input_dim=n`` is short for ``input_shape=(n,)``.
+        activity_regularizer: a penalty on the output, added to the loss.
+
+    Called on symbolic tensors, as `Input` gives them, a layer gives symbolic tensors and remembers the call: `Model`
+    makes a model of such a graph.
 
     Example:
         >>> import lamina as lm
@@ -74,12 +91,15 @@ class Layer:
         [[1.0, 2.0]]
     """
 
-    autocast: ClassVar[bool] = True  # False for layers that take integers as they are
+    autocast: bool = True  # False for layers that take integers as they are
     _takes_training: ClassVar[bool] = False
+    _tells_shape: bool = False  # whether there is a compute_output_shape of its own, not by trial
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]  # those of the constructor
     built = False
     _build_shape: Any = None  # the input shape that build was given
+    activity_regularizer: Any = None
+    _nodes: list[Node] | tuple[()] = ()  # calls on symbolic tensors
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -94,6 +114,7 @@ class Layer:
         dtype: Any = None,
         input_shape: Any = None,
         input_dim: int | None = None,
+        activity_regularizer: Any = None,
     ) -> None:
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else str(name)
         self._dtype = np.dtype(dtype or "float32")
@@ -104,8 +125,9 @@ class Layer:
         self.batch_input_shape: Shape | None = None
         if input_shape is not None:
             self.batch_input_shape = (None, *sample_shape(input_shape, self.name))
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
-        self._variables: list[Variable] = []
+        self._variables = []
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -113,6 +135,8 @@ class Layer:
             cls._takes_training = "training" in inspect.signature(cls.call).parameters
         if "build" in cls.__dict__:
             cls.build = _recording_build(cls.build)  # type: ignore[method-assign]
+        if "compute_output_shape" in cls.__dict__:
+            cls._tells_shape = cls.__dict__.get("_tells_shape", True)
 
     # What a subclass gives
 
@@ -127,11 +151,15 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input of this shape. By default the layer is tried on zeros."""
-        if not isinstance(input_shape, tuple) or None in input_shape[1:]:
+        single = is_shape(input_shape)
+        shapes = shape_leaves(input_shape)
+        if not shapes or any(not shape or None in shape[1:] for shape in shapes):
             raise ValueError(f"{self.name}: cannot tell the output shape for inputs of shape {input_shape}")
+        zeros = [Tensor(np.zeros((1, *shape[1:]), self._dtype)) for shape in shapes]
+        x = zeros[0] if single else map_shapes(lambda shape: zeros.pop(0), input_shape)
         with no_grad():
-            y = self(Tensor(np.zeros((1, *input_shape[1:]), self._dtype)), training=False)
-        return (input_shape[0], *y.shape[1:])
+            y = self(x, training=False)
+        return map_leaves(lambda t: (shapes[0][0], *t.shape[1:]), y)
 
     def flops(self, input_shape: Shape) -> int:
         """Floating-point operations for one sample of this shape (None, ...); a multiply-add counts as two."""
@@ -146,6 +174,8 @@ class Layer:
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype.name}
         if self.batch_input_shape is not None:
             config["input_shape"] = list(self.batch_input_shape[1:])
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
 
     @classmethod
@@ -155,24 +185,77 @@ class Layer:
 
     # Calling
 
-    def __call__(self, x: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+    def __call__(self, x: Any = MISSING, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """The layer's output. `training` is also what every layer inside goes by."""
         if type(x) is not Tensor or x.array.dtype is not self._dtype:
+            if x is MISSING:
+                x, kwargs = self._first_by_name(kwargs)
+            if has_symbols(x) or has_symbols(args) or has_symbols(kwargs):
+                return self._call_on_symbols((x, *args), kwargs, training)
             x = self._accept(x)
+        elif (args and has_symbols(args)) or (kwargs and has_symbols(kwargs)):
+            return self._call_on_symbols((x, *args), kwargs, training)
         if not self.built:
             self._build_for(x)
         outer = call_state.training
-        if training is not None:
+        if outer is None:  # the outermost call
+            call_state.training = bool(training)
+            if call_state.losses:
+                call_state.losses = []
+        elif training is not None:
             call_state.training = training
         if self._takes_training:
             kwargs["training"] = call_state.training
         try:
-            return self.call(x, *args, **kwargs)
+            y = self.call(x, *args, **kwargs)
+            if self.activity_regularizer is not None:
+                for output in leaves_of(y):
+                    self.add_loss(self.activity_regularizer(output))
+            return y
         except (TypeError, ValueError) as error:
             error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(x)}")
             raise
         finally:
             call_state.training = outer
+
+    def _first_by_name(self, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """What call takes first, where it was passed by name, and the others."""
+        name = next(iter(inspect.signature(self.call).parameters), "x")
+        if name not in kwargs:
+            raise TypeError(f"{self.name}: called without {name}")
+        return kwargs[name], {key: value for key, value in kwargs.items() if key != name}
+
+    def _call_on_symbols(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        """Records the call in the graph; builds the layer, computes nothing."""
+        if not self.built:
+            self._build_for(args[0])
+        try:
+            specs = self._output_specs(args, kwargs)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(args[0])}")
+            raise
+        if training is not None:
+            kwargs = {**kwargs, "training": training}
+        node = Node(self, args, kwargs)
+        self._nodes = [*self._nodes, node]
+        return node.give(specs, self.name)
+
+    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """(shape, dtype) of the outputs for symbolic tensors, or a structure of them."""
+        if self._tells_shape and not has_symbols(args[1:]) and not has_symbols(kwargs):
+            return specs_of(self.compute_output_shape(shapes_in(args[0])), self._dtype)
+        return try_out(functools.partial(self, training=False), args, kwargs, self.name)
+
+    def add_loss(self, loss: Any) -> None:
+        """Called within `call`: adds a scalar tensor to the loss of this step."""
+        if not isinstance(loss, Tensor):
+            loss = Tensor(backend.as_array(loss, self._dtype))
+        if loss.array.ndim:
+            raise ValueError(f"{self.name}: add_loss expects one number, got shape {loss.shape}")
+        if call_state.losses:
+            call_state.losses.append((self, loss))
+        else:
+            call_state.losses = [(self, loss)]
 
     def _accept(self, x: Any) -> Any:
         """x as a tensor of the layer's dtype; lists, tuples and dictionaries of tensors or arrays entry by entry."""
@@ -193,175 +276,14 @@ class Layer:
             self.build(shape_of_batch(x))
         self.built = True
 
-    # Weights
-
-    def add_weight(
-        self,
-        shape: Any = (),
-        initializer: Any = "glorot_uniform",
-        dtype: Any = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """A new weight of this layer.
-
-        Args:
-            shape: its shape.
-            initializer: its first values: an initializer, the name of one, or a function (shape, dtype) -> array.
-            dtype: by default the layer's.
-            trainable: False for state that training does not change by gradients.
-            regularizer: a penalty added to the loss.
-            name: what it is within the layer ("kernel").
-        """
-        shape = tuple(int(n) for n in shape)
-        value = initializers.get(initializer)(shape, dtype=np.dtype(dtype or self._dtype))
-        variable = Variable(value, name or "variable", trainable)
-        variable.path = f"{self.name}/{variable.name}"
-        variable.requires_grad = trainable and self._trainable
-        variable.regularizer = regularizers.get(regularizer)
-        self._variables.append(variable)
-        return variable
-
-    def children(self) -> list[tuple[str, Layer]]:
-        """The layers directly inside, each with the place where it hangs: "encoder", "blocks/0"."""
-        found = [(place, item) for place, item in _tracked(self) if isinstance(item, Layer)]
-        return list({id(layer): (place, layer) for place, layer in reversed(found)}.values())[::-1]
-
-    def named_weights(self) -> dict[str, Variable]:
-        """Every weight by its place, in the order of `weights`: own ones first, then layer by layer."""
-        result: dict[str, Variable] = {}
-        self._collect("", result, set())
-        return result
-
-    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[Any]) -> None:
-        if self in seen:
-            return
-        seen.add(self)
-        for variable in sorted(self._contents()[0], key=lambda v: not v.trainable):  # the sort is stable
-            if variable not in seen:
-                seen.add(variable)
-                place = prefix + variable.name
-                while place in result:
-                    place += "_"
-                result[place] = variable
-        for place, layer in self.children():
-            layer._collect(f"{prefix}{place}/", result, seen)
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights, in the order of `get_weights`."""
-        found: dict[Variable, None] = {}
-        self._add_weights(found, set())
-        return list(found)
-
-    def _add_weights(self, found: dict[Variable, None], seen: set[Layer]) -> None:
-        """What `named_weights` does without names, for every training step."""
-        if self in seen:
-            return
-        seen.add(self)
-        variables, layers = self._contents()
-        state = [v for v in variables if not v.trainable]
-        if state:
-            variables = [v for v in variables if v.trainable] + state
-        for variable in variables:
-            found[variable] = None
-        for layer in layers:
-            layer._add_weights(found, seen)
-
-    def _contents(self) -> tuple[list[Variable], list[Layer]]:
-        """The variables of this layer and the layers directly inside."""
-        variables, layers = list(self._variables), list[Layer]()
-        for name, value in self.__dict__.items():
-            kind = type(value)
-            if kind in PLAIN or name == "_variables" or name == "_arguments":
-                continue
-            if kind is Variable:
-                variables.append(value)
-            elif isinstance(value, Layer):
-                layers.append(value)
-            elif kind is list or kind is tuple or kind is dict:
-                for _, item in _find("", value):
-                    if isinstance(item, Layer):
-                        layers.append(item)
-                    else:
-                        variables.append(item)
-        return variables, layers
-
-    @property
-    def variables(self) -> list[Variable]:
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes: none of a frozen layer."""
-        return [v for v in self.weights if v.trainable and v.requires_grad]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        return self.trainable_weights
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The weights that training leaves alone, or changes without gradients."""
-        return [v for v in self.weights if not (v.trainable and v.requires_grad)]
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes the weights. Setting it sets it in every layer inside too."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        variables, layers = self._contents()
-        for variable in variables:
-            variable.requires_grad = variable.trainable and self._trainable
-        for layer in layers:
-            layer.trainable = value
-
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of all weights' values."""
-        return [np.array(v.numpy()) for v in self.weights]
-
-    def set_weights(self, weights: Any) -> None:
-        """Overwrites all weights.
-
-        Args:
-            weights: arrays in the order and shapes of `get_weights`.
-
-        Raises:
-            ValueError: if there are too many or too few, or shapes differ; every wrong one is named. Nothing is
-                changed then.
-        """
-        arrays = [w.array if isinstance(w, Tensor) else backend.as_array(w) for w in weights]
-        variables = self.weights
-        if len(arrays) != len(variables):
-            raise ValueError(f"set_weights: {self.name} has {len(variables)} weights, got {len(arrays)}")
-        wrong = [
-            f"{v.path} has shape {v.shape}, got {a.shape}"
-            for v, a in zip(variables, arrays, strict=True)
-            if v.shape != a.shape
-        ]
-        if wrong:
-            raise ValueError("set_weights: " + "; ".join(wrong))
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
-
-    def count_params(self) -> int:
-        """The number of weights' elements.
-
-        Raises:
-            ValueError: before the layer is built.
-        """
-        if not self.built:
-            raise ValueError(f"count_params: {self.name} has no weights yet; call it on data or build(input_shape)")
-        return sum(v.size for v in self.weights)
-
     @property
     def losses(self) -> list[Tensor]:
-        """The penalties of the weights' regularizers, one scalar tensor each."""
-        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+        """Scalar tensors: penalties of the regularizers, and what `add_loss` was given in the last call."""
+        penalties = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+        if not call_state.losses:
+            return penalties
+        inside = set(self.layers_inside())
+        return penalties + [loss for layer, loss in call_state.losses if layer in inside]
 
     # Shapes
 
@@ -379,6 +301,22 @@ class Layer:
         return self.compute_output_shape(self.input_shape)
 
     @property
+    def input(self) -> Any:
+        """The symbolic tensor, or the structure of them, that the layer was first called on."""
+        args = self._first_node("input").args
+        return args[0] if len(args) == 1 else list(args)
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor, or the structure of them, that the first call gave."""
+        return self._first_node("output").outputs
+
+    def _first_node(self, what: str) -> Node:
+        if not self._nodes:
+            raise AttributeError(f"{self.name} has no {what}: it was never called on a symbolic tensor (Input(...))")
+        return self._nodes[0]
+
+    @property
     def dtype(self) -> str:
         return self._dtype.name
 
@@ -387,7 +325,7 @@ class Layer:
 
 
 def _described(x: Any) -> str:
-    return f"x of shape {x.shape}" if isinstance(x, Tensor) else f"x of type {type(x).__name__}"
+    return f"x of shape {x.shape}" if isinstance(x, Tensor | SymbolicTensor) else f"x of type {type(x).__name__}"
 
 
 def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
@@ -404,21 +342,3 @@ def _recording_build(build: Callable[..., None]) -> Callable[..., None]:
         self._build_shape = input_shape
 
     return wrapped
-
-
-def _tracked(layer: Layer) -> Iterator[tuple[str, Layer | Variable]]:
-    """The layers and variables among the attributes of a layer, in order of assignment."""
-    for name, value in layer.__dict__.items():
-        if name != "_variables" and name != "_arguments":
-            yield from _find(name.lstrip("_"), value)
-
-
-def _find(place: str, value: Any) -> Iterator[tuple[str, Layer | Variable]]:
-    if isinstance(value, Layer | Variable):
-        yield place, value
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from _find(f"{place}/{i}", item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _find(f"{place}/{key}", item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 Shape = tuple[Any, ...]  # of integers; None where any size may come, as the batch in (None, 28, 28, 1)
@@ -19,6 +20,41 @@ def shape_of_batch(x: Any) -> Any:
     if isinstance(x, list | tuple):
         return [shape_of_batch(value) for value in x]
     return (None, *x.shape[1:]) if x.ndim else ()
+
+
+def is_shape(data: Any) -> bool:
+    """Whether this is one shape, rather than a structure of them."""
+    return isinstance(data, tuple | list) and all(n is None or hasattr(n, "__index__") for n in data)
+
+
+def shapes_in(x: Any) -> Any:
+    """The shapes of tensors, in the structure that they come in (a tuple as a list)."""
+    if isinstance(x, dict):
+        return {key: shapes_in(value) for key, value in x.items()}
+    if isinstance(x, list | tuple):
+        return [shapes_in(value) for value in x]
+    return tuple(x.shape)
+
+
+def map_shapes(function: Callable[[Shape], Any], shapes: Any) -> Any:
+    """The function of each shape in a structure of them."""
+    if is_shape(shapes):
+        return function(full_shape(shapes))
+    if isinstance(shapes, dict):
+        return {key: map_shapes(function, value) for key, value in shapes.items()}
+    return type(shapes)([map_shapes(function, value) for value in shapes])
+
+
+def shape_leaves(shapes: Any) -> list[Shape]:
+    """All shapes of a structure of them, in order."""
+    found: list[Shape] = []
+    map_shapes(found.append, shapes)
+    return found
+
+
+def specs_of(shapes: Any, dtype: Any) -> Any:
+    """(shape, dtype) for each shape of a structure."""
+    return map_shapes(lambda shape: (shape, dtype), shapes)
 
 
 def sample_shape(shape: Any, name: str) -> Shape:

@@ -16,7 +16,9 @@ Batch = tuple[Any, Any, Any]  # x, y and sample weights; the latter two may be N
 
 
 def map_arrays(function: Callable[[Array], Any], data: Any) -> Any:
-    """The function of an array, or of each one in lists, tuples and dictionaries."""
+    """The function of an array, or of each one in lists, tuples and dictionaries; None stays None."""
+    if data is None:
+        return None
     if isinstance(data, dict):
         return {key: map_arrays(function, value) for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -33,6 +35,10 @@ def arrays_in(data: Any) -> list[Array]:
 
 def as_arrays(data: Any) -> Any:
     """Tensors and array-likes as arrays. A list of arrays stays a list; one of numbers becomes an array."""
+    if type(data) is np.ndarray and data.dtype.isnative and data.dtype.kind in "fiub":
+        return backend.as_array(data)
+    if data is None:
+        return None
     if isinstance(data, dict):
         return {key: as_arrays(value) for key, value in data.items()}
     if isinstance(data, list | tuple) and any(isinstance(v, np.ndarray | Tensor) and v.ndim for v in data):
@@ -66,8 +72,7 @@ class ArrayBatches:
         self.x = as_arrays(x)
         self.y = None if y is None else as_arrays(y)
         self.weights = None if sample_weight is None else as_arrays(sample_weight)
-        lengths = [len(a) if a.ndim else 1 for part in (self.x, self.y, self.weights) for a in arrays_in(part)
-                   if a is not None]  # fmt: skip
+        lengths = [len(a) if a.ndim else 1 for part in (self.x, self.y, self.weights) for a in arrays_in(part)]
         if len(set(lengths)) != 1:
             raise ValueError(f"{who}: x, y and sample_weight must have as many samples each, got {lengths}")
         self.samples = lengths[0]
@@ -101,7 +106,9 @@ class IterableBatches:
 
     def __init__(self, iterable: Any, who: str) -> None:
         if not hasattr(iterable, "__iter__"):
-            raise TypeError(f"{who}: x must be an array or an iterable of batches, got {type(iterable).__name__}")
+            if not (hasattr(iterable, "__getitem__") and hasattr(iterable, "__len__")):
+                raise TypeError(f"{who}: x must be an array or an iterable of batches, got {type(iterable).__name__}")
+            iterable = _Indexed(iterable)
         self.iterable = iterable
         self.who = who
 
@@ -115,6 +122,38 @@ class IterableBatches:
                 raise ValueError(f"{self.who}: a batch must be x, (x, y) or (x, y, sample_weight), got {len(batch)}")
             x, y, weights = (*batch, None, None)[:3]
             yield as_arrays(x), None if y is None else as_arrays(y), None if weights is None else as_arrays(weights)
+
+
+class _Indexed:
+    """Batches by number, as an iterable."""
+
+    def __init__(self, sequence: Any) -> None:
+        self._sequence = sequence
+
+    def __len__(self) -> int:
+        return len(self._sequence)
+
+    def __iter__(self) -> Iterator[Any]:
+        for i in range(len(self._sequence)):
+            yield self._sequence[i]
+        if hasattr(self._sequence, "on_epoch_end"):
+            self._sequence.on_epoch_end()
+
+
+class Weighed:
+    """Batches with a function of y as their weights."""
+
+    def __init__(self, batches: Batches, weigh: Callable[[Any], Any], who: str) -> None:
+        self.batches, self.weigh, self.who = batches, weigh, who
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for x, y, weights in self.batches:
+            if weights is not None:
+                raise ValueError(f"{self.who}: give class_weight or sample_weight, not both")
+            yield x, y, self.weigh(y)
 
 
 class Repeated:
@@ -140,7 +179,7 @@ class Repeated:
             yield batch
 
 
-Batches = ArrayBatches | IterableBatches | Repeated
+Batches = ArrayBatches | IterableBatches | Repeated | Weighed
 
 
 def make_batches(
@@ -162,17 +201,6 @@ def permutation(n: int) -> Array:
     keys = backend.empty(n, backend.float64)
     backend.kernels(keys).random_uniform(keys, random.get_seed(), random.next_stream(), 0.0, 1.0)
     return keys.argsort(kind="stable")
-
-
-def class_weights(y: Any, class_weight: dict[int, float]) -> Array:
-    """The weight of each sample's class; classes that are not named weigh 1."""
-    labels = as_arrays(y)
-    if labels.ndim > 1 and labels.shape[-1] > 1:
-        labels = labels.argmax(axis=-1)
-    labels = labels.reshape(labels.shape[0], -1)
-    if labels.shape[1] != 1:
-        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {np.shape(y)}")
-    return np.array([float(class_weight.get(int(label), 1.0)) for label in labels[:, 0]], np.float32)
 
 
 def split_end(data: Any, fraction: float) -> tuple[Any, Any]:

@@ -42,15 +42,17 @@ class Progress:
                 self._shown = now
                 self._show(logs())
 
-    def close(self, logs: Logs | None = None) -> None:
-        """The pass is over; without logs it was broken off."""
+    def close(self, logs: Logs | None = None, left: float = 0.0) -> None:
+        """The pass is over; without logs it was broken off. left: the seconds that the passes to come may take."""
         if self._bar is not None:
             if logs is not None:
                 self._show(logs)
             self._bar.close()
         elif self.verbose == 2 and logs is not None:
             seconds = time.perf_counter() - self._began
-            print(f"{self.title}: {self.batches} batches, {seconds:.1f} s, {_text(logs)}")
+            rate = f"{self.batches / max(seconds, 1e-9):.0f} a second"
+            end = f", {left:.0f} s left" if left >= 1 else ""
+            print(f"{self.title}: {self.batches} batches, {seconds:.1f} s, {rate}, {_text(logs)}{end}")
 
     def _show(self, logs: Logs) -> None:
         self._bar.set_postfix_str(_text(logs), refresh=False)

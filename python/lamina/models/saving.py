@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import losses, metrics, optimizers
+from lamina import losses, metrics, optimizers, random
 from lamina.layers.layer import Layer, call_state, class_named
+from lamina.layers.shapes import is_shape
+from lamina.models import compiling
+from lamina.models.graph_config import sharing
 
 if TYPE_CHECKING:
     from lamina.models.model import Model
@@ -38,6 +41,7 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True, include_o
         "class_name": type(model).__name__,
         "config": model.get_config(),
         "input_shape": model._build_shape,
+        "random": {"state": random.get_state(), "layers": layer_streams(model)},
         "frozen": [name for name, v in names.items() if v.trainable and not v.requires_grad],
     }
     if model.compiled and include_optimizer:
@@ -58,17 +62,34 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True, include_o
     _write(path, arrays, {"lamina": text}, overwrite)
 
 
-def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
+def load_model(
+    path: str | Path,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    restore_random: bool = False,
+) -> Any:
     """The model that `Model.save` wrote: architecture, weights, and how it was compiled, with the optimizer's state.
 
     Args:
         path: the file.
         custom_objects: layer and model classes, and activation functions, of your own, by name.
         compile: whether to compile the model as it was.
+        restore_random: whether random numbers go on from where they were when the model was saved: training then
+            gives the bits that it would have given without the break.
+
+    Returns:
+        The model, of the class that was saved.
 
     Raises:
         ValueError: if the file is cut short, is no model, names unknown classes, or its weights do not fit.
         OSError: if it cannot be read.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.models.Sequential([lm.layers.Input((3,)), lm.layers.Dense(2)])
+        >>> model.save("model.safetensors")
+        >>> lm.models.load_model("model.safetensors").count_params()
+        8
     """
     arrays, metadata = _read(path)
     try:
@@ -83,7 +104,8 @@ def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, c
     before = call_state.custom_objects
     call_state.custom_objects = {**before, **(custom_objects or {})}
     try:
-        model = class_named(class_name).from_config(config)
+        with sharing():
+            model = class_named(class_name).from_config(config)
     except TypeError as error:
         raise ValueError(f"load_model: {class_name} cannot be made from its configuration: {error}") from error
     finally:
@@ -92,7 +114,7 @@ def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, c
         raise ValueError(f"load_model: {class_name} is no Layer")
     shape = description.get("input_shape")
     if shape is not None and not model.built:
-        model.build(tuple(shape))
+        model.build(tuple(shape) if is_shape(shape) else shape)
     _assign(model, arrays, path, skip_mismatch=False)
     names = model.named_weights()
     for name in description.get("frozen", []):
@@ -100,6 +122,9 @@ def load_model(path: str | Path, custom_objects: dict[str, Any] | None = None, c
             names[name].requires_grad = False
     if compile and description.get("compile"):
         _compile(model, description, arrays)
+    if restore_random and "random" in description:
+        random.set_state(description["random"]["state"])
+        set_layer_streams(model, description["random"]["layers"])
     return model
 
 
@@ -135,16 +160,66 @@ def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_misma
             names[name].assign(array.astype(names[name].dtype, copy=False))
 
 
+def save_state(model: Model, path: str | Path, note: dict[str, Any], extra: dict[str, Array]) -> None:
+    """Writes the weights, the optimizer's state, some more arrays and a note in JSON: what training goes on from."""
+    names = model.named_weights()
+    arrays = {f"weights/{name}": v.array for name, v in names.items()}
+    arrays |= {OPTIMIZER + name: array for name, array in model.optimizer.get_state(names).items()}
+    shape = model._build_shape
+    text = json.dumps({"format": FORMAT, "input_shape": shape, "note": note})  # NaN and all
+    _write(path, arrays | extra, {"lamina_state": text}, True)
+
+
+def load_state(model: Model, path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Takes back what `save_state` wrote; returns the note and all arrays.
+
+    Raises:
+        ValueError: if the file is of another kind, or another model.
+    """
+    arrays, metadata = _read(path)
+    try:
+        description = json.loads(metadata["lamina_state"])
+        note, shape = description["note"], description["input_shape"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path} holds no state of training") from None
+    if not model.built and shape is not None:
+        model.build(tuple(shape) if isinstance(shape, list) and is_shape(shape) else shape)
+    if not model.weights and shape is not None:  # layers that are built as data come to them
+        model.build(shape)
+    weights = {name.removeprefix("weights/"): a for name, a in arrays.items() if name.startswith("weights/")}
+    _assign(model, weights, path, skip_mismatch=False)
+    state = {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)}
+    model.optimizer.set_state(state, model.named_weights())
+    return note, arrays
+
+
+def layer_streams(model: Layer) -> list[int]:
+    """How many random numbers the layers with a seed of their own have drawn, layer by layer."""
+    return [layer._calls for layer in model.layers_inside() if isinstance(getattr(layer, "_calls", None), int)]
+
+
+def set_layer_streams(model: Layer, counts: list[int]) -> None:
+    """Takes back what `layer_streams` told."""
+    layers = [layer for layer in model.layers_inside() if isinstance(getattr(layer, "_calls", None), int)]
+    for layer, count in zip(layers, counts, strict=True):
+        layer._calls = int(count)
+
+
 def _compile_config(model: Model) -> dict[str, Any]:
+    objective = model._compiled
+    assert objective is not None
     return {
         "optimizer": optimizers.serialize(model.optimizer),
-        "loss": None if model.loss is None else losses.serialize(model.loss),
-        "metrics": [_metric_config(m) for m in model._metrics or []],
-        "weighted_metrics": [_metric_config(m) for m in model._weighted_metrics],
+        "loss": compiling.each(lambda loss: None if loss is None else losses.serialize(loss), objective.loss),
+        "loss_weights": objective.loss_weights,
+        "metrics": compiling.each(_metric_config, objective.metrics),
+        "weighted_metrics": compiling.each(_metric_config, objective.weighted_metrics),
     }
 
 
 def _metric_config(metric: Any) -> Any:
+    if metric is None:
+        return None
     return metrics.serialize(metric) if isinstance(metric, metrics.Metric) else metric.name
 
 

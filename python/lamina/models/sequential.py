@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Variable
-from lamina.layers.layer import Layer, class_named, register
-from lamina.layers.naming import snake_case
-from lamina.models.model import Model
+from lamina.layers.core import InputLayer
+from lamina.layers.layer import Layer, register
+from lamina.layers.shapes import map_shapes, shapes_in
+from lamina.models.functional import Graph
+from lamina.models.graph_config import restore_layer, sharing, stored_layer
+from lamina.models.model import Model, by_kind
 
 
 @register
@@ -34,16 +38,20 @@ class Sequential(Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(trainable=trainable, name=name, dtype=dtype)
         self._layers: list[Layer] = []
+        self._whole: Graph | None = None
+        self._chain: list[Any] = []  # symbolic: the input, and what each layer makes of it
         for layer in layers or ():
             self.add(layer)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | SymbolicTensor) -> None:
         """Puts a layer at the end.
 
         Raises:
             TypeError: if it is no Layer.
             ValueError: if its name is taken, or it does not fit what comes before.
         """
+        if isinstance(layer, SymbolicTensor) and isinstance(layer.node.operation, InputLayer):  # type: ignore[union-attr]
+            layer = layer.node.operation  # type: ignore[union-attr]
         if not isinstance(layer, Layer):
             raise TypeError(f"{self.name}: add expects a Layer, got {layer!r}")
         if any(layer.name == other.name for other in self._layers):
@@ -51,6 +59,8 @@ class Sequential(Model):
         if not self._layers and layer.batch_input_shape is not None:
             self.batch_input_shape = layer.batch_input_shape
             self._dtype = layer._dtype
+        if not self._layers or (len(self._layers) == 1 and isinstance(self._layers[0], InputLayer)):
+            self.autocast = layer.autocast
         self._layers.append(layer)
         shape = self._build_shape if self._build_shape is not None else self.batch_input_shape
         if shape is not None:
@@ -70,6 +80,8 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"{self.name}: pop: there are no layers")
         layer = self._layers.pop()
+        del self._chain[len(self._layers) + 1 :]
+        self._whole = None
         if not self._layers:
             self.built, self._build_shape, self.batch_input_shape = False, None, None
         return layer
@@ -84,22 +96,30 @@ class Sequential(Model):
 
     def children(self) -> list[tuple[str, Layer]]:
         """The layers by kind and number, dense, dense_1: these places do not depend on what was made before."""
-        counts: dict[str, int] = {}
-        result = []
-        for layer in self.layers:
-            base = snake_case(type(layer).__name__)
-            count = counts[base] = counts.get(base, -1) + 1
-            result.append((f"{base}_{count}" if count else base, layer))
-        return result
+        return by_kind(self.layers)
 
     def build(self, input_shape: Any = None) -> None:
         shape = self.batch_input_shape if input_shape is None else tuple(input_shape)
         if shape is None or not self._layers:
             raise ValueError(f"{self.name}: cannot be built without layers and the shape of its inputs")
-        for layer in self._layers:
-            if not layer.built:
-                layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+        self._whole = None
+        if not self._chain or self._chain[0].shape != shape:
+            self._chain = [self._first_tensor(shape)]
+        for layer in self._layers[len(self._chain) - 1 :]:
+            x = self._chain[-1]
+            self._chain.append(x if isinstance(layer, InputLayer) else layer(x))
+
+    def _first_tensor(self, shape: Any) -> SymbolicTensor:
+        first = self._layers[0]
+        if isinstance(first, InputLayer) and shape == first.batch_input_shape:
+            return first.tensor
+        return InputLayer(batch_shape=shape, dtype=self._dtype, name=f"{self.name}_input").tensor
+
+    def _of_graph(self, what: str) -> Graph:
+        """Sequential runs its layers one by one; its graph is for models that take parts of it."""
+        if self._whole is None and self._chain:
+            self._whole = Graph(self._chain[0], self._chain[-1], self.name)
+        return self._whole or super()._of_graph(what)
 
     def call(self, x: Any) -> Any:
         expected = self.batch_input_shape
@@ -110,7 +130,9 @@ class Sequential(Model):
         return x
 
     def _check_shape(self, shape: Any, expected: Any) -> None:
-        if len(shape) != len(expected) or any(e not in (None, n) for e, n in zip(expected, shape, strict=True)):
+        if len(shape) != len(expected) or any(
+            None not in (e, n) and e != n for e, n in zip(expected, shape, strict=True)
+        ):
             shown = "(N, " + ", ".join(map(str, expected[1:])) + ("," if len(expected) == 2 else "") + ")"
             raise ValueError(f"{self.name}: x must have shape {shown.replace(',)', ')')}, got {shape}")
 
@@ -119,12 +141,20 @@ class Sequential(Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def _known_outputs(self) -> list[str] | None:
+        return [self._layers[-1].name] if self._layers else ["output"]
+
+    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        given, expected = shapes_in(args[0]), self.batch_input_shape
+        if expected is not None:
+            self._check_shape(given, expected)
+        shape = self.compute_output_shape(given)
+        return map_shapes(lambda s: (s, self._layers[-1]._dtype), shape)
+
     def get_config(self) -> dict[str, Any]:
-        config = {
-            "name": self.name,
-            "trainable": self._trainable,
-            "layers": [{"class_name": type(la).__name__, "config": la.get_config()} for la in self._layers],
-        }
+        with sharing():
+            layers = [stored_layer(layer) for layer in self._layers]
+        config = {"name": self.name, "trainable": self._trainable, "layers": layers}
         if self._build_shape is not None:
             config["build_input_shape"] = list(self._build_shape)
         return config
@@ -132,8 +162,9 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         model = cls(name=config.get("name"), trainable=config.get("trainable", True))
-        for entry in config.get("layers", []):
-            model.add(class_named(entry.get("class_name")).from_config(entry.get("config", {})))
+        with sharing():
+            for entry in config.get("layers", []):
+                model.add(restore_layer(entry))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             model.build(tuple(shape))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lamina.autograd.symbolic import map_leaves
 from lamina.layers.layer import Layer
+from lamina.layers.shapes import shapes_in
 
 if TYPE_CHECKING:
     from lamina.models.model import Model
@@ -20,17 +22,27 @@ def summary_text(model: Model) -> str:
         raise ValueError(
             f"summary: {model.name} does not know its inputs yet; give input_shape, call build(input_shape) or fit it"
         )
-    rows = [("Layer (type)", "Output shape", "Parameters", "FLOPs")]
+    graph = model._graph
+    head = ["Layer (type)", "Output shape", "Parameters", "FLOPs"]
+    rows = [tuple(head if graph is None else [*head, "Connected to"])]
     total_flops: int | None = 0
-    for layer, input_shape in layer_inputs(model):
-        count = flops_of(layer, input_shape)
+    seen: set[int] = set()
+    for layer, input_shape, shown, sources in calls_of(model):
+        count = 0 if layer is None else flops_of(layer, input_shape)
         total_flops = None if count is None or total_flops is None else total_flops + count
-        shape = _output_shape(layer, input_shape)
-        parameters = f"{layer.count_params():,}" if layer.built else "not used"
-        rows.append((f"{layer.name} ({type(layer).__name__})", shape, parameters, _number(count)))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        if layer is None:
+            cells = [shown[0], str(shown[1]), "0", "0"]
+        else:
+            parameters = f"{layer.count_params():,}" if layer.built else "not used"
+            shape = _output_shape(layer, input_shape) if shown[1] is None else str(shown[1])
+            name = f"{layer.name} ({type(layer).__name__})"
+            cells = [name, shape, parameters if id(layer) not in seen else "shared", _number(count)]
+            seen.add(id(layer))
+        rows.append(tuple(cells if graph is None else [*cells, ", ".join(sources)]))
+    columns = len(rows[0])
+    widths = [max(len(row[i]) for row in rows) for i in range(columns)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
-    rule = "-" * (sum(widths) + 6)
+    rule = "-" * (sum(widths) + 2 * (columns - 1))
     trainable = sum(v.size for v in model.trainable_weights)
     total = sum(v.size for v in model.weights)
     size = sum(v.array.nbytes for v in model.weights)
@@ -43,9 +55,21 @@ def summary_text(model: Model) -> str:
     ])  # fmt: skip
 
 
-def layer_inputs(model: Model) -> list[tuple[Layer, Any]]:
-    """The layers directly inside, each with the shape of its inputs."""
-    return [(layer, layer._build_shape) for _, layer in model.children()]
+def calls_of(model: Model) -> list[tuple[Layer | None, Any, tuple[str, Any], list[str]]]:
+    """The rows: the layer (None for an op), the shape of its inputs, what is shown, and where the inputs come from."""
+    graph = model._graph
+    if graph is None:
+        return [(layer, layer._build_shape, (layer.name, None), []) for _, layer in model.children()]
+    rows: list[tuple[Layer | None, Any, tuple[str, Any], list[str]]] = []
+    for node in graph.nodes:
+        name = graph.node_names[node]
+        layer = node.operation if isinstance(node.operation, Layer) else None
+        given = shapes_in(node.args[0]) if node.args else layer._build_shape if layer is not None else None
+        label = name if layer is not None else f"{name} (op)"
+        shape = map_leaves(lambda t: t.shape, node.outputs)
+        sources = list(dict.fromkeys(graph.source(t) for t in node.inputs))
+        rows.append((layer, given, (label, shape), sources))
+    return rows
 
 
 def flops_of(layer: Layer, input_shape: Any) -> int | None:
@@ -81,7 +105,7 @@ def _output_shape(layer: Layer, input_shape: Any) -> str:
 
 
 def _cells(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    return [cell.ljust(width) if i < 2 else cell.rjust(width)
+    return [cell.rjust(width) if i in (2, 3) else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))]  # fmt: skip
 
 

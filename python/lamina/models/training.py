@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import time
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from lamina import losses, metrics, optimizers
+from lamina import optimizers, random
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, Variable
-from lamina.layers.layer import Layer
-from lamina.models.batches import Batches, arrays_in, as_arrays, class_weights, make_batches, split_end
+from lamina.layers.layer import Layer, call_state
+from lamina.models.batches import Batches, Weighed, arrays_in, as_arrays, is_arrays, make_batches, split_end
 from lamina.models.callbacks import CallbackList, History
+from lamina.models.compiling import Objective, class_weights
 from lamina.models.progress import Progress, verbosity
+from lamina.models.resuming import Resume
 
 Logs = dict[str, float]
 
@@ -26,9 +29,10 @@ class Trained(Layer):
     optimizer: Any = None
     loss: Any = None
     stop_training = False
-    _metrics: list[Any] | None = None  # None until compile
-    _weighted_metrics: Sequence[Any] = ()
-    _regularized = False
+    resume: Resume | None = None  # where a callback wants training to go on
+    epoch_random: tuple[int, int] = (0, 0)  # where the random numbers of the epoch begin
+    _compiled: Objective | None = None
+    _penalties: tuple[bool, bool] = (False, False)  # whether weights have regularizers, and constraints
     _own_logs: Logs | None = None  # those of a train_step of the user's own
 
     # Set-up
@@ -37,6 +41,7 @@ class Trained(Layer):
         self,
         optimizer: Any,
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
@@ -47,31 +52,39 @@ class Trained(Layer):
 
         Args:
             optimizer: "adam", "sgd", or an Optimizer.
-            loss: a name, a Loss, or a function (y_true, y_pred) -> tensor; None if `train_step` is your own.
-            metrics: a list of names, Metrics or functions (y_true, y_pred) -> array, for the history. "accuracy"
-                chooses the accuracy by the shapes.
+            loss: a name, a Loss, or a function (y_true, y_pred) -> tensor; for several outputs one for all, a list of
+                them, or a dictionary by the outputs' names (None: this output has no loss). None if `train_step` is
+                your own.
+            loss_weights: factors of the outputs' losses: a list, or a dictionary by name; 1 by default.
+            metrics: a list of names, Metrics or functions (y_true, y_pred) -> array, for the history; for several
+                outputs a list of lists, or a dictionary by name. "accuracy" chooses the accuracy by the shapes.
             weighted_metrics: the same, but heeding sample_weight.
             run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; they change nothing.
 
         Raises:
-            ValueError: for an unknown name.
+            ValueError: for an unknown name, or another number of entries than outputs.
         """
         self.optimizer = optimizers.get(optimizer)
-        self.loss = losses.get(loss)
-        self._metrics = [_metric(m) for m in _listed(metrics)]
-        self._weighted_metrics = [_metric(m) for m in _listed(weighted_metrics)]
-        self._loss_total = self._loss_count = 0.0
+        objective = Objective(loss, loss_weights, metrics, weighted_metrics, self._known_outputs())
+        self.loss = objective.loss
+        if len(objective.outputs) == 1 and isinstance(self.loss, list | dict):
+            self.loss = objective.outputs[0].loss
+        self._compiled = objective
         self.history = History()
+
+    def _known_outputs(self) -> list[str] | None:
+        """The names of the outputs, where they are known before a call."""
+        return None
 
     @property
     def compiled(self) -> bool:
         """Whether compile was called."""
-        return self._metrics is not None
+        return self._compiled is not None
 
     @property
     def metrics(self) -> list[Any]:
         """The metrics of compile, in the order of the logs."""
-        return [m for m in [*(self._metrics or ()), *self._weighted_metrics] if not isinstance(m, _Accuracy)]
+        return [] if self._compiled is None else self._compiled.all_metrics()
 
     # Training
 
@@ -86,7 +99,7 @@ class Trained(Layer):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
+        class_weight: dict[Any, Any] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
@@ -98,8 +111,9 @@ class Trained(Layer):
 
         Args:
             x: array (N, ...), or a list or dictionary of them for several inputs; or an iterable of batches x, (x, y)
-                or (x, y, sample_weight).
-            y: the targets, N of them; None where they come with x.
+                or (x, y, sample_weight): a generator, a `lamina.data.Dataset`.
+            y: the targets, N of them; a list, or a dictionary by name, for several outputs; None where they come with
+                x.
             batch_size: samples an iteration; 32 by default.
             epochs: train up to this epoch.
             verbose: 0 for nothing, 1 or "auto" for a progress bar, 2 for one line an epoch.
@@ -107,8 +121,8 @@ class Trained(Layer):
             validation_split: the share of the samples, the last ones, to keep for validation.
             validation_data: (x, y) or (x, y, sample_weight) for validation, or an iterable of batches.
             shuffle: whether each epoch has a new order, by `lamina.set_seed`.
-            class_weight: {class: weight of its samples}.
-            sample_weight: (N,), how much each sample counts.
+            class_weight: {class: weight of its samples}; for several outputs {name: {class: weight}}.
+            sample_weight: (N,), how much each sample counts; a list, or a dictionary by name, for several outputs.
             initial_epoch: the epoch to begin with.
             steps_per_epoch: iterations an epoch, if not a whole pass.
             validation_steps, validation_batch_size: the same for validation.
@@ -125,10 +139,19 @@ class Trained(Layer):
         verbose = verbosity(verbose, "fit")
         if not 0 <= validation_split < 1:
             raise ValueError(f"fit: validation_split must be at least 0 and less than 1, got {validation_split}")
+        weigh = None
         if class_weight is not None:
             if sample_weight is not None:
                 raise ValueError("fit: give class_weight or sample_weight, not both")
-            sample_weight = class_weights(y, class_weight)
+            table, names = class_weight, self._known_outputs()
+            if is_arrays(x):
+                sample_weight = class_weights(as_arrays(y), table, names)
+            else:
+                weigh = functools.partial(class_weights, class_weight=table, names=names)
+        if validation_split and validation_data is None and not is_arrays(x):
+            raise ValueError(
+                "fit: validation_split needs arrays; give validation_data where x is an iterable of batches"
+            )
         if validation_split and validation_data is None:
             make_batches(x, y, sample_weight, batch_size, False, None, "fit")  # lengths are checked before the cut
             (x, val_x), (y, val_y), (sample_weight, val_weight) = (
@@ -136,28 +159,28 @@ class Trained(Layer):
             )
             validation_data = (val_x, val_y, val_weight)
         batches = make_batches(x, y, sample_weight, batch_size, shuffle, steps_per_epoch, "fit")
+        if weigh is not None:
+            batches = Weighed(batches, weigh, "fit")
         validation = None
         if validation_data is not None:
-            whole = isinstance(validation_data, tuple | list)
-            val_x, val_y, val_weight = (*validation_data, None, None)[:3] if whole else (validation_data, None, None)
-            validation = make_batches(
-                val_x,
-                val_y,
-                val_weight,
-                validation_batch_size or batch_size,
-                False,
-                validation_steps,
-                "fit: validation",
-            )
+            validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
         self.history = History()
         params = {"epochs": epochs, "steps": len(batches) or None, "verbose": verbose}
         hooks = CallbackList(callbacks, self, params)
-        hooks = CallbackList([self.history, *hooks.callbacks], self, params)
+        hooks = CallbackList([*hooks.callbacks, self.history], self, params)
         self.stop_training = False
+        self.resume = None
         hooks.call("on_train_begin", {})
         warned = False
         logs: Logs = {}
-        for epoch in range(initial_epoch, epochs):
+        began = time.perf_counter()
+        first = initial_epoch
+        if self.resume is not None:
+            first = self.resume.epoch
+            for callback, state in self.resume.callbacks.items():
+                callback.set_state(state)
+        _set_pass(x, first)
+        for epoch in range(first, epochs):
             hooks.call("on_epoch_begin", epoch, {})
             self.reset_metrics()
             progress = Progress(f"Epoch {epoch + 1}/{epochs}", len(batches), verbose)
@@ -166,7 +189,8 @@ class Trained(Layer):
                 logs = self._logs()
                 if validation is not None and (epoch + 1) % validation_freq == 0:
                     logs |= {f"val_{name}": value for name, value in self._test(validation, hooks).items()}
-                progress.close(logs)
+                left = (time.perf_counter() - began) / (epoch + 1 - first) * (epochs - epoch - 1)
+                progress.close(logs, left)
             except BaseException:
                 progress.close()
                 raise
@@ -174,6 +198,8 @@ class Trained(Layer):
             if self.stop_training:
                 break
         hooks.call("on_train_end", logs)
+        if getattr(self.optimizer, "use_ema", False):
+            self.optimizer.finalize_variable_values(self.trainable_weights)
         return self.history
 
     def _train_epoch(self, batches: Batches, epoch: int, hooks: CallbackList, progress: Progress, warned: bool) -> bool:
@@ -181,8 +207,17 @@ class Trained(Layer):
         begin, end = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
         own_step = type(self).train_step is not Trained.train_step
         weights: list[Variable] | None = None
-        step = -1
-        for step, (x, y, sample_weight) in enumerate(batches):
+        step, iterator = -1, enumerate(batches)
+        self.epoch_random = random.get_state()
+        resumed = self.resume is not None and self.resume.batch > 0
+        if self.resume is not None and self.resume.batch:  # in the middle of an epoch: its order, from there on
+            random.set_state(self.resume.epoch_random)
+            self.epoch_random = self.resume.epoch_random
+            for _ in range(self.resume.batch):
+                next(iterator, None)
+            random.set_state(self.resume.random)
+        self.resume = None
+        for step, (x, y, sample_weight) in iterator:
             if begin:
                 hooks.call("on_train_batch_begin", step, {})
             if own_step:
@@ -204,7 +239,7 @@ class Trained(Layer):
                 hooks.call("on_train_batch_end", step, self._logs())
             if self.stop_training:
                 break
-        if step < 0:
+        if step < 0 and not resumed:
             raise ValueError(f"fit: the data gave no batch in epoch {epoch + 1}")
         return warned
 
@@ -213,26 +248,44 @@ class Trained(Layer):
         y_pred = self(x, training=True)
         if weights is None:
             weights = self.trainable_weights
-            self._regularized = any(v.regularizer is not None for v in weights)
+            self._look_at(weights)
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
+        if self._penalties[1] and not hasattr(self.optimizer, "_constrained"):  # others hold the weights to it
+            for v in weights:
+                if v.constraint is not None:
+                    with no_grad():
+                        v.assign(v.constraint(v))
         value: float = loss.array.item()
-        self._update_metrics(value, y, y_pred, sample_weight)
+        self._compiled.update(value, y, y_pred, sample_weight)  # type: ignore[union-attr]
         return value
 
+    def _look_at(self, weights: list[Variable]) -> None:
+        regularized = constrained = False
+        for v in weights:
+            regularized = regularized or v.regularizer is not None
+            constrained = constrained or v.constraint is not None
+        if (regularized, constrained) != self._penalties:
+            self._penalties = regularized, constrained
+
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Tensor:
-        """The loss of a batch, regularizers' penalties included: a scalar tensor."""
-        if self.loss is None:
-            raise RuntimeError("fit: compile was given no loss; give one, or override compute_loss or train_step")
-        if y is None:
-            raise ValueError("fit: the loss needs targets y")
-        loss: Tensor = self.loss(y, y_pred, sample_weight)
-        if loss.array.ndim:
-            raise ValueError(f'fit: the loss must be one number, got shape {loss.shape} (reduction="none"?)')
-        if self._regularized:
-            for penalty in self.losses:
+        """The loss of a batch, penalties and what layers added included: a scalar tensor."""
+        if self._compiled is None:
+            raise RuntimeError("compute_loss: compile the model first: model.compile(optimizer, loss)")
+        added = call_state.losses
+        if added and self._compiled.loss is None:
+            loss = added[0][1]
+            added = added[1:]
+        else:
+            loss = self._compiled(y, y_pred, sample_weight)
+        if added:
+            for _, penalty in added:
                 loss = loss + penalty
+        if self._penalties[0]:
+            for v in self.trainable_weights:
+                if v.regularizer is not None:
+                    loss = loss + v.regularizer(v)
         return loss
 
     def train_step(self, data: Any) -> Logs:
@@ -242,14 +295,14 @@ class Trained(Layer):
             The logs, {"loss": ...}.
         """
         self._train_batch(*(*data, None, None)[:3])
-        return self._mean_logs()
+        return self._check_compiled("fit").logs()
 
     def train_on_batch(
         self,
         x: Any,
         y: Any = None,
         sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
+        class_weight: dict[Any, Any] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch.
@@ -257,16 +310,20 @@ class Trained(Layer):
         Returns:
             The loss, or [loss, metric, ...] where there are metrics; a dictionary with ``return_dict``.
         """
-        self._check_compiled("train_on_batch")
+        objective = self._check_compiled("train_on_batch")
         if class_weight is not None:
-            sample_weight = class_weights(y, class_weight)
-        x, y = _checked_batch(x, y, "train_on_batch")
+            if sample_weight is not None:
+                raise ValueError("train_on_batch: give class_weight or sample_weight, not both")
+            sample_weight = class_weights(as_arrays(y), class_weight, self._known_outputs())
+        if type(x) is not np.ndarray or type(y) is not np.ndarray or not x.ndim or x.shape[:1] != y.shape[:1] \
+                or not len(x):  # fmt: skip
+            x, y = _checked_batch(x, y, "train_on_batch")
         self.reset_metrics()
         if type(self).train_step is not Trained.train_step:
             self._own_logs = self.train_step(_packed(x, y, sample_weight))
             return _result(self._own_logs, return_dict)
         loss = self._train_batch(x, y, sample_weight)
-        if not self._metrics and not self._weighted_metrics and not return_dict:
+        if not return_dict and len(objective.outputs) == 1 and not objective.has_metrics:
             return loss
         return _result(self._logs(), return_dict)
 
@@ -319,10 +376,11 @@ class Trained(Layer):
         x, y, sample_weight = (*data, None, None)[:3]
         with no_grad():
             y_pred = self(x, training=False)
-            self._regularized = any(v.regularizer is not None for v in self.trainable_weights)
+            self._look_at(self.trainable_weights)
             loss = self.compute_loss(x, y, y_pred, sample_weight)
-        self._update_metrics(loss.array.item(), y, y_pred, sample_weight)
-        return self._mean_logs()
+        objective = self._check_compiled("evaluate")
+        objective.update(loss.array.item(), y, y_pred, sample_weight)
+        return objective.logs()
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """The loss and metrics of one batch; returns as `evaluate`."""
@@ -335,57 +393,33 @@ class Trained(Layer):
 
     def reset_metrics(self) -> None:
         """Forgets the loss and metrics gathered so far."""
-        self._loss_total = self._loss_count = 0.0
         self._own_logs = None
-        for metric in self.metrics:
-            metric.reset_state()
-
-    def _update_metrics(self, loss: float, y: Any, y_pred: Any, sample_weight: Any) -> None:
-        n = len(y)
-        self._loss_total += loss * n
-        self._loss_count += n
-        groups: Any = ((self._metrics or (), None), (self._weighted_metrics, sample_weight))
-        for group, weights in groups:
-            for i, metric in enumerate(group):
-                if isinstance(metric, _Accuracy):
-                    group[i] = metric = metrics.accuracy_for(np.shape(y), y_pred.shape, metric.name)
-                if weights is None:
-                    metric.update_state(y, y_pred)
-                else:
-                    metric.update_state(y, y_pred, weights)
+        if self._compiled is not None:
+            self._compiled.reset()
 
     def _logs(self) -> Logs:
-        return self._mean_logs() if self._own_logs is None else self._own_logs
+        return self._check_compiled("fit").logs() if self._own_logs is None else self._own_logs
 
-    def _mean_logs(self) -> Logs:
-        """The means of the loss and metrics over all batches since the last reset."""
-        logs = {"loss": self._loss_total / self._loss_count if self._loss_count else 0.0}
-        for metric in self.metrics:
-            logs[metric.name] = metric.result()
-        return logs
-
-    def _check_compiled(self, who: str) -> None:
-        if self._metrics is None:
+    def _check_compiled(self, who: str) -> Objective:
+        if self._compiled is None:
             raise RuntimeError(f"{who}: compile the model first: model.compile(optimizer, loss)")
+        return self._compiled
 
 
-class _Accuracy:
-    """The metric "accuracy" until shapes say which is meant."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-def _metric(identifier: Any) -> Any:
-    if isinstance(identifier, str) and identifier in ("accuracy", "acc"):
-        return _Accuracy(identifier)
-    return metrics.get(identifier)
+def _set_pass(data: Any, number: int) -> None:
+    """Tells data that count their passes where to go on."""
+    if number and hasattr(data, "set_pass"):
+        data.set_pass(number)
 
 
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _validation(data: Any, batch_size: int | None, steps: int | None) -> Batches:
+    """The batches of fit's validation_data."""
+    x, y, weights = data, None, None
+    if isinstance(data, tuple | list):
+        if not 1 <= len(data) <= 3:
+            raise ValueError(f"fit: validation_data must be (x, y) or (x, y, sample_weight), got {len(data)} entries")
+        x, y, weights = (*data, None, None)[:3]
+    return make_batches(x, y, weights, batch_size, False, steps, "fit: validation")
 
 
 def _packed(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:

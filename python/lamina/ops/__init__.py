@@ -2,6 +2,13 @@
 
 from lamina.autograd import operators as _operators
 from lamina.ops.affine_transform import affine_transform as affine_transform
+from lamina.autograd import symbolic as _symbolic
+from lamina.ops.adaptive_pool import adaptive_avg_pool1d as adaptive_avg_pool1d
+from lamina.ops.adaptive_pool import adaptive_avg_pool2d as adaptive_avg_pool2d
+from lamina.ops.adaptive_pool import adaptive_avg_pool3d as adaptive_avg_pool3d
+from lamina.ops.adaptive_pool import adaptive_max_pool1d as adaptive_max_pool1d
+from lamina.ops.adaptive_pool import adaptive_max_pool2d as adaptive_max_pool2d
+from lamina.ops.adaptive_pool import adaptive_max_pool3d as adaptive_max_pool3d
 from lamina.ops.arithmetic import abs as abs
 from lamina.ops.arithmetic import add as add
 from lamina.ops.arithmetic import divide as divide
@@ -11,10 +18,51 @@ from lamina.ops.arithmetic import multiply as multiply
 from lamina.ops.arithmetic import negative as negative
 from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
-from lamina.ops.avg_pool2d import avg_pool2d as avg_pool2d
+from lamina.ops.avg_pool import avg_pool1d as avg_pool1d
+from lamina.ops.avg_pool import avg_pool2d as avg_pool2d
+from lamina.ops.avg_pool import avg_pool3d as avg_pool3d
 from lamina.ops.batch_norm import batch_norm as batch_norm
+from lamina.ops.binary_loss import binary_cross_entropy_from_probabilities as binary_cross_entropy_from_probabilities
+from lamina.ops.binary_loss import binary_focal_cross_entropy as binary_focal_cross_entropy
+from lamina.ops.binary_loss import sigmoid_cross_entropy as sigmoid_cross_entropy
+from lamina.ops.binary_loss import sigmoid_focal_cross_entropy as sigmoid_focal_cross_entropy
+from lamina.ops.circle_loss import circle_loss as circle_loss
+from lamina.ops.circle_loss import generalized_cross_entropy as generalized_cross_entropy
+from lamina.ops.comparison import bitwise_and as bitwise_and
+from lamina.ops.comparison import bitwise_not as bitwise_not
+from lamina.ops.comparison import bitwise_or as bitwise_or
+from lamina.ops.comparison import bitwise_xor as bitwise_xor
+from lamina.ops.comparison import equal as equal
+from lamina.ops.comparison import greater as greater
+from lamina.ops.comparison import greater_equal as greater_equal
+from lamina.ops.comparison import isclose as isclose
+from lamina.ops.comparison import isfinite as isfinite
+from lamina.ops.comparison import isinf as isinf
+from lamina.ops.comparison import isnan as isnan
+from lamina.ops.comparison import less as less
+from lamina.ops.comparison import less_equal as less_equal
+from lamina.ops.comparison import logical_and as logical_and
+from lamina.ops.comparison import logical_not as logical_not
+from lamina.ops.comparison import logical_or as logical_or
+from lamina.ops.comparison import logical_xor as logical_xor
+from lamina.ops.comparison import not_equal as not_equal
+from lamina.ops.conv1d import conv1d as conv1d
 from lamina.ops.conv2d import conv2d as conv2d
+from lamina.ops.conv3d import conv3d as conv3d
+from lamina.ops.conv_transpose import conv1d_transpose as conv1d_transpose
+from lamina.ops.conv_transpose import conv2d_transpose as conv2d_transpose
+from lamina.ops.conv_transpose import conv3d_transpose as conv3d_transpose
+from lamina.ops.cosine_similarity_loss import cosine_similarity_loss as cosine_similarity_loss
+from lamina.ops.counting import all as all
+from lamina.ops.counting import any as any
+from lamina.ops.counting import argmax as argmax
+from lamina.ops.counting import argmin as argmin
+from lamina.ops.counting import count_nonzero as count_nonzero
 from lamina.ops.dense import dense as dense
+from lamina.ops.depthwise_conv import depthwise_conv1d as depthwise_conv1d
+from lamina.ops.depthwise_conv import depthwise_conv2d as depthwise_conv2d
+from lamina.ops.divergence_loss import kl_divergence_loss as kl_divergence_loss
+from lamina.ops.divergence_loss import poisson_loss as poisson_loss
 from lamina.ops.dropout import dropout as dropout
 from lamina.ops.elementary import binary_step as binary_step
 from lamina.ops.elementary import erf as erf
@@ -22,6 +70,7 @@ from lamina.ops.elementary import exp as exp
 from lamina.ops.elementary import expm1 as expm1
 from lamina.ops.elementary import log as log
 from lamina.ops.elementary import log1p as log1p
+from lamina.ops.elementary import rsqrt as rsqrt
 from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
@@ -53,12 +102,62 @@ from lamina.ops.power import power as power
 from lamina.ops.rearranging import flip as flip
 from lamina.ops.rearranging import roll as roll
 from lamina.ops.rearranging import rot90 as rot90
+from lamina.ops.focal_cross_entropy import categorical_focal_cross_entropy as categorical_focal_cross_entropy
+from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softmax_focal_cross_entropy
+from lamina.ops.global_pool import global_avg_pool as global_avg_pool
+from lamina.ops.global_pool import global_max_pool as global_max_pool
+from lamina.ops.glu import glu as glu
+from lamina.ops.hard_activations import hard_shrink as hard_shrink
+from lamina.ops.hard_activations import hard_sigmoid as hard_sigmoid
+from lamina.ops.hard_activations import hard_silu as hard_silu
+from lamina.ops.hard_activations import hard_swish as hard_swish
+from lamina.ops.hard_activations import hard_tanh as hard_tanh
+from lamina.ops.hard_activations import soft_shrink as soft_shrink
+from lamina.ops.hard_activations import sparse_plus as sparse_plus
+from lamina.ops.hard_activations import sparse_sigmoid as sparse_sigmoid
+from lamina.ops.hard_activations import threshold as threshold
+from lamina.ops.hinge_loss import categorical_hinge_loss as categorical_hinge_loss
+from lamina.ops.hinge_loss import hinge_loss as hinge_loss
+from lamina.ops.hinge_loss import squared_hinge_loss as squared_hinge_loss
+from lamina.ops.indexing import getitem as getitem
+from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
+from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
+from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
+from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
+from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
+from lamina.ops.matmul import matmul as matmul
+from lamina.ops.max_pool import max_pool1d as max_pool1d
+from lamina.ops.max_pool import max_pool2d as max_pool2d
+from lamina.ops.max_pool import max_pool3d as max_pool3d
+from lamina.ops.max_unpool import max_unpool1d as max_unpool1d
+from lamina.ops.max_unpool import max_unpool2d as max_unpool2d
+from lamina.ops.max_unpool import max_unpool3d as max_unpool3d
+from lamina.ops.norms import logsumexp as logsumexp
+from lamina.ops.norms import norm as norm
+from lamina.ops.overlap_loss import dice_loss as dice_loss
+from lamina.ops.overlap_loss import tversky_loss as tversky_loss
+from lamina.ops.power import power as power
+from lamina.ops.prelu import prelu as prelu
+from lamina.ops.products import cumprod as cumprod
+from lamina.ops.products import cumsum as cumsum
+from lamina.ops.products import prod as prod
+from lamina.ops.rectifiers import celu as celu
+from lamina.ops.rectifiers import elu as elu
+from lamina.ops.rectifiers import leaky_relu as leaky_relu
+from lamina.ops.rectifiers import relu6 as relu6
+from lamina.ops.rectifiers import selu as selu
 from lamina.ops.reductions import max as max
 from lamina.ops.reductions import mean as mean
 from lamina.ops.reductions import min as min
 from lamina.ops.reductions import std as std
 from lamina.ops.reductions import sum as sum
 from lamina.ops.reductions import var as var
+from lamina.ops.regression_loss import huber_loss as huber_loss
+from lamina.ops.regression_loss import log_cosh_loss as log_cosh_loss
+from lamina.ops.regression_loss import mean_absolute_error as mean_absolute_error
+from lamina.ops.regression_loss import mean_absolute_percentage_error as mean_absolute_percentage_error
+from lamina.ops.regression_loss import mean_squared_error as mean_squared_error
+from lamina.ops.regression_loss import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from lamina.ops.relu import relu as relu
 from lamina.ops.repeating import broadcast_to as broadcast_to
 from lamina.ops.repeating import repeat as repeat
@@ -66,6 +165,19 @@ from lamina.ops.repeating import tile as tile
 from lamina.ops.resize import resize as resize
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import where as where
+from lamina.ops.rounding import ceil as ceil
+from lamina.ops.rounding import floor as floor
+from lamina.ops.rounding import floor_divide as floor_divide
+from lamina.ops.rounding import mod as mod
+from lamina.ops.rounding import reciprocal as reciprocal
+from lamina.ops.rounding import round as round
+from lamina.ops.rounding import sign as sign
+from lamina.ops.rounding import trunc as trunc
+from lamina.ops.selection import cast as cast
+from lamina.ops.selection import where as where
+from lamina.ops.separable_conv import separable_conv1d as separable_conv1d
+from lamina.ops.separable_conv import separable_conv2d as separable_conv2d
+from lamina.ops.shapes import concatenate as concatenate
 from lamina.ops.shapes import expand_dims as expand_dims
 from lamina.ops.shapes import flatten as flatten
 from lamina.ops.shapes import moveaxis as moveaxis
@@ -73,12 +185,43 @@ from lamina.ops.shapes import reshape as reshape
 from lamina.ops.shapes import squeeze as squeeze
 from lamina.ops.shapes import swapaxes as swapaxes
 from lamina.ops.shapes import transpose as transpose
+from lamina.ops.smooth_activations import gelu as gelu
+from lamina.ops.smooth_activations import log_sigmoid as log_sigmoid
+from lamina.ops.smooth_activations import mish as mish
+from lamina.ops.smooth_activations import silu as silu
+from lamina.ops.smooth_activations import softplus as softplus
+from lamina.ops.smooth_activations import softsign as softsign
+from lamina.ops.smooth_activations import squareplus as squareplus
+from lamina.ops.smooth_activations import swish as swish
+from lamina.ops.smooth_activations import tanh_shrink as tanh_shrink
+from lamina.ops.softmax import log_softmax as log_softmax
 from lamina.ops.softmax import softmax as softmax
 from lamina.ops.softmax_cross_entropy import cross_entropy_from_probabilities as cross_entropy_from_probabilities
 from lamina.ops.softmax_cross_entropy import softmax_cross_entropy as softmax_cross_entropy
 from lamina.ops.unfold import extract_patches as extract_patches
 from lamina.ops.unfold import fold as fold
 from lamina.ops.unfold import unfold as unfold
+from lamina.ops.sparsemax import sparsemax as sparsemax
+from lamina.ops.transcendental import arccos as arccos
+from lamina.ops.transcendental import arccosh as arccosh
+from lamina.ops.transcendental import arcsin as arcsin
+from lamina.ops.transcendental import arcsinh as arcsinh
+from lamina.ops.transcendental import arctan as arctan
+from lamina.ops.transcendental import arctan2 as arctan2
+from lamina.ops.transcendental import arctanh as arctanh
+from lamina.ops.transcendental import cos as cos
+from lamina.ops.transcendental import cosh as cosh
+from lamina.ops.transcendental import hypot as hypot
+from lamina.ops.transcendental import log2 as log2
+from lamina.ops.transcendental import log10 as log10
+from lamina.ops.transcendental import logaddexp as logaddexp
+from lamina.ops.transcendental import sin as sin
+from lamina.ops.transcendental import sinh as sinh
+from lamina.ops.transcendental import tan as tan
+from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
+from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
+
+_symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 
 _operators.bind(
     add=add,
@@ -96,4 +239,17 @@ _operators.bind(
     reshape=reshape,
     transpose=transpose,
     cast=cast,
+    equal=equal,
+    not_equal=not_equal,
+    less=less,
+    less_equal=less_equal,
+    greater=greater,
+    greater_equal=greater_equal,
+    mod=mod,
+    floor_divide=floor_divide,
+    bitwise_and=bitwise_and,
+    bitwise_or=bitwise_or,
+    bitwise_xor=bitwise_xor,
+    bitwise_not=bitwise_not,
+    abs=abs,
 )

@@ -36,19 +36,29 @@ def reduce_to(array: Any, shape: tuple[int, ...]) -> Any:
     return sum_over(array, tuple(axes)).reshape(shape)
 
 
+def three_axes(array: Any, axes: tuple[int, ...]) -> tuple[Any, tuple[int, ...], tuple[int, ...] | None]:
+    """The array as (outer, reduced, inner) for kernels that reduce over `axes` (sorted, none negative, at least one).
+
+    Returns:
+        The contiguous array of three axes, the shape that is left, and the order of axes that brought the reduced ones
+        together (None where they were).
+    """
+    first, last = axes[0], axes[-1] + 1
+    order = None
+    if last - first != len(axes):  # the reduced axes to the end
+        order = (*[i for i in range(array.ndim) if i not in axes], *axes)
+        first, last = array.ndim - len(axes), array.ndim
+        array = array.transpose(order)
+    shape = array.shape
+    rows, length, count = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
+    return backend.contiguous(array).reshape(rows, length, count), shape[:first] + shape[last:], order
+
+
 def sum_over(array: Any, axes: tuple[int, ...]) -> Any:
     """The sum over some axes (sorted, none negative), which vanish. Fixed order: see csrc/ops/reduce_sum.h."""
     if not axes:
         return array
-    first, last = axes[0], axes[-1] + 1
-    if last - first != len(axes):  # the summed axes to the end
-        order = [i for i in range(array.ndim) if i not in axes]
-        first, last = len(order), array.ndim
-        array = array.transpose(*order, *axes)
-    array = backend.contiguous(array)
-    shape = array.shape
-    kept = shape[:first] + shape[last:]
+    folded, kept, _ = three_axes(array, axes)
     y = backend.empty(kept, array.dtype, like=array)
-    rows, length, count = math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])
-    backend.kernels(array).reduce_sum(array.reshape(rows, length, count), y)
+    backend.kernels(y).reduce_sum(folded, y)
     return y

@@ -1,4 +1,4 @@
-"""Elementary functions, element by element: exp, log, expm1, log1p, sqrt, erf, sigmoid, tanh, binary_step.
+"""Elementary functions, element by element: exp, log, expm1, log1p, sqrt, rsqrt, erf, sigmoid, tanh, binary_step.
 
 At most 4 ULP from the exact value (sqrt: exactly rounded) and the same bits on every processor.
 """
@@ -52,6 +52,10 @@ class Log1pFunction(ElementaryFunction):
 
 class SqrtFunction(ElementaryFunction):
     name, keeps = "sqrt", "y"
+
+
+class RsqrtFunction(ElementaryFunction):
+    name, keeps = "rsqrt", "y"
 
 
 class ErfFunction(ElementaryFunction):
@@ -156,6 +160,23 @@ def sqrt(x: Any) -> Tensor:
         [2.0, 3.0]
     """
     return SqrtFunction.apply((float_tensor(x, "sqrt"),))
+
+
+def rsqrt(x: Any) -> Tensor:
+    """The reciprocal of the square root, 1 / sqrt(x), element by element: infinite at 0, NaN below.
+
+    Args:
+        x: tensor of any shape, float32 or float64.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.rsqrt(lm.tensor([4.0, 0.25])).numpy().tolist()
+        [0.5, 2.0]
+    """
+    return RsqrtFunction.apply((float_tensor(x, "rsqrt"),))
 
 
 def erf(x: Any) -> Tensor:

@@ -10,6 +10,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.shapes import one_axis, transpose
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -23,14 +24,20 @@ class LossFunction(Function):
     __slots__ = ()
     name: ClassVar[str]
 
-    def forward(self, x: Any, targets: Any, weights: Any, reduction: str) -> Any:
+    def forward(
+        self, x: Any, targets: Any, weights: Any, reduction: str, count: float | None = None, *parameters: float
+    ) -> Any:
+        """count: what a mean divides by, if not the number of losses; parameters: what the kernel takes at its end."""
         x = backend.contiguous(x)
         shape = x.shape[:-1]
         losses = backend.empty(shape, x.dtype, like=x)
         total = None if reduction == "none" else backend.empty((), x.dtype, like=x)
         dx = backend.empty_like(x) if self.needs[0] else None
-        divisor = float(max(1, losses.size)) if reduction == "mean" else 1.0
-        self.check(getattr(backend.kernels(x), self.name)(x, targets, weights, divisor, losses, total, dx), x, targets)
+        divisor = 1.0
+        if reduction == "mean":
+            divisor = float(losses.size if count is None else count) or 1.0
+        kernel = getattr(backend.kernels(x), self.name)
+        self.check(kernel(x, targets, weights, divisor, losses, total, dx, *parameters), x, targets)
         self.saved = dx
         return losses if total is None else total
 
@@ -38,12 +45,16 @@ class LossFunction(Function):
         """Raises ValueError if the kernel's result says that the targets are out of range."""
 
     def backward(self, dy: Any) -> Any:
-        dx = self.saved
-        if dy.size == 0 or (dy.ndim == 0 and dy == 1):
-            return dx
-        scaled = backend.empty_like(dx)
-        backend.kernels(dx).scale_rows(dx, backend.contiguous(dy), scaled)
-        return scaled
+        return scaled(self.saved, dy)
+
+
+def scaled(dx: Any, dy: Any) -> Any:
+    """The gradient of a forward pass by the incoming one: a number, or one for each row."""
+    if dy.size == 0 or (dy.ndim == 0 and dy == 1):
+        return dx
+    y = backend.empty_like(dx)
+    backend.kernels(dx).scale_rows(dx, backend.contiguous(dy), y)
+    return y
 
 
 def constant(value: Any, op: str, name: str) -> Any:
@@ -67,8 +78,13 @@ def weights_of(sample_weight: Any, shape: tuple[int, ...], dtype: Any, op: str) 
     if sample_weight is None:
         return None
     weights = constant(sample_weight, op, "sample_weight")
-    if weights.shape == (*shape, 1):
-        weights = weights.reshape(shape)
+    if shape == () and weights.size != 1:
+        raise ValueError(
+            f"{op}: there is one loss for the whole batch, but sample_weight has shape {weights.shape}; "
+            "an axis=(1, 2, ...) gives one loss for each sample"
+        )
+    while weights.ndim and weights.shape[-1] == 1 and weights.shape != shape[: weights.ndim]:
+        weights = weights[..., 0]
     if weights.shape != shape[: weights.ndim]:
         raise ValueError(f"{op}: sample_weight must have shape {shape[:1]} or {shape}, got {weights.shape}")
     missing = len(shape) - weights.ndim
@@ -99,18 +115,70 @@ def like_predictions(targets: Any, predictions: Tensor, op: str, names: tuple[st
 
 
 def class_indices(labels: Any, shape: tuple[int, ...], op: str) -> Any | None:
-    """Integer labels as a contiguous int32 or int64 array of the given shape; None if they are no class indices.
+    """Integer labels as a contiguous int64 array of the given shape; None if they are no class indices.
 
     (N, 1) fits (N,).
     """
     if labels.dtype.kind not in "iu" or (labels.shape != shape and labels.shape != (*shape, 1)):
         return None
-    if labels.dtype != np.int32:
-        labels = labels.astype(np.int64, copy=False)
-    return backend.contiguous(labels.reshape(shape))
+    return backend.contiguous(labels.astype(np.int64, copy=False).reshape(shape))
 
 
 def place_in(shape: tuple[int, ...], index: int) -> str:
     """ " at 3", " at (1, 2)" or "": where the element with this flat index is."""
     place = tuple(int(i) for i in np.unravel_index(index, shape)) if math.prod(shape) else ()
     return "" if not shape else f" at {place[0] if len(place) == 1 else place}"
+
+
+def sum_of(array: Any) -> float:
+    """The sum of a floating array, in an order that depends on its shape alone."""
+    total = backend.empty(1, array.dtype, like=array)
+    backend.kernels(array).reduce_sum(backend.contiguous(array).reshape(1, -1, 1), total)
+    return float(total[0])
+
+
+def with_axis_last(x: Tensor, targets: Any, axis: int, op: str) -> tuple[Tensor, Any]:
+    """x and targets with this axis at the end; targets of another shape (class indices) as they are.
+
+    Raises:
+        TypeError: if axis is no integer.
+        ValueError: if it is out of range.
+    """
+    axis = one_axis(op, axis, x.ndim)
+    if axis == x.ndim - 1:
+        return x, targets
+    targets = constant(targets, op, "targets")
+    if targets.ndim == x.ndim and targets.shape[axis] in (1, x.shape[axis]):
+        targets = np.moveaxis(targets, axis, -1)
+    return transpose(x, (*[i for i in range(x.ndim) if i != axis], axis)), targets
+
+
+def number(
+    value: Any, op: str, name: str, low: float = -math.inf, high: float = math.inf, inside: bool = False
+) -> float:
+    """A finite number from low to high; `inside`: excluding both.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}")
+    value = float(value)
+    if not math.isfinite(value) or not (low < value < high if inside else low <= value <= high):
+        if high == math.inf:
+            expected = "a finite number" if low == -math.inf else f"{'above' if inside else 'at least'} {low:g}"
+        else:
+            expected = f"{'between' if inside else 'from'} {low:g} {'and' if inside else 'to'} {high:g}"
+        raise ValueError(f"{op}: {name} must be {expected}, got {value}")
+    return value
+
+
+def smoothing_of(label_smoothing: Any, towards: float, op: str) -> tuple[float, float]:
+    """(scale, shift) that move targets from 0 and 1 towards what knows nothing.
+
+    Raises:
+        ValueError: if label_smoothing is not from 0 to 1.
+    """
+    s = number(label_smoothing, op, "label_smoothing", 0, 1)
+    return 1.0 - s, s * towards

@@ -1,4 +1,4 @@
-"""power: a ** b. Whole exponents by multiplication, halves by square roots, others as exp(b log |a|) in float64."""
+"""power: a ** b. Whole exponents by multiplication, halves by square roots, others by a kernel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, operands, scaled
 from lamina.ops.broadcasting import reduce_to
-from lamina.ops.selection import narrowed
+from lamina.ops.transcendental import pair_of
 
 MOST_EXPONENT = 64  # the largest whole exponent that is computed by multiplication
 
@@ -54,50 +54,29 @@ class SimplePowerFunction(Function):
         return compute("multiply", scaled(dy, exponent), simple_power(x, exponent - 1))
 
 
-def general_power(a: Any, b: Any) -> Any:
-    """a ** b for float64 arrays."""
-    if b.ndim == 0 and 0 < abs(b) < np.inf and a.size and a.min() > 0:
-        return _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", a)))
-    with np.errstate(invalid="ignore"):
-        y = _kernel("exp_forward", compute("multiply", b, _kernel("log_forward", np.asarray(np.abs(a)))))
-        whole, odd = np.floor(b) == b, np.fmod(b, 2) != 0
-    negative = a < 0
-    np.negative(y, out=y, where=negative & whole & odd)
-    y[np.broadcast_to(negative & ~whole & np.isfinite(a), y.shape)] = np.nan
-    y[np.broadcast_to((b == 0) | (a == 1), y.shape)] = 1  # whatever the other one is, as IEEE 754's pow
-    return y
-
-
-def _kernel(name: str, x: Any) -> Any:
-    x = backend.contiguous(x)
-    y = backend.empty_like(x)
-    getattr(backend.kernels(x), name)(x, y)
-    return y
-
-
 class PowerFunction(Function):
-    """a ** b for any exponents; all in float64, rounded once at the end."""
+    """a ** b for any exponents."""
 
     def forward(self, a: Any, b: Any) -> Any:
-        dtype = a.dtype
-        a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
-        y = general_power(a, b)
+        y = pair_of("power", a, b)
         self.saved = a, b, y
-        return narrowed(y, dtype)
+        return y
 
     def backward(self, dy: Any) -> Any:
         a, b, y = self.saved
-        dtype = dy.dtype
-        dy = dy.astype(np.float64, copy=False)
         da = db = None
         if self.needs[0]:
-            slope = compute("multiply", b, general_power(a, np.asarray(b - 1)))
-            slope[np.broadcast_to(b == 0, slope.shape)] = 0
-            da = narrowed(reduce_to(compute("multiply", dy, slope), a.shape), dtype)
+            below = compute("subtract", b, np.ones((), b.dtype))
+            slope = compute("multiply", b, pair_of("power", a, below))
+            np.copyto(slope, 0, where=b == 0)
+            da = reduce_to(compute("multiply", dy, slope), a.shape)
         if self.needs[1]:
-            slope = compute("multiply", y, _kernel("log_forward", a))
-            slope[np.broadcast_to((a == 0) & (b >= 0), slope.shape)] = 0
-            db = narrowed(reduce_to(compute("multiply", dy, slope), b.shape), dtype)
+            a = backend.contiguous(a)
+            logarithm = backend.empty_like(a)
+            backend.kernels(a).log_forward(a, logarithm)
+            slope = compute("multiply", y, logarithm)
+            np.copyto(slope, 0, where=(a == 0) & (b >= 0))
+            db = reduce_to(compute("multiply", dy, slope), b.shape)
         return da, db
 
 
@@ -105,7 +84,9 @@ def power(a: Any, b: Any) -> Tensor:
     """a ** b, element by element, with broadcasting.
 
     Exponents that are Python numbers n or n + 1/2, up to 64, are computed by multiplication, square root and
-    reciprocal; others as exp(b log |a|) in float64.
+    reciprocal; others as exp(b log |a|) with a logarithm of twice the digits: at most 2 ULP in float64, 0.51 ULP in
+    float32. Special values are those of IEEE 754's pow: a ** 0 and 1 ** b are 1 whatever the other is, negative numbers
+    to no whole power NaN.
 
     Args:
         a: tensor (or array, or number).

@@ -11,7 +11,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, scaled
-from lamina.ops.broadcasting import sum_over
+from lamina.ops.broadcasting import sum_over, three_axes
 from lamina.ops.checks import float_tensor
 from lamina.ops.power import power
 
@@ -39,79 +39,89 @@ def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(axes))
 
 
-def _kept(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
+def kept_shape(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape with 1 for every reduced axis."""
     return tuple([1 if i in axes else n for i, n in enumerate(shape)])
 
 
-def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+def count_over(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many values a result is made of."""
     return math.prod([shape[i] for i in axes])
 
 
-def _shaped(y: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
-    return y.reshape(_kept(shape, axes)) if keepdims else y
+def shaped(y: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool) -> Any:
+    """A reduced output with its reduced axes, of size 1, if they are to be kept."""
+    return y.reshape(kept_shape(shape, axes)) if keepdims else y
 
 
-def _spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
+def spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     """The gradient of a reduced output, repeated over what was reduced; a view."""
-    return np.broadcast_to(dy.reshape(_kept(shape, axes)), shape)
+    return np.broadcast_to(dy.reshape(kept_shape(shape, axes)), shape)
 
 
 class SumFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
         y = sum_over(x, axes) if x.dtype.kind == "f" else np.asarray(np.sum(x, axis=axes))
-        return _shaped(y, x.shape, axes, keepdims)
+        return shaped(y, x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
-        return _spread(dy, *self.saved)
+        return spread(dy, *self.saved)
 
 
 class MeanFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
-        count = np.asarray(_count(x.shape, axes), x.dtype)
-        return _shaped(compute("divide", sum_over(x, axes), count), x.shape, axes, keepdims)
+        count = np.asarray(count_over(x.shape, axes), x.dtype)
+        return shaped(compute("divide", sum_over(x, axes), count), x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
         shape, axes = self.saved
-        return _spread(compute("divide", dy, np.asarray(_count(shape, axes), dy.dtype)), shape, axes)
+        return spread(compute("divide", dy, np.asarray(count_over(shape, axes), dy.dtype)), shape, axes)
 
 
 class VarianceFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-        count = np.asarray(_count(x.shape, axes), x.dtype)
-        mean = compute("divide", sum_over(x, axes), count).reshape(_kept(x.shape, axes))
+        count = np.asarray(count_over(x.shape, axes), x.dtype)
+        mean = compute("divide", sum_over(x, axes), count).reshape(kept_shape(x.shape, axes))
         centred = compute("subtract", x, mean)
         y = compute("divide", sum_over(compute("multiply", centred, centred), axes), count)
         if self.recording:
             self.saved = centred, axes
-        return _shaped(y, x.shape, axes, keepdims)
+        return shaped(y, x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
         centred, axes = self.saved
-        share = scaled(dy, 2 / _count(centred.shape, axes))
-        return compute("multiply", centred, share.reshape(_kept(centred.shape, axes)))
+        share = scaled(dy, 2 / count_over(centred.shape, axes))
+        return compute("multiply", centred, share.reshape(kept_shape(centred.shape, axes)))
 
 
 class ExtremeOverFunction(Function):
     """max and min over axes. Places that share the extreme share the gradient."""
 
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool, name: str) -> Any:
-        shape = _kept(x.shape, axes)
+        shape = kept_shape(x.shape, axes) if keepdims else tuple([n for i, n in enumerate(x.shape) if i not in axes])
+        if x.dtype.kind != "f":
+            return np.asarray((np.max if name == "max" else np.min)(x, axis=axes, keepdims=keepdims))
         y = backend.empty(shape, x.dtype, like=x)
-        (np.maximum if name == "max" else np.minimum).reduce(x, axis=axes, keepdims=True, out=y)
-        if x.dtype.kind == "f":
-            y += 0  # of -0 and 0 either may have come first: always 0
-        self.saved = x, y, axes
-        return y if keepdims else y.reshape([n for i, n in enumerate(x.shape) if i not in axes])
+        if not axes:
+            self.saved = None
+            y[...] = x
+            return y
+        folded, _, order = three_axes(x, axes)
+        backend.kernels(x).reduce_extreme(folded, name == "max", y)
+        self.saved = folded, y, order, x.shape
+        return y
 
     def backward(self, dy: Any) -> Any:
-        x, y, axes = self.saved
-        chosen = backend.empty(x.shape, x.dtype, like=x)
-        chosen[...] = (x == y) | (x != x)  # NaN among them made the result NaN
-        share = compute("divide", dy.reshape(y.shape), sum_over(chosen, axes).reshape(y.shape))
-        return compute("multiply", chosen, share)
+        if self.saved is None:
+            return dy
+        folded, y, order, shape = self.saved
+        dx = backend.empty_like(folded)
+        backend.kernels(dx).reduce_extreme_backward(folded, y, backend.contiguous(dy), dx)
+        if order is None:
+            return dx.reshape(shape)
+        return dx.reshape([shape[i] for i in order]).transpose(np.argsort(order))
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -206,6 +216,6 @@ def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 def _extreme(x: Any, axis: Any, keepdims: bool, name: str) -> Tensor:
     x = number_tensor(x, name)
     axes = reduced_axes(name, axis, x.ndim)
-    if _count(x.shape, axes) == 0:
+    if count_over(x.shape, axes) == 0:
         raise ValueError(f"{name}: nothing to choose from over axes {axes} of shape {x.shape}")
     return ExtremeOverFunction.apply((x,), axes, keepdims, name)

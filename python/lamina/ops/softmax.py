@@ -1,4 +1,4 @@
-"""softmax: e^x / sum e^x along an axis."""
+"""softmax: e^x / sum e^x along an axis, and its logarithm."""
 
 from __future__ import annotations
 
@@ -11,34 +11,53 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor
 
+_LEAST_COLUMNS = 8  # fewer values side by side do not fill vectors: the axis is moved to the end, and back
+
 
 class SoftmaxFunction(Function):
-    """The kernels take rows: another axis is moved to the end and back."""
-
-    __slots__ = ("axis",)
+    __slots__ = ("axis", "logarithm", "moved")
     axis: int
+    logarithm: bool
+    moved: bool
 
-    def forward(self, x: Any, axis: int) -> Any:
-        self.axis = axis
+    def forward(self, x: Any, axis: int, logarithm: bool) -> Any:
+        self.axis, self.logarithm = axis % x.ndim, logarithm
+        columns = 1
+        for n in x.shape[self.axis + 1 :]:
+            columns *= n
+        self.moved = 1 < columns < _LEAST_COLUMNS
         x = backend.contiguous(self._last(x))
         y = backend.empty_like(x)
-        backend.kernels(x).softmax_forward(x, y)
+        backend.kernels(x).softmax_forward(x, y, -1 if self.moved else self.axis, logarithm)
         self.saved = y
         return self._back(y)
 
     def backward(self, dy: Any) -> Any:
         y = self.saved
         dx = backend.empty_like(y)
-        backend.kernels(y).softmax_backward(y, backend.contiguous(self._last(dy)), dx)
+        dy = backend.contiguous(self._last(dy))
+        backend.kernels(y).softmax_backward(y, dy, dx, -1 if self.moved else self.axis, self.logarithm)
         return self._back(dx)
 
     def _last(self, array: Any) -> Any:
-        return array if self.axis in (-1, array.ndim - 1) else np.moveaxis(array, self.axis, -1)
+        return np.moveaxis(array, self.axis, -1) if self.moved else array
 
     def _back(self, array: Any) -> Any:
-        if self.axis in (-1, array.ndim - 1):
-            return array
-        return backend.contiguous(np.moveaxis(array, -1, self.axis))
+        return backend.contiguous(np.moveaxis(array, -1, self.axis)) if self.moved else array
+
+
+def checked_axis(x: Tensor, axis: Any, op: str) -> int:
+    """axis as an integer.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if x has no such axis.
+    """
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"{op}: axis must be an integer, got {axis!r}")
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{op}: axis {axis} is out of range for shape {x.shape}")
+    return int(axis)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
@@ -65,8 +84,28 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
         Bridle 1990, "Probabilistic Interpretation of Feedforward Classification Network Outputs".
     """
     x = float_tensor(x, "softmax")
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"softmax: axis must be an integer, got {axis!r}")
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"softmax: axis {axis} is out of range for shape {x.shape}")
-    return SoftmaxFunction.apply((x,), int(axis))
+    return SoftmaxFunction.apply((x,), checked_axis(x, axis, "softmax"), False)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Tensor:
+    """y = log(e^x / sum e^x) along an axis, computed as x - max x - log(sum e^(x - max x)), which never overflows.
+
+    A row of -infinity alone, or one with +infinity or NaN in it, gives NaN.
+
+    Args:
+        x: tensor of one dimension or more, float32 or float64.
+        axis: the axis whose e^y sum to 1.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: if x has no such axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.log_softmax(lm.tensor([[1000.0, 0.0]])).numpy().tolist()
+        [[0.0, -1000.0]]
+    """
+    x = float_tensor(x, "log_softmax")
+    return SoftmaxFunction.apply((x,), checked_axis(x, axis, "log_softmax"), True)

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Variable, as_tensor
+from lamina.optimizers import schedules
+from lamina.optimizers.checks import at_least_zero, positive, whole
+from lamina.optimizers.schedules import LearningRateSchedule
 
 Array = Any
+AVERAGE = "average"  # the slot of exponential moving averages, as it is saved
+ACCUMULATOR = "gradient_accumulator"
 
 
 class Optimizer:
     """Changes weights by their gradients.
 
     A subclass names its state arrays in `slot_names` and gives `update`. The state of a weight is made when the
-    weight is first seen.
+    weight is first seen. Before each step gradients are divided by the loss's scale, accumulated and clipped, and
+    weights decay: w -= learning_rate * weight_decay * w.
 
     Args:
-        learning_rate: the step size, at least 0. It may be set anew at any time.
+        learning_rate: the step size, at least 0: a number, which may be set anew at any time, a schedule, or a
+            function without arguments.
+        weight_decay: the share of a weight, times the learning rate, that each step takes off; None for none.
+        clipnorm: the most that the norm of one weight's gradient may be.
+        clipvalue: the most that an entry of a gradient may be, up or down.
+        global_clipnorm: the most that the norm of all gradients together may be. Only one of the three can be given.
+        use_ema: whether to keep exponential moving averages of the weights.
+        ema_momentum: how much of an average stays at each step, from 0 to 1.
+        ema_overwrite_frequency: after how many steps the weights become their averages, again and again; None:
+            only in `finalize_variable_values`.
+        loss_scale_factor: what the loss was multiplied by (`scale_loss`): gradients are divided by it.
+        gradient_accumulation_steps: how many calls' gradients are averaged for one step, at least 2; None for 1.
         name: what it is called.
 
     Attributes:
         iterations: how many steps were taken.
+
+    Raises:
+        ValueError: for a number out of range, or several kinds of clipping.
+        TypeError: for what is no number.
 
     Example, a training loop:
         >>> import lamina as lm
@@ -39,31 +61,132 @@ class Optimizer:
     """
 
     slot_names: tuple[str, ...] = ()
+    arguments: ClassVar[tuple[str, ...]] = ()  # the constructor's own, beside those of Optimizer: attributes
+    rule: ClassVar[str] = ""  # the kernel that `update` calls
 
-    def __init__(self, learning_rate: float, name: str) -> None:
-        self.name = name
+    def __init__(
+        self,
+        learning_rate: Any,
+        name: str | None = None,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+    ) -> None:
+        self.name = name = type(self).__name__.lower() if name is None else str(name)
+        self._rate: float | Callable[..., Any] = 0.0
         self.learning_rate = learning_rate
-        self.iterations = 0
+        self.weight_decay = None if weight_decay is None else at_least_zero(weight_decay, name, "weight_decay")
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = [key for key, value in clips.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"{name}: only one of clipnorm, clipvalue and global_clipnorm can be given, got {given}")
+        self.clipnorm, self.clipvalue, self.global_clipnorm = [
+            None if value is None else positive(value, name, key) for key, value in clips.items()
+        ]
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = at_least_zero(ema_momentum, name, "ema_momentum")
+        if self.ema_momentum > 1:
+            raise ValueError(f"{name}: ema_momentum must be from 0 to 1, got {ema_momentum}")
+        self.ema_overwrite_frequency = self._optional(ema_overwrite_frequency, "ema_overwrite_frequency", 1)
+        self.loss_scale_factor = (
+            None if loss_scale_factor is None else positive(loss_scale_factor, name, "loss_scale_factor")
+        )
+        self.gradient_accumulation_steps = self._optional(gradient_accumulation_steps, "gradient_accumulation_steps", 2)
+        self._calls = 0  # of step and apply: with accumulation, several make an iteration
+        self._plain = not (given or weight_decay or use_ema or loss_scale_factor or gradient_accumulation_steps)
+        self._excluded: tuple[set[int], tuple[str, ...]] = (set(), ())
         self._slots: dict[Variable, tuple[Array, ...]] = {}
+        self._extra: dict[str, dict[Variable, Array]] = {AVERAGE: {}, ACCUMULATOR: {}}
         self._variables: list[Variable] = []  # those of the last step, and by dtype what update takes for them:
-        self._groups: list[tuple[list[int], list[Array], list[list[Array]]]] = []
+        self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
+        self._constrained: list[Variable] = []
+        self._prepared: tuple[Any, ...] = ()  # scales, decays and clip for the kernel, where any are needed
+
+    def _optional(self, value: Any, name: str, minimum: int) -> int | None:
+        return None if value is None else whole(value, self.name, name, minimum)
+
+    # Learning rate and steps
 
     @property
     def learning_rate(self) -> float:
-        return self._learning_rate
+        """The step size now: that of the schedule, where there is one."""
+        rate = self._rate
+        if isinstance(rate, float):
+            return rate
+        value = rate(self._calls) if isinstance(rate, LearningRateSchedule) else rate()
+        return at_least_zero(value, self.name, "learning_rate")
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        value = float(value)
-        if not math.isfinite(value) or value < 0:
-            raise ValueError(f"{self.name}: learning_rate must be a finite number of at least 0, got {value}")
-        self._learning_rate = value
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(value, dict):
+            value = schedules.deserialize(value)
+        if callable(value):
+            self._rate = value
+        elif isinstance(self._rate, LearningRateSchedule):
+            raise TypeError(f"{self.name}: a schedule gives learning_rate; only another schedule can take its place")
+        else:
+            self._rate = at_least_zero(value, self.name, "learning_rate")
 
-    def update(self, weights: list[Array], grads: list[Array], slots: list[list[Array]]) -> None:
-        """One step, in place. slots holds a list of arrays for each of `slot_names`."""
-        raise NotImplementedError(f"{type(self).__name__}.update")
+    @property
+    def iterations(self) -> int:
+        return self._calls // (self.gradient_accumulation_steps or 1)
 
-    def build(self, variables: Any) -> None:
+    @iterations.setter
+    def iterations(self, value: int) -> None:
+        self._calls = whole(value, self.name, "iterations", 0) * (self.gradient_accumulation_steps or 1)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times `loss_scale_factor`, to be called before `backward`."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Lets weights be that would decay otherwise.
+
+        Args:
+            var_list: the weights.
+            var_names: pieces of names: every weight whose name contains one of them.
+
+        Raises:
+            TypeError: if var_names is one string.
+        """
+        if isinstance(var_names, str):
+            raise TypeError(f"{self.name}: var_names must be a list of strings, got {var_names!r}")
+        self._excluded = {id(v) for v in var_list or ()}, tuple(var_names or ())
+        self._variables = []  # what decays is decided anew
+
+    def _decays(self, variable: Variable) -> bool:
+        ids, names = self._excluded
+        return id(variable) not in ids and not any(piece in variable.name for piece in names)
+
+    # What a subclass gives
+
+    def update(self, weights: list[Array], grads: list[Array], slots: tuple[list[Array], ...]) -> None:
+        """One step, in place, for weights of one dtype. slots holds a list of arrays for each of `slot_names`."""
+        if not self.rule:
+            raise NotImplementedError(f"{type(self).__name__}.update")
+        kernel = getattr(backend.kernels(weights[0]), self.rule + "_step")
+        kernel(weights, grads, slots, self.settings(), self.iterations + 1, *self._prepared)
+
+    def settings(self) -> tuple[float, ...]:
+        """What the kernel of `rule` takes, the learning rate first."""
+        raise NotImplementedError(f"{type(self).__name__}.update or settings")
+
+    def new_slots(self, variable: Variable) -> tuple[Array, ...]:
+        """First values of a weight's state, an array for each of `slot_names`."""
+        return tuple([backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names])
+
+    # Steps
+
+    def build(self, variables: Iterable[Variable]) -> None:
         """Makes the state for these weights; `step()` then takes them when called without any."""
         self._gather(list(variables))
 
@@ -82,6 +205,12 @@ class Optimizer:
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
         self._step(arrays, variables)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> int:
+        """`apply` for pairs of gradient and weight; the number of steps taken."""
+        pairs = list(grads_and_vars)
+        self.apply([g for g, _ in pairs], [v for _, v in pairs])
+        return self.iterations
 
     def step(self, variables: Any = None) -> None:
         """Takes one step along the gradients that `backward` left in the weights, and uses them up.
@@ -117,9 +246,14 @@ class Optimizer:
             grads[i] = backend.contiguous(grad)
         if variables != self._variables:
             self._gather(variables)
-        self.iterations += 1
-        for places, weights, slots in self._groups:
-            self.update(weights, grads if len(places) == len(grads) else [grads[i] for i in places], slots)
+        if self._plain:
+            for places, weights, slots in self._groups:
+                self.update(weights, grads if len(places) == len(grads) else [grads[i] for i in places], slots)
+        else:
+            self._prepared_step(grads)
+        for variable in self._constrained:
+            variable.array[...] = as_tensor(variable.constraint(variable.array)).array
+        self._calls += 1
         return None
 
     def _step_without_missing(self, grads: list[Array], variables: list[Variable]) -> None:
@@ -128,33 +262,115 @@ class Optimizer:
             raise ValueError(f"{self.name}: no weight has a gradient; was backward called on the loss?")
         self._step([g for g, _ in given], [v for _, v in given])
 
+    def _prepared_step(self, grads: list[Array]) -> None:
+        """A step with anything beside the rule: accumulation, clipping, weight decay, averages."""
+        scale = 1.0 / (self.loss_scale_factor or 1.0)
+        steps = self.gradient_accumulation_steps
+        if steps:
+            sums = [self._state(ACCUMULATOR, v) for v in self._variables]
+            for places, _, _ in self._groups:
+                chosen = [sums[i] for i in places]
+                _add(chosen, [grads[i] for i in places], scale)
+            grads, scale = sums, 1.0 / steps
+        if not steps or (self._calls + 1) % steps == 0:
+            scales = self._scales(grads, scale)
+            rate = self.learning_rate * (self.weight_decay or 0.0)
+            for places, weights, slots in self._groups:
+                chosen = [grads[i] for i in places]
+                decays = [rate if self._decays(self._variables[i]) else 0.0 for i in places] if rate else None
+                own = None if scales is None else [scales[i] for i in places]
+                if self.rule:
+                    self._prepared = own, decays, self.clipvalue or 0.0
+                else:  # update gets gradients that are ready
+                    chosen = _ready(chosen, own, self.clipvalue)
+                    if decays:
+                        still = [backend.zeros(w.shape, w.dtype) for w in weights]
+                        backend.kernels(weights[0]).sgd_step(weights, still, (), (0.0, 0.0, 0.0), 1, None, decays)
+                self.update(weights, chosen, slots)
+            self._prepared = ()
+            if steps:
+                for array in sums:
+                    array.fill(0)
+        if self.use_ema:
+            self._average()
+
+    def _scales(self, grads: list[Array], scale: float) -> list[float] | None:
+        """What each gradient is multiplied by: for the loss's scale, the accumulated steps, and its norm."""
+        limit = self.clipnorm or self.global_clipnorm
+        if limit is None:
+            return None if scale == 1 else [scale] * len(grads)
+        squares = np.empty(len(grads))
+        for places, _, _ in self._groups:
+            part = np.empty(len(places))
+            backend.kernels(grads[0]).gradient_squares([grads[i] for i in places], part)
+            squares[places] = part
+        if self.clipnorm is not None:
+            norms = [scale * math.sqrt(s) for s in squares.tolist()]
+            return [scale * limit / max(limit, norm) if norm == norm else math.nan for norm in norms]
+        total = 0.0
+        for square in squares.tolist():
+            total += square
+        norm = scale * math.sqrt(total)
+        return [scale * (limit / max(limit, norm)) if math.isfinite(norm) else math.nan] * len(grads)
+
+    def _average(self) -> None:
+        """average = momentum average + (1 - momentum) w; the first time, w."""
+        momentum = self.ema_momentum if self.iterations else 0.0
+        for places, weights, _ in self._groups:
+            averages = [self._state(AVERAGE, self._variables[i]) for i in places]
+            settings = (momentum - 1.0, 0.0, 0.0)
+            # SGD with a rate of -(1 - momentum) along w, and a decay of the average by as much.
+            backend.kernels(weights[0]).sgd_step(
+                averages, weights, (), settings, 1, None, [1.0 - momentum] * len(places)
+            )
+        every = self.ema_overwrite_frequency
+        if every and (self.iterations + 1) % every == 0:
+            self.finalize_variable_values(self._variables)
+
+    def finalize_variable_values(self, var_list: Iterable[Variable]) -> None:
+        """Gives the weights the values of their moving averages, where `use_ema` keeps them: the end of training."""
+        averages = self._extra[AVERAGE]
+        for variable in var_list:
+            if variable in averages:
+                variable.array[...] = averages[variable]
+
+    def _state(self, kind: str, variable: Variable) -> Array:
+        known = self._extra[kind]
+        if variable not in known:
+            known[variable] = backend.zeros(variable.shape, variable.dtype)
+        return known[variable]
+
     def _gather(self, variables: list[Variable]) -> None:
         """Makes the state that is missing, and the lists that every step passes on."""
         for variable in variables:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
-                self._slots[variable] = tuple(backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names)
+                self._slots[variable] = self.new_slots(variable)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []
         for dtype in dict.fromkeys(v.dtype for v in variables):
             places = [i for i, v in enumerate(variables) if v.dtype == dtype]
             weights = [variables[i].array for i in places]
-            slots = [[self._slots[variables[i]][k] for i in places] for k in range(len(self.slot_names))]
+            slots = tuple([[self._slots[variables[i]][k] for i in places] for k in range(len(self.slot_names))])
             self._groups.append((places, weights, slots))
         self._variables = variables
+        self._constrained = [v for v in variables if getattr(v, "constraint", None) is not None]
 
     # State, for saving
 
     def get_state(self, names: dict[str, Variable]) -> dict[str, Array]:
         """The state arrays as "slot/name of the weight", for the weights that have any."""
-        return {
+        state = {
             f"{slot}/{name}": array
             for name, variable in names.items()
             if variable in self._slots
             for slot, array in zip(self.slot_names, self._slots[variable], strict=True)
         }
+        for kind, arrays in self._extra.items():
+            state |= {f"{kind}/{name}": arrays[variable] for name, variable in names.items() if variable in arrays}
+        return state
 
     def set_state(self, state: dict[str, Array], names: dict[str, Variable]) -> None:
         """Takes back what `get_state` gave.
@@ -164,26 +380,53 @@ class Optimizer:
         """
         for name, variable in names.items():
             arrays = [state.get(f"{slot}/{name}") for slot in self.slot_names]
-            if any(a is None for a in arrays):
-                continue
-            wrong = [a.shape for a in arrays if a is not None and a.shape != variable.shape]
-            if wrong:
-                raise ValueError(f"{self.name}: the state of {name} must have shape {variable.shape}, got {wrong[0]}")
-            self._slots[variable] = tuple(backend.from_pool(np.asarray(a, variable.dtype)) for a in arrays)
+            if arrays and not any(a is None for a in arrays):
+                shapes = [a.shape for a in self.new_slots(variable)]
+                self._slots[variable] = tuple(
+                    [self._taken(a, shape, name, variable) for a, shape in zip(arrays, shapes, strict=True)]
+                )
+            for kind, known in self._extra.items():
+                array = state.get(f"{kind}/{name}")
+                if array is not None:
+                    known[variable] = self._taken(array, variable.shape, name, variable)
         self._variables, self._groups = [], []
 
+    def _taken(self, array: Array, shape: tuple[int, ...], name: str, variable: Variable) -> Array:
+        if array.shape != shape:
+            raise ValueError(f"{self.name}: the state of {name} must have shape {shape}, got {array.shape}")
+        return backend.from_pool(np.asarray(array, variable.dtype))
+
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"learning_rate": self.learning_rate, "name": self.name}
+        """The constructor's arguments, as values that JSON takes.
+
+        Raises:
+            ValueError: if the learning rate is a function of the user's own.
+        """
+        common = (
+            "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
+            "ema_overwrite_frequency", "loss_scale_factor", "gradient_accumulation_steps",
+        )  # fmt: skip
+        rate: Any = self._rate
+        if isinstance(rate, LearningRateSchedule):
+            rate = schedules.serialize(rate)
+        elif callable(rate):
+            raise ValueError(f"{self.name}: a learning_rate that is a function cannot be saved; use a schedule")
+        config = {"learning_rate": rate, "name": self.name}
+        return config | {key: getattr(self, key) for key in (*self.arguments, *common)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        """An optimizer made from what `get_config` gave."""
         return cls(**config)
 
 
-def fraction(value: float, owner: str, name: str) -> float:
-    """value as a number of at least 0 and less than 1."""
-    value = float(value)
-    if not 0 <= value < 1:
-        raise ValueError(f"{owner}: {name} must be at least 0 and less than 1, got {value}")
-    return value
+def _add(sums: list[Array], grads: list[Array], scale: float) -> None:
+    """sums += scale * grads: SGD with a rate of -scale."""
+    backend.kernels(sums[0]).sgd_step(sums, grads, (), (-scale, 0.0, 0.0))
+
+
+def _ready(grads: list[Array], scales: list[float] | None, clip: float | None) -> list[Array]:
+    """The gradients times their scales, clipped."""
+    if scales is not None:
+        grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
+    return grads if clip is None else [np.clip(g, -clip, clip) for g in grads]

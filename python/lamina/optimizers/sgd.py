@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend
-from lamina.optimizers.optimizer import Array, Optimizer, fraction
+from lamina.optimizers.checks import fraction
+from lamina.optimizers.optimizer import Optimizer
 
 
 class SGD(Optimizer):
@@ -13,31 +13,34 @@ class SGD(Optimizer):
     v = momentum * v - learning_rate * g, then w += v, or with Nesterov's w += momentum * v - learning_rate * g.
 
     Args:
-        learning_rate: the step size, at least 0.
+        learning_rate: the step size, at least 0, or a schedule.
         momentum: at least 0 and less than 1.
         nesterov: whether to look ahead along the velocity.
-        name: what it is called.
+        **kwargs: weight decay, clipping, averages, name: see Optimizer.
+
+    Example:
+        >>> import lamina as lm
+        >>> w = lm.Variable([1.0])
+        >>> optimizer = lm.optimizers.SGD(0.5, momentum=0.5)
+        >>> for _ in range(2):
+        ...     optimizer.apply([[1.0]], [w])
+        >>> w.item()
+        -0.25
 
     Reference:
         Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".
     """
 
     slot_names: tuple[str, ...] = ("velocity",)
+    arguments = ("momentum", "nesterov")
+    rule = "sgd"
 
-    def __init__(
-        self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False, name: str = "SGD"
-    ) -> None:
-        super().__init__(learning_rate, name)
-        self.momentum = fraction(momentum, name, "momentum")
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = fraction(momentum, self.name, "momentum")
         self.nesterov = bool(nesterov)
         if self.momentum == 0:
             self.slot_names = ()
 
-    def update(self, weights: list[Array], grads: list[Array], slots: list[list[Array]]) -> None:
-        velocities = slots[0] if slots else None
-        backend.kernels(weights[0]).sgd_step(
-            weights, grads, velocities, self._learning_rate, self.momentum, self.nesterov
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
+    def settings(self) -> tuple[float, ...]:
+        return self.learning_rate, self.momentum, float(self.nesterov)

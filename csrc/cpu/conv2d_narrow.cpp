@@ -1,0 +1,400 @@
+// Convolution in narrow groups, depthwise above all: the lanes of a vector are target channels, of as many groups as
+// there is room for.
+//
+// A target channel is a sum over taps and over the source channels of its group. The strips of support/gather.h hold
+// the source once for each of these ("planes"), permuted, so that lane l of plane p is what target channel l meets:
+//     source channel (k / target channels of a group) * source channels of a group + p,   k the target channel
+// A multiply-add is then one load and one instruction for all groups. Depthwise: one plane, and nothing to permute.
+//
+// A register tile is X positions x one vector of channels. Strips are cut by blocks of channels too.
+#include "cpu/support/chains.h"
+#include "cpu/support/elementwise.h"
+
+namespace lamina {
+namespace LAMINA_ISA {
+
+/// Positions in a register tile, and taps in one of the weight gradient. float64 is for checks, and without vectors of
+/// 256 bits an FMA may be a call: smaller tiles there compile faster.
+template <class T>
+constexpr int TILE = sizeof(T) == 8 || lanes<T> == 4 ? 6
+                     : REGISTERS == 32               ? 14
+                                                     : 12;
+template <class T>
+constexpr int TAPS = sizeof(T) == 8 || lanes<T> == 4 ? 5 : 9;
+constexpr int64_t STRIP_BYTES = 256 << 10;
+
+template <class T>
+struct Lanes {
+  T* y;
+  int64_t pixel;  // step to the next position
+  const T* bias;  // or null
+  bool relu, past_caches;
+  int64_t count;  // lanes that exist
+};
+
+/// unit[i]: where tap i lies in the strip; w[i * BLOCK]: its weights. Chains of CHAIN taps.
+template <class T, int X>
+void tile(const int64_t* unit, int64_t units, const T* a, const T* w, const Lanes<T>& o) {
+  V<T> acc[X], total[X];
+  for (int64_t i = 0; i < units;) {
+    const bool later = i > 0;
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) acc[x] = zero<T>();
+    for (const int64_t stop = min_of(units, i + CHAIN); i < stop; ++i, w += BLOCK) {
+      const T* const p = a + unit[i];
+      const V<T> k = load(w);
+#pragma GCC unroll 16
+      for (int x = 0; x < X; ++x) acc[x] = fma(load(p + x * BLOCK), k, acc[x]);
+    }
+    if (later) {
+#pragma GCC unroll 16
+      for (int x = 0; x < X; ++x) acc[x] = total[x] + acc[x];
+    }
+    if (i < units) {
+#pragma GCC unroll 16
+      for (int x = 0; x < X; ++x) total[x] = acc[x];
+    }
+  }
+  const bool whole = o.count >= lanes<T>;
+  const Mask<T> mask = first<T>(o.count);
+  if (o.bias) {
+    const V<T> bias = whole ? load(o.bias) : load(o.bias, mask);
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) acc[x] = acc[x] + bias;
+  }
+  if (o.relu) {
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) acc[x] = max(zero<T>(), acc[x]);
+  }
+  if (o.past_caches) {
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) stream(o.y + x * o.pixel, acc[x]);
+  } else if (whole) {
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) store(o.y + x * o.pixel, acc[x]);
+  } else {
+#pragma GCC unroll 16
+    for (int x = 0; x < X; ++x) store(o.y + x * o.pixel, acc[x], mask);
+  }
+}
+
+/// Which source channel lane k of plane p holds: k / repeat * skip + p.
+struct LaneMap {
+  int64_t targets, repeat, skip, planes;  // targets: channels of the target
+
+  int64_t blocks() const { return ceil_div(targets, BLOCK); }
+  int64_t depth(int64_t block) const { return min_of(BLOCK, targets - block * BLOCK); }
+  int64_t source(int64_t k, int64_t plane) const { return k / repeat * skip + plane; }
+  bool plain() const { return planes == 1 && repeat == 1; }
+};
+
+/// to[i * BLOCK + l] = from[i * pitch + source[l]] for `count` pixels; source goes upwards, and stays below pitch.
+template <class T>
+void permute_row(const T* from, int64_t step, int64_t pitch, int64_t count, const int64_t* source, T* to) {
+  constexpr int L = lanes<T>;
+  for (int part = 0; part < BLOCK; part += L) {
+    const int64_t start = source[part], pieces = (source[part + L - 1] - start) / L + 1;
+    I<T> index, piece;
+    for (int l = 0; l < L; ++l) {
+      const int64_t at = source[part + l] - start;
+      index[l] = static_cast<decltype(index[0] + 0)>(at % L);
+      piece[l] = static_cast<decltype(index[0] + 0)>(at / L);
+    }
+    const T* p = from + start;
+    T* q = to + part;
+    const Mask<T> exist = first<T>(pitch - start);
+    for (int64_t i = 0; i < count; ++i, p += step, q += BLOCK) {
+      V<T> v = permute(load(p, exist), index);
+      for (int64_t j = 1; j < pieces; ++j) {
+        const V<T> next = permute(load(p + j * L, first<T>(pitch - start - j * L)), index);
+        v = select(equal(piece, whole<T>(j)), next, v);
+      }
+      store(q, v);
+    }
+  }
+}
+
+/// One source row (null: outside the image), the blocks of target channels from `block` on that a strip holds.
+template <class T>
+void pack_lanes(const Gather& d, const LaneMap& m, const T* source, int64_t column, int64_t count, int64_t block,
+                T* to) {
+  const View& w = d.w;
+  if (!source) return fill_zero(to, d.blocks * d.plane);
+  const int64_t width = count + (w.span - 1) / w.stride, chunk = d.blocks / m.planes;
+  const int64_t blocks = min_of(chunk, m.blocks() - block), pitch = w.stride * d.source_pitch;
+  for (int64_t slot = 0; slot < w.slots; ++slot) {
+    T* const p = to + slot * d.slot_columns * BLOCK;
+    const int64_t origin = w.low + column * w.stride + w.residue(slot);
+    const int64_t begin = min_of(width, origin >= 0 ? 0 : ceil_div(-origin, w.stride));
+    const int64_t end = max_of(begin, min_of(width, ceil_div(max_of(0, w.source - origin), w.stride)));
+    for (int64_t b = 0; b < blocks * m.planes; ++b) {
+      fill_zero(p + b * d.plane, begin * BLOCK);
+      fill_zero(p + b * d.plane + end * BLOCK, (width - end) * BLOCK);
+    }
+    const T* from = source + (origin + begin * w.stride) * d.source_pitch;
+    if (m.plain()) {
+      from += block * BLOCK;
+      for (int64_t i = begin; i < end; ++i, from += pitch)  // pixel by pixel: as they lie in memory
+        for (int64_t b = 0; b < blocks; ++b)
+          copy_block(from + b * BLOCK, p + b * d.plane + i * BLOCK, m.depth(block + b));
+    } else {
+      for (int64_t b = 0; b < blocks; ++b)
+        for (int64_t plane = 0; plane < m.planes; ++plane) {
+          int64_t lane[BLOCK];
+          for (int64_t l = 0; l < BLOCK; ++l) lane[l] = m.source(min_of((block + b) * BLOCK + l, m.targets - 1), plane);
+          permute_row(from, pitch, d.source_pitch, end - begin, lane,
+                      p + (b * m.planes + plane) * d.plane + begin * BLOCK);
+        }
+    }
+  }
+}
+
+/// As pack_strip.
+template <class T>
+void pack_lanes_strip(const Gather& d, const LaneMap& m, const T* image, int64_t row, int64_t rows, int64_t column,
+                      int64_t columns, int64_t block, T* strip) {
+  const View& h = d.h;
+  for (int64_t slot = 0; slot < h.slots; ++slot)
+    for (int64_t i = 0; i < rows + (h.span - 1) / h.stride; ++i) {
+      const int64_t source = h.low + (row + i) * h.stride + h.residue(slot);
+      const T* from = source >= 0 && source < h.source ? image + source * d.w.source * d.source_pitch : nullptr;
+      pack_lanes(d, m, from, column, columns, block, strip + (slot * d.slot_rows + i) * d.row_size);
+    }
+}
+
+/// f(first value, lanes that exist) for the vectors of a block of `depth` channels.
+template <class T, class F>
+INLINE void each_block_vector(int64_t depth, F&& f) {
+  for (int64_t l = 0; l < depth; l += lanes<T>) f(l, depth - l);
+}
+
+template <class T>
+struct NarrowJob {
+  Gather d;
+  LaneMap map;
+  int64_t batch, chunk;  // chunk: blocks of target channels in a strip
+  const T *source, *bias;
+  bool relu, past_caches;
+  T* target;
+
+  /// f(kh, kw, plane) phase by phase.
+  template <class F>
+  void each_tap(F&& f) const {
+    for (int64_t ph = 0; ph < d.h.phases; ++ph)
+      for (int64_t pw = 0; pw < d.w.phases; ++pw)
+        for (int64_t kh = ph; kh < d.h.kernel; kh += d.h.tap_step())
+          for (int64_t kw = pw; kw < d.w.kernel; kw += d.w.tap_step())
+            for (int64_t plane = 0; plane < map.planes; ++plane) f(kh, kw, plane);
+  }
+
+  /// packed[block][phase][kh][kw][plane][16] from w (KH, KW, C/G, K).
+  void pack_weights(const Conv2D& s, const T* w, T* packed) const {
+    const int64_t C = s.channels / s.groups, K = s.filters / s.groups;
+    for (int64_t block = 0; block < map.blocks(); ++block)
+      each_tap([&](int64_t kh, int64_t kw, int64_t plane) INLINE_LAMBDA {
+        const T* const from = w + (kh * d.w.kernel + kw) * C * s.filters;
+        for (int64_t l = 0; l < BLOCK; ++l, ++packed) {
+          const int64_t k = block * BLOCK + l;  // backward: a channel of x, and plane a filter of its group
+          *packed = k >= map.targets ? T(0)
+                    : d.h.backward   ? from[k % C * s.filters + k / C * K + plane]
+                                     : from[plane * s.filters + k];
+        }
+      });
+  }
+
+  void run(int64_t image, int64_t block0, int64_t row, int64_t column, const T* packed, const int64_t* units,
+           T* strip) const {
+    const int64_t rows = min_of(d.rows, d.h.positions - row), columns = min_of(d.columns, d.w.positions - column);
+    const int64_t all = d.h.kernel * d.w.kernel * map.planes, blocks = min_of(chunk, map.blocks() - block0);
+    const int64_t k0 = block0 * BLOCK, depth = min_of(map.targets - k0, chunk * BLOCK);
+    pack_lanes_strip(d, map, source + image * d.h.source * d.w.source * d.source_pitch, row, rows, column, columns,
+                     block0, strip);
+    T* const out = target + image * d.h.target * d.w.target * map.targets + k0;
+    fill_uncovered(d, row, rows, column, columns, depth, map.targets, bias ? bias + k0 : nullptr, relu, out);
+    int64_t taps = 0;
+    for (int64_t ph = 0; ph < d.h.phases; ++ph)
+      for (int64_t pw = 0; pw < d.w.phases; ++pw) {
+        const int64_t count = d.h.taps(ph) * d.w.taps(pw) * map.planes;
+        const int64_t row0 = max_of(row, d.h.begin(ph)), row1 = min_of(row + rows, d.h.end(ph));
+        const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
+        for (int64_t j = row0; j < row1; ++j)
+          for (int64_t b = 0; b < blocks; ++b)
+            run_row(map.depth(block0 + b), d.w.step * map.targets, column0, column1, units + taps, count,
+                    strip + (j - row) * d.row_size + b * map.planes * d.plane - column * BLOCK,
+                    packed + ((block0 + b) * all + taps) * BLOCK, bias ? bias + k0 + b * BLOCK : nullptr,
+                    out + (d.h.at(j, ph) * d.w.target + d.w.at(0, pw)) * map.targets + b * BLOCK);
+        taps += count;
+      }
+  }
+
+  void run_row(int64_t depth, int64_t pixel, int64_t begin, int64_t end, const int64_t* unit, int64_t units, const T* a,
+               const T* w, const T* block_bias, T* out) const {
+    const int64_t width = end - begin;
+    if (width <= 0) return;
+    const int64_t tiles = ceil_div(width, TILE<T>);
+    each_block_vector<T>(depth, [&](int64_t l, int64_t exist) INLINE_LAMBDA {
+      for (int64_t i = 0; i < tiles; ++i) {
+        const int64_t from = begin + width * i / tiles, count = begin + width * (i + 1) / tiles - from;
+        const Lanes<T> o{
+            out + from * pixel + l, pixel, block_bias ? block_bias + l : nullptr, relu, past_caches, exist};
+        with_constant<TILE<T>>(int(count),
+                               [&](auto X) INLINE_LAMBDA { tile<T, X>(unit, units, a + from * BLOCK + l, w + l, o); });
+      }
+    });
+  }
+
+  /// Whole images of some blocks where these fit, else rows of a few: reading less than a line or two a pixel is slow.
+  void choose() {
+    const int64_t columns = min_of(d.w.positions, 512);
+    d.layout(1, columns, map.planes);
+    const int64_t halo = (d.h.span - 1) / d.h.stride, all = map.blocks();
+    const int64_t row_bytes = d.h.slots * d.row_size * int64_t(sizeof(T));
+    chunk = STRIP_BYTES / (row_bytes * (d.h.positions + halo));
+    chunk = min_of(all, max_of(chunk, map.planes == 1 ? 2 : 1));
+    const int64_t strips_w = ceil_div(d.w.positions, columns);
+    while (chunk > 2 && batch * ceil_div(all, chunk) * strips_w < 4 * num_threads()) chunk = ceil_div(chunk, 2);
+    chunk = ceil_div(all, ceil_div(all, chunk));
+    const int64_t rows = strip_rows(d, row_bytes * chunk, batch * ceil_div(all, chunk) * strips_w, 1, STRIP_BYTES);
+    d.layout(rows, columns, map.planes * chunk);
+  }
+
+  void run_all(const Conv2D& s, const T* w) {
+    choose();
+    past_caches = sizeof(V<T>) == 64 && stream_rows(target, batch * d.h.target * d.w.target, map.targets);
+    const int64_t taps = d.h.kernel * d.w.kernel * map.planes;
+    T* const packed = scratch_for<T>(Slot::caller, map.blocks() * taps * BLOCK);
+    pack_weights(s, w, packed);
+    int64_t* const units = scratch_for<int64_t>(Slot::caller2, taps);
+    int64_t* next = units;
+    each_tap([&](int64_t kh, int64_t kw, int64_t plane)
+                 INLINE_LAMBDA { *next++ = d.row_at(kh) + d.column_at(kw) + plane * d.plane; });
+    const int64_t strips_h = ceil_div(d.h.positions, d.rows), strips_w = ceil_div(d.w.positions, d.columns);
+    const int64_t chunks = ceil_div(map.blocks(), chunk);
+    const double flops =
+        2.0 * double(d.h.positions * d.w.positions * taps * map.targets) / double(strips_h * strips_w * chunks);
+    parallel_for(batch * strips_h * strips_w * chunks, flops / 50, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+      T* const strip = scratch_for<T>(Slot::worker, d.strip_size());
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t column = task % strips_w, rest = task / strips_w, row = rest % strips_h, piece = rest / strips_h;
+        run(piece / chunks, piece % chunks * chunk, row * d.rows, column * d.columns, packed, units, strip);
+      }
+      if (past_caches) stream_fence();
+    });
+  }
+};
+
+/// to[t] += sum over the chain's pixels of x[pixel + at[t]] * dy[pixel], one chain of FMAs a tap.
+template <class T, int N>
+void kernel_tile(const Chain& c, const T* x, int64_t x_image, int64_t x_row, const int64_t* at, const T* dy,
+                 int64_t dy_image, int64_t dy_row, int64_t dy_pixel, T* to, int64_t to_pitch, int64_t exist) {
+  V<T> acc[N];
+  int64_t offset[N];
+#pragma GCC unroll 16
+  for (int t = 0; t < N; ++t) {
+    acc[t] = zero<T>();
+    offset[t] = at[t];
+  }
+  const Mask<T> mask = first<T>(exist);
+  for (int64_t n = 0; n < c.images; ++n)
+    for (int64_t j = 0; j < c.rows; ++j) {
+      const T* p = x + n * x_image + j * x_row;
+      const T* q = dy + n * dy_image + j * dy_row;
+      for (int64_t i = c.columns; i > 0; --i, p += BLOCK, q += dy_pixel) {
+        const V<T> d = load(q, mask);
+#pragma GCC unroll 16
+        for (int t = 0; t < N; ++t) acc[t] = fma(load(p + offset[t]), d, acc[t]);
+      }
+    }
+#pragma GCC unroll 16
+  for (int t = 0; t < N; ++t) {
+    T* const p = to + t * to_pitch;
+    store(p, load(p, mask) + acc[t], mask);
+  }
+}
+
+}  // namespace LAMINA_ISA
+using namespace LAMINA_ISA;
+
+template <class Target, class T>
+void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y) {
+  NarrowJob<T> job{};
+  job.d.h = forward_view(s.h);
+  job.d.w = forward_view(s.w);
+  job.d.source_pitch = s.channels;
+  job.map = {s.filters, s.filters / s.groups, s.channels / s.groups, s.channels / s.groups};
+  job.batch = s.batch;
+  job.source = x;
+  job.bias = bias;
+  job.relu = activation == Activation::relu;
+  job.target = y;
+  job.run_all(s, w);
+}
+
+template <class Target, class T>
+void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx) {
+  NarrowJob<T> job{};
+  job.d.h = backward_view(s.h);
+  job.d.w = backward_view(s.w);
+  job.d.source_pitch = s.filters;
+  job.map = {s.channels, s.channels / s.groups, s.filters / s.groups, s.filters / s.groups};
+  job.batch = s.batch;
+  job.source = dy;
+  job.bias = bias;
+  job.relu = activation == Activation::relu;
+  job.target = dx;
+  job.run_all(s, w);
+}
+
+template <class Target, class T>
+void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
+  const LaneMap map{s.filters, s.filters / s.groups, s.channels / s.groups, s.channels / s.groups};
+  Gather d{};
+  d.h = forward_view(s.h);
+  d.w = forward_view(s.w);
+  d.source_pitch = s.channels;
+  const Chains chains(s.batch, d.h.target, d.w.target);
+  d.layout(chains.rows, chains.columns, map.planes);
+  const int64_t block_bytes = chains.images * d.strip_size() * int64_t(sizeof(T));
+  const int64_t chunk = min_of(map.blocks(), max_of(map.planes == 1 ? 2 : 1, STRIP_BYTES / block_bytes));
+  d.layout(chains.rows, chains.columns, map.planes * chunk);
+  const int64_t taps = s.h.kernel * s.w.kernel * map.planes, size = taps * s.filters, K = s.filters;
+  int64_t* const at = scratch_for<int64_t>(Slot::caller2, taps);
+  for (int64_t t = 0; t < taps; ++t)
+    at[t] = d.row_at(t / map.planes / s.w.kernel) + d.column_at(t / map.planes % s.w.kernel) + t % map.planes * d.plane;
+  const int64_t tiles = ceil_div(taps, TAPS<T>);
+  const auto run_chunk = [&](const Chain& c, int64_t block0, int64_t blocks, T* strip, T* to) INLINE_LAMBDA {
+    for (int64_t n = 0; n < c.images; ++n)
+      pack_lanes_strip(d, map, x + (c.image + n) * d.h.source * d.w.source * d.source_pitch, c.row, c.rows, c.column,
+                       c.columns, block0, strip + n * d.strip_size());
+    const T* const from = dy + ((c.image * d.h.target + c.row) * d.w.target + c.column) * K;
+    for (int64_t b = 0; b < blocks; ++b)
+      each_block_vector<T>(map.depth(block0 + b), [&](int64_t l, int64_t exist) INLINE_LAMBDA {
+        const int64_t k = (block0 + b) * BLOCK + l;
+        for (int64_t i = 0; i < tiles; ++i) {
+          const int64_t t0 = taps * i / tiles, t1 = taps * (i + 1) / tiles;
+          with_constant<TAPS<T>>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
+            kernel_tile<T, N>(c, strip + b * map.planes * d.plane + l, d.strip_size(), d.row_size, at + t0, from + k,
+                              d.h.target * d.w.target * K, d.w.target * K, K, to + t0 * K + k, K, exist);
+          });
+        }
+      });
+  };
+  const auto run = [&](int64_t chain0, int64_t chain1, int64_t block0, int64_t block1, T* to) INLINE_LAMBDA {
+    T* const strip = scratch_for<T>(Slot::worker, chains.images * d.strip_size());
+    for (int64_t block = block0; block < block1; block += chunk)
+      for (int64_t chain = chain0; chain < chain1; ++chain)
+        run_chunk(chains[chain], block, min_of(chunk, block1 - block), strip, to);
+  };
+  sum_chains(chains.count(), size, map.blocks(), 2.0 * double(chains.pixels() * size) / 50, run, dw);
+}
+
+template void narrow_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
+template void narrow_backward_input<Target>(const Conv2D&, const float*, const float*, const float*, Activation,
+                                            float*);
+template void narrow_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
+template void narrow_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
+template void narrow_backward_input<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+                                            double*);
+template void narrow_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
+
+}  // namespace lamina

@@ -1,0 +1,81 @@
+"""Initializers that draw nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.initializers.initializer import Array, Initializer, sizes
+
+
+class Zeros(Initializer):
+    """All 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Zeros()((2,)).tolist()
+        [0.0, 0.0]
+    """
+
+    def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
+        return backend.zeros(sizes(shape), dtype)
+
+
+class Ones(Initializer):
+    """All 1.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Ones()((2,)).tolist()
+        [1.0, 1.0]
+    """
+
+    def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
+        return backend.full(sizes(shape), 1, dtype)
+
+
+class Constant(Initializer):
+    """All one value, or an array's values.
+
+    Args:
+        value: the number, or an array that is broadcast to the shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Constant(2.5)((2,)).tolist()
+        [2.5, 2.5]
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        self.value = float(value) if np.ndim(value) == 0 else np.asarray(value).tolist()
+
+    def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
+        array = backend.empty(sizes(shape), np.dtype(dtype))
+        array[...] = self.value
+        return array
+
+
+class Identity(Initializer):
+    """The identity matrix; ones on the diagonal of one that is not square.
+
+    Args:
+        gain: factor of the result.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Identity(2.0)((2, 3)).tolist()
+        [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = float(gain)
+
+    def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
+        shape = sizes(shape)
+        if len(shape) != 2:
+            raise ValueError(f"Identity: expected a shape of two sizes, got {shape}")
+        array = backend.zeros(shape, dtype)
+        np.fill_diagonal(array, self.gain)
+        return array

@@ -1,0 +1,276 @@
+"""What a layer holds: its variables, the layers inside, their order and places, freezing, getting and setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from lamina import backend, initializers, regularizers
+from lamina.autograd.symbolic import SymbolicTensor
+from lamina.autograd.tensor import Tensor, Variable
+
+# Attributes that hold no weights, as most do.
+PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})
+OWN = frozenset({
+    "_variables", "_arguments", "_nodes", "_gathered", "_compiled", "_own_logs", "history", "resume", "epoch_random",
+})  # fmt: skip
+
+
+class _Structure:
+    """Anew whenever any layer anywhere gets an attribute that may hold weights: what was gathered before is stale."""
+
+    version: object = object()
+
+
+class Weighted:
+    """Something with weights of its own and of others of its kind inside: what Layer has of them."""
+
+    name: str
+    built: bool
+    _trainable: bool
+    _dtype: Any
+    _variables: list[Variable]
+    _gathered: tuple[object, list[tuple[Any, Any]], list[Variable]] | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if type(value) not in PLAIN and name not in OWN:
+            _Structure.version = object()
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _Structure.version = object()
+        object.__delattr__(self, name)
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = "glorot_uniform",
+        dtype: Any = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        name: str | None = None,
+        constraint: Any = None,
+    ) -> Variable:
+        """A new weight of this layer.
+
+        Args:
+            shape: its shape.
+            initializer: its first values: an initializer, the name of one, or a function (shape, dtype) -> array.
+            dtype: by default the layer's.
+            trainable: False for state that training does not change by gradients.
+            regularizer: a penalty added to the loss.
+            name: what it is within the layer ("kernel").
+            constraint: a function of the weight that gives what it becomes after each step of training.
+        """
+        shape = tuple(int(n) for n in shape)
+        value = initializers.get(initializer)(shape, dtype=np.dtype(dtype or self._dtype))
+        variable = Variable(value, name or "variable", trainable)
+        variable.path = f"{self.name}/{variable.name}"
+        variable.requires_grad = trainable and self._trainable
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraint
+        self._variables.append(variable)
+        _Structure.version = object()
+        return variable
+
+    # What is inside
+
+    def children(self) -> list[tuple[str, Any]]:
+        """The layers directly inside, each with the place where it hangs: "encoder", "blocks/0"."""
+        found = [(place, item) for place, item in _tracked(self) if isinstance(item, Weighted)]
+        return list({id(layer): (place, layer) for place, layer in reversed(found)}.values())[::-1]
+
+    def named_weights(self) -> dict[str, Variable]:
+        """Every weight by its place, in the order of `weights`: own ones first, then layer by layer."""
+        result: dict[str, Variable] = {}
+        self._collect("", result, set())
+        return result
+
+    def _collect(self, prefix: str, result: dict[str, Variable], seen: set[Any]) -> None:
+        if self in seen:
+            return
+        seen.add(self)
+        for variable in sorted(self._contents()[0], key=lambda v: not v.trainable):  # the sort is stable
+            if variable not in seen:
+                seen.add(variable)
+                place = prefix + variable.name
+                while place in result:
+                    place += "_"
+                result[place] = variable
+        for place, layer in self.children():
+            layer._collect(f"{prefix}{place}/", result, seen)
+
+    def _contents(self) -> tuple[list[Variable], list[Any]]:
+        """The variables of this layer and the layers directly inside."""
+        variables, layers = list(self._variables), list[Any]()
+        for name, value in self.__dict__.items():
+            kind = type(value)
+            if kind in PLAIN or name in OWN:
+                continue
+            if kind is Variable:
+                variables.append(value)
+            elif isinstance(value, Weighted):
+                layers.append(value)
+            elif kind is list or kind is tuple or kind is dict:
+                for _, item in _find("", value):
+                    if isinstance(item, Weighted):
+                        layers.append(item)
+                    else:
+                        variables.append(item)
+        return variables, layers
+
+    def _containers(self) -> Iterator[Any]:
+        """The lists and dictionaries in which layers and weights may come and go unseen."""
+        yield self._variables
+        for name, value in self.__dict__.items():
+            if name not in OWN and type(value) in (list, dict, tuple):
+                yield from _nested(value)
+
+    def layers_inside(self) -> list[Any]:
+        """This layer and all inside, at any depth, each once."""
+        found: dict[Any, None] = {}
+        _walk(self, found)
+        return list(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in the order of `get_weights`."""
+        gathered = self._gathered
+        if gathered is not None and gathered[0] is _Structure.version:
+            for container, copy in gathered[1]:
+                if not _same(container, copy):
+                    break
+            else:
+                return list(gathered[2])
+        version = _Structure.version
+        found: dict[Variable, None] = {}
+        layers = self.layers_inside()
+        for layer in layers:
+            variables = layer._contents()[0]
+            for variable in sorted(variables, key=lambda v: not v.trainable):
+                found[variable] = None
+        containers = [(c, c.copy()) for layer in layers for c in layer._containers() if _may_change(c)]
+        self._gathered = version, containers, list(found)
+        return list(found)
+
+    @property
+    def variables(self) -> list[Variable]:
+        return self.weights
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The weights that training changes: none of a frozen layer."""
+        return [v for v in self.weights if v.trainable and v.requires_grad]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The weights that training leaves alone, or changes without gradients."""
+        return [v for v in self.weights if not (v.trainable and v.requires_grad)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights. Setting it sets it in every layer inside too."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        variables, layers = self._contents()
+        for variable in variables:
+            variable.requires_grad = variable.trainable and self._trainable
+        for layer in layers:
+            layer.trainable = value
+
+    # Values
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of all weights' values."""
+        return [np.array(v.numpy()) for v in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Overwrites all weights.
+
+        Args:
+            weights: arrays in the order and shapes of `get_weights`.
+
+        Raises:
+            ValueError: if there are too many or too few, or shapes differ; every wrong one is named. Nothing is
+                changed then.
+        """
+        arrays = [w.array if isinstance(w, Tensor) else backend.as_array(w) for w in weights]
+        variables = self.weights
+        if len(arrays) != len(variables):
+            raise ValueError(f"set_weights: {self.name} has {len(variables)} weights, got {len(arrays)}")
+        wrong = [
+            f"{v.path} has shape {v.shape}, got {a.shape}"
+            for v, a in zip(variables, arrays, strict=True)
+            if v.shape != a.shape
+        ]
+        if wrong:
+            raise ValueError("set_weights: " + "; ".join(wrong))
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def count_params(self) -> int:
+        """The number of weights' elements.
+
+        Raises:
+            ValueError: before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(f"count_params: {self.name} has no weights yet; call it on data or build(input_shape)")
+        return sum(v.size for v in self.weights)
+
+
+def _walk(layer: Weighted, found: dict[Any, None]) -> None:
+    if layer not in found:
+        found[layer] = None
+        for inner in layer._contents()[1]:
+            _walk(inner, found)
+
+
+def _tracked(layer: Weighted) -> Iterator[tuple[str, Weighted | Variable]]:
+    """The layers and variables among the attributes of a layer, in order of assignment."""
+    for name, value in layer.__dict__.items():
+        if name not in OWN:
+            yield from _find(name.lstrip("_"), value)
+
+
+def _find(place: str, value: Any) -> Iterator[tuple[str, Weighted | Variable]]:
+    if isinstance(value, Weighted | Variable):
+        yield place, value
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from _find(f"{place}/{i}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _find(f"{place}/{key}", item)
+
+
+def _nested(value: Any) -> Iterator[Any]:
+    """A list, tuple or dictionary and those inside."""
+    yield value
+    for item in value.values() if isinstance(value, dict) else value:
+        if type(item) in (list, dict, tuple):
+            yield from _nested(item)
+
+
+def _may_change(container: Any) -> bool:
+    """Whether a layer or weight may come into it or leave it: not a tuple, and nothing that holds mere data."""
+    if type(container) is tuple:
+        return False
+    items = container.values() if isinstance(container, dict) else container
+    return not items or any(isinstance(item, Weighted | Variable | list | dict | tuple) for item in items)
+
+
+def _same(container: Any, copy: Any) -> bool:
+    try:
+        return bool(container == copy)
+    except ValueError:  # arrays that are not the same
+        return False

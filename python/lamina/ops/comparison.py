@@ -1,0 +1,270 @@
+"""Comparison and logic, element by element with broadcasting: tensors of booleans, without gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.broadcasting import broadcast_shape
+
+
+def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both as arrays of shapes that broadcast; a Python number takes the other's dtype where that can hold it."""
+    if not isinstance(a, Tensor):
+        a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
+    b = as_tensor(b, like=a)
+    broadcast_shape(op, a.shape, b.shape)
+    return a.array, b.array
+
+
+def _compare(op: str, a: Any, b: Any) -> Tensor:
+    return Tensor(np.asarray(getattr(np, op)(*_arrays(op, a, b))))
+
+
+def _whole_arrays(op: str, *values: Any) -> list[Any]:
+    tensors = [as_tensor(v, like=values[0] if isinstance(values[0], Tensor) else None) for v in values]
+    for t in tensors:
+        if t.array.dtype.kind == "f":
+            raise TypeError(f"{op}: expected booleans or integers, got {t.array.dtype}")
+    if len(tensors) == 2:
+        broadcast_shape(op, tensors[0].shape, tensors[1].shape)
+    return [t.array for t in tensors]
+
+
+def equal(a: Any, b: Any) -> Tensor:
+    """Whether a == b, element by element, with NumPy's broadcasting.
+
+    Args:
+        a: tensor (or array, or number) of any shape and dtype.
+        b: the same, of a shape that broadcasts with that of a.
+
+    Returns:
+        Tensor of booleans of the common shape. A comparison with NaN is false, but for `not_equal`.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [True, False]
+    """
+    return _compare("equal", a, b)
+
+
+def not_equal(a: Any, b: Any) -> Tensor:
+    """Whether a != b, element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.not_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [False, True]
+    """
+    return _compare("not_equal", a, b)
+
+
+def less(a: Any, b: Any) -> Tensor:
+    """Whether a < b, element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.less(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [False, True]
+    """
+    return _compare("less", a, b)
+
+
+def less_equal(a: Any, b: Any) -> Tensor:
+    """Whether a <= b, element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.less_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [True, True]
+    """
+    return _compare("less_equal", a, b)
+
+
+def greater(a: Any, b: Any) -> Tensor:
+    """Whether a > b, element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.greater(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [False, False]
+    """
+    return _compare("greater", a, b)
+
+
+def greater_equal(a: Any, b: Any) -> Tensor:
+    """Whether a >= b, element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.greater_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
+        [True, False]
+    """
+    return _compare("greater_equal", a, b)
+
+
+def logical_and(a: Any, b: Any) -> Tensor:
+    """Whether both are true (not 0), element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.logical_and([True, True], [True, False]).numpy().tolist()
+        [True, False]
+    """
+    return _compare("logical_and", a, b)
+
+
+def logical_or(a: Any, b: Any) -> Tensor:
+    """Whether either is true (not 0), element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.logical_or([True, True], [True, False]).numpy().tolist()
+        [True, True]
+    """
+    return _compare("logical_or", a, b)
+
+
+def logical_xor(a: Any, b: Any) -> Tensor:
+    """Whether exactly one is true (not 0), element by element; see `equal`.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.logical_xor([True, True], [True, False]).numpy().tolist()
+        [False, True]
+    """
+    return _compare("logical_xor", a, b)
+
+
+def logical_not(x: Any) -> Tensor:
+    """Whether x is false (0), element by element.
+
+    Args:
+        x: tensor of any shape and dtype.
+
+    Returns:
+        Tensor of booleans of the same shape.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.logical_not([True, False]).numpy().tolist()
+        [False, True]
+    """
+    return Tensor(np.asarray(np.logical_not(as_tensor(x).array)))
+
+
+def bitwise_and(a: Any, b: Any) -> Tensor:
+    """a & b, bit by bit, for integers and booleans; see `equal`.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+        TypeError: for floats.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.bitwise_and([6, 1], [3, 1]).numpy().tolist()
+        [2, 1]
+    """
+    return Tensor(np.asarray(np.bitwise_and(*_whole_arrays("bitwise_and", a, b))))
+
+
+def bitwise_or(a: Any, b: Any) -> Tensor:
+    """a | b, bit by bit, for integers and booleans; see `equal`.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+        TypeError: for floats.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.bitwise_or([6, 1], [3, 1]).numpy().tolist()
+        [7, 1]
+    """
+    return Tensor(np.asarray(np.bitwise_or(*_whole_arrays("bitwise_or", a, b))))
+
+
+def bitwise_xor(a: Any, b: Any) -> Tensor:
+    """a ^ b, bit by bit, for integers and booleans; see `equal`.
+
+    Raises:
+        ValueError: if the shapes do not broadcast.
+        TypeError: for floats.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.bitwise_xor([6, 1], [3, 1]).numpy().tolist()
+        [5, 0]
+    """
+    return Tensor(np.asarray(np.bitwise_xor(*_whole_arrays("bitwise_xor", a, b))))
+
+
+def bitwise_not(x: Any) -> Tensor:
+    """~x: every bit of an integer turned over; the opposite of a boolean.
+
+    Raises:
+        TypeError: for floats.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.bitwise_not([0, 5]).numpy().tolist()
+        [-1, -6]
+    """
+    return Tensor(np.asarray(np.invert(*_whole_arrays("bitwise_not", x))))
+
+
+def isnan(x: Any) -> Tensor:
+    """Whether x is NaN, element by element.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.isnan(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
+        [False, True, False]
+    """
+    return Tensor(np.asarray(np.isnan(as_tensor(x).array)))
+
+
+def isinf(x: Any) -> Tensor:
+    """Whether x is infinite, element by element.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.isinf(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
+        [False, False, True]
+    """
+    return Tensor(np.asarray(np.isinf(as_tensor(x).array)))
+
+
+def isfinite(x: Any) -> Tensor:
+    """Whether x is neither NaN nor infinite, element by element.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.isfinite(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
+        [True, False, False]
+    """
+    return Tensor(np.asarray(np.isfinite(as_tensor(x).array)))
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Whether |a - b| <= atol + rtol |b|, element by element; see `equal`.
+
+    Args:
+        a: tensor (or array, or number) of any shape.
+        b: the same, of a shape that broadcasts with that of a.
+        rtol: how much of |b| they may differ by.
+        atol: how much they may differ by besides.
+        equal_nan: whether NaN is close to NaN.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.isclose(lm.tensor([1.0, 2.0]), [1.000001, 2.1]).numpy().tolist()
+        [True, False]
+    """
+    left, right = _arrays("isclose", a, b)
+    return Tensor(np.asarray(np.isclose(left, right, rtol, atol, equal_nan)))

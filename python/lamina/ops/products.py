@@ -1,0 +1,148 @@
+"""prod, cumsum, cumprod: products and running sums, in an order that depends on the shape alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd.function import Function
+from lamina.autograd.tensor import Tensor
+from lamina.ops.arithmetic import compute, number_tensor
+from lamina.ops.broadcasting import three_axes
+from lamina.ops.reductions import reduced_axes, shaped
+from lamina.ops.shapes import one_axis, reshape
+
+
+def product_over(x: Any) -> Any:
+    """The products over the middle axis of three: halves are multiplied with each other until one is left."""
+    while x.shape[1] > 1:
+        half = x.shape[1] // 2
+        y = compute("multiply", x[:, :half], x[:, half : 2 * half])
+        x = y if x.shape[1] % 2 == 0 else np.concatenate([y, x[:, -1:]], 1)
+    return x[:, 0] if x.shape[1] else np.ones((x.shape[0], x.shape[2]), x.dtype)
+
+
+def running(name: str, x: Any, axis: int) -> Any:
+    """Running sums ("add") or products ("multiply") along an axis, in order."""
+    y = backend.empty(x.shape, x.dtype, like=x)
+    getattr(np, name).accumulate(x, axis, out=y)
+    return y
+
+
+def from_the_end(name: str, x: Any, axis: int) -> Any:
+    """The same, from the last value to the first."""
+    return np.flip(running(name, np.flip(x, axis), axis), axis)
+
+
+class ProductFunction(Function):
+    """The gradient is the product of all others: those before, times those after. No division, so zeros do no harm."""
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        if not axes:
+            self.saved = None
+            return x
+        if x.dtype.kind != "f":
+            return np.asarray(np.prod(x, axis=axes, keepdims=keepdims))
+        folded, kept, order = three_axes(x, axes)
+        self.saved = folded, order, x.shape
+        return shaped(product_over(folded).reshape(kept), x.shape, axes, keepdims)
+
+    def backward(self, dy: Any) -> Any:
+        if self.saved is None:
+            return dy
+        x, order, shape = self.saved
+        one = np.ones((x.shape[0], 1, x.shape[2]), x.dtype)
+        before = running("multiply", np.concatenate([one, x[:, :-1]], 1), 1) if x.shape[1] else x
+        after = from_the_end("multiply", np.concatenate([x[:, 1:], one], 1), 1) if x.shape[1] else x
+        dx = compute("multiply", compute("multiply", before, after), dy.reshape(x.shape[0], 1, x.shape[2]))
+        if order is None:
+            return dx.reshape(shape)
+        return dx.reshape([shape[i] for i in order]).transpose(np.argsort(order))
+
+
+class CumulativeSumFunction(Function):
+    def forward(self, x: Any, axis: int) -> Any:
+        self.saved = axis
+        return running("add", x, axis)
+
+    def backward(self, dy: Any) -> Any:
+        return from_the_end("add", dy, self.saved)
+
+
+class CumulativeProductFunction(Function):
+    """y_j = x_0 ... x_j. dx_i = (sum over j >= i of dy_j y_j) / x_i up to the first 0, where that is left out of the
+    products instead; beyond it every product is 0, and so is the gradient."""
+
+    def forward(self, x: Any, axis: int) -> Any:
+        y = running("multiply", x, axis)
+        self.saved = x, y, axis
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        x, y, axis = self.saved
+        zeros = x == 0
+        if not zeros.any():
+            return compute("divide", from_the_end("add", compute("multiply", dy, y), axis), x)
+        count = np.cumsum(zeros, axis)
+        first = zeros & (count == 1)
+        without = np.where(first, np.ones((), x.dtype), x)
+        at_first = from_the_end("add", compute("multiply", dy, running("multiply", without, axis)), axis)
+        ordinary = compute("divide", from_the_end("add", compute("multiply", dy, y), axis), without)
+        return np.where(first, at_first, np.where(count == 0, ordinary, np.zeros((), x.dtype)))
+
+
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The product over axes; 1 over none. Its gradient is right with zeros too. See `sum` for arguments and errors.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.prod(lm.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).numpy().tolist()
+        [3.0, 8.0]
+    """
+    x = number_tensor(x, "prod")
+    return ProductFunction.apply((x,), reduced_axes("prod", axis, x.ndim), keepdims)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Tensor:
+    """Running sums along an axis: the first value, the first two, and so on, added up in order.
+
+    Args:
+        x: tensor of any shape; float32, float64 or integers (whose sums are int64).
+        axis: the axis; None takes all values row by row, as one axis.
+
+    Returns:
+        Tensor of the shape of x, or of one axis.
+
+    Raises:
+        ValueError: if the axis is out of range.
+        TypeError: for float16, or an axis that is no integer.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.cumsum(lm.tensor([1.0, 2.0, 3.0])).numpy().tolist()
+        [1.0, 3.0, 6.0]
+    """
+    return _cumulative("cumsum", x, axis, CumulativeSumFunction)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Tensor:
+    """Running products along an axis; see `cumsum`. Its gradient is right with zeros too.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.cumprod(lm.tensor([1.0, 2.0, 3.0])).numpy().tolist()
+        [1.0, 2.0, 6.0]
+    """
+    return _cumulative("cumprod", x, axis, CumulativeProductFunction)
+
+
+def _cumulative(op: str, x: Any, axis: int | None, function: type[Function]) -> Tensor:
+    x = number_tensor(x, op)
+    if axis is None:
+        x, axis = reshape(x, (-1,) if x.size else (0,)), 0
+    axis = one_axis(op, axis, x.ndim)
+    if x.array.dtype.kind != "f":
+        return Tensor(getattr(np, op)(x.array, axis, np.int64))
+    return function.apply((x,), axis)

@@ -1,0 +1,69 @@
+"""sparsemax: the nearest point of the simplex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd.function import Function
+from lamina.autograd.tensor import Tensor
+from lamina.ops.broadcasting import sum_over
+from lamina.ops.checks import float_tensor
+from lamina.ops.softmax import checked_axis
+
+
+class SparsemaxFunction(Function):
+    """y = max(0, x - tau), with tau such that y sums to 1; found by sorting. Sums go along the axis in order."""
+
+    def forward(self, x: Any, axis: int) -> Any:
+        axis = axis % x.ndim
+        n = x.shape[axis]
+        largest_first = np.flip(np.sort(x, axis), axis)  # NaN first
+        sums = np.cumsum(largest_first, axis) - 1
+        counts = np.arange(1, n + 1, dtype=x.dtype).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+        held = counts * largest_first > sums  # for the first ones only
+        support = np.maximum(held.sum(axis, keepdims=True), 1)
+        tau = np.take_along_axis(sums, support - 1, axis) / support.astype(x.dtype)
+        y = backend.empty(x.shape, x.dtype, like=x)
+        np.subtract(x, tau, out=y)
+        np.maximum(y, 0, out=y)
+        self.saved = y > 0, support, axis
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        held, support, axis = self.saved
+        shared = np.where(held, dy, np.zeros((), dy.dtype))
+        total = sum_over(shared, (axis,)).reshape(support.shape)
+        return np.where(held, dy - total / support.astype(dy.dtype), np.zeros((), dy.dtype))
+
+
+def sparsemax(x: Any, axis: int = -1) -> Tensor:
+    """The point of the simplex nearest to x along an axis: y = max(0, x - tau), with tau such that y sums to 1.
+
+    Like softmax, but small values become exactly 0.
+
+    Args:
+        x: tensor of one dimension or more, float32 or float64.
+        axis: the axis that sums to 1.
+
+    Returns:
+        Tensor of the same shape and dtype.
+
+    Raises:
+        ValueError: if x has no such axis, or it is empty.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.ops.sparsemax(lm.tensor([[0.5, 1.0, -3.0]])).numpy().tolist()
+        [[0.25, 0.75, 0.0]]
+
+    Reference:
+        Martins & Astudillo 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
+    """
+    x = float_tensor(x, "sparsemax")
+    axis = checked_axis(x, axis, "sparsemax")
+    if x.shape[axis] == 0:
+        raise ValueError(f"sparsemax: axis {axis} is empty, got shape {x.shape}")
+    return SparsemaxFunction.apply((x,), axis)
