@@ -1,11 +1,38 @@
-// copy_columns: some columns of one matrix become columns of another; what concatenating and splitting come down to.
+// copy_columns: some columns of one matrix become columns of another; what concatenating, splitting, padding with a
+// constant and cropping come down to.
 #pragma once
 #include <cstdint>
 
 namespace lamina {
 
-/// y[r][i] = x[r][i] for `bytes` bytes of each row; the next row lies x_stride and y_stride bytes further on.
+/// Row r of y is written from `to` on: `before` bytes of fill, `bytes` bytes of x from `from` on, `after` bytes of
+/// fill. They come from row index[r] of x, from row r without an index; where index[r] < 0, all of it is fill. fill
+/// repeats a value of an element's size (1, 2, 4 or 8 bytes) over 8 bytes. Strides in bytes.
+struct CopyColumns {
+  int64_t rows, bytes, before, after;
+  const int64_t* index;
+  const char* from;
+  int64_t x_stride;
+  char* to;
+  int64_t y_stride;
+  uint64_t fill;
+};
+
 template <class Target>
-void copy_columns(int64_t rows, int64_t bytes, const char* x, int64_t x_stride, char* y, int64_t y_stride);
+void copy_columns(const CopyColumns& s);
+
+/// Matrices of as many rows side by side are one matrix. join: whole = [part 0 | part 1 | ...]; otherwise the parts are
+/// taken out of it, those that are null left out. bytes: those of a row of each part.
+struct ColumnParts {
+  int64_t rows, count;
+  const int64_t* bytes;
+  char* const* parts;
+  char* whole;
+  int64_t stride;  // the sum of bytes
+  bool join;
+};
+
+template <class Target>
+void copy_parts(const ColumnParts& s);
 
 }  // namespace lamina

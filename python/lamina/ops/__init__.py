@@ -8,6 +8,7 @@ from lamina.ops.adaptive_pool import adaptive_avg_pool3d as adaptive_avg_pool3d
 from lamina.ops.adaptive_pool import adaptive_max_pool1d as adaptive_max_pool1d
 from lamina.ops.adaptive_pool import adaptive_max_pool2d as adaptive_max_pool2d
 from lamina.ops.adaptive_pool import adaptive_max_pool3d as adaptive_max_pool3d
+from lamina.ops.affine_transform import affine_transform as affine_transform
 from lamina.ops.arithmetic import abs as abs
 from lamina.ops.arithmetic import add as add
 from lamina.ops.arithmetic import divide as divide
@@ -104,6 +105,8 @@ from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softma
 from lamina.ops.global_pool import global_avg_pool as global_avg_pool
 from lamina.ops.global_pool import global_max_pool as global_max_pool
 from lamina.ops.glu import glu as glu
+from lamina.ops.grid_sample import affine_grid as affine_grid
+from lamina.ops.grid_sample import grid_sample as grid_sample
 from lamina.ops.hard_activations import hard_shrink as hard_shrink
 from lamina.ops.hard_activations import hard_sigmoid as hard_sigmoid
 from lamina.ops.hard_activations import hard_silu as hard_silu
@@ -122,7 +125,14 @@ from lamina.ops.gather import scatter_add as scatter_add
 from lamina.ops.gather import scatter_update as scatter_update
 from lamina.ops.gather import take as take
 from lamina.ops.gather import take_along_axis as take_along_axis
+from lamina.ops.image import crop_images as crop_images
+from lamina.ops.image import pad_images as pad_images
+from lamina.ops.image import rgb_to_grayscale as rgb_to_grayscale
 from lamina.ops.indexing import getitem as getitem
+from lamina.ops.joining import concatenate as concatenate
+from lamina.ops.joining import split as split
+from lamina.ops.joining import stack as stack
+from lamina.ops.joining import unstack as unstack
 from lamina.ops.locally_connected import locally_connected1d as locally_connected1d
 from lamina.ops.locally_connected import locally_connected2d as locally_connected2d
 from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
@@ -142,15 +152,26 @@ from lamina.ops.matrices import trace as trace
 from lamina.ops.matrices import tril as tril
 from lamina.ops.matrices import triu as triu
 from lamina.ops.max_pool2d import max_pool2d as max_pool2d
+from lamina.ops.noise import alpha_dropout as alpha_dropout
+from lamina.ops.noise import gaussian_dropout as gaussian_dropout
+from lamina.ops.noise import gaussian_noise as gaussian_noise
 from lamina.ops.norms import logsumexp as logsumexp
 from lamina.ops.norms import norm as norm
 from lamina.ops.overlap_loss import dice_loss as dice_loss
 from lamina.ops.overlap_loss import tversky_loss as tversky_loss
+from lamina.ops.pad import pad as pad
+from lamina.ops.pixel_shuffle import depth_to_space as depth_to_space
+from lamina.ops.pixel_shuffle import pixel_shuffle as pixel_shuffle
+from lamina.ops.pixel_shuffle import pixel_unshuffle as pixel_unshuffle
+from lamina.ops.pixel_shuffle import space_to_depth as space_to_depth
 from lamina.ops.power import power as power
 from lamina.ops.prelu import prelu as prelu
 from lamina.ops.products import cumprod as cumprod
 from lamina.ops.products import cumsum as cumsum
 from lamina.ops.products import prod as prod
+from lamina.ops.rearranging import flip as flip
+from lamina.ops.rearranging import roll as roll
+from lamina.ops.rearranging import rot90 as rot90
 from lamina.ops.rectifiers import celu as celu
 from lamina.ops.rectifiers import elu as elu
 from lamina.ops.rectifiers import leaky_relu as leaky_relu
@@ -169,6 +190,10 @@ from lamina.ops.regression_loss import mean_absolute_percentage_error as mean_ab
 from lamina.ops.regression_loss import mean_squared_error as mean_squared_error
 from lamina.ops.regression_loss import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from lamina.ops.relu import relu as relu
+from lamina.ops.repeating import broadcast_to as broadcast_to
+from lamina.ops.repeating import repeat as repeat
+from lamina.ops.repeating import tile as tile
+from lamina.ops.resize import resize as resize
 from lamina.ops.rounding import ceil as ceil
 from lamina.ops.rounding import floor as floor
 from lamina.ops.rounding import floor_divide as floor_divide
@@ -187,13 +212,12 @@ from lamina.ops.selection import select as select
 from lamina.ops.selection import where as where
 from lamina.ops.separable_conv import separable_conv1d as separable_conv1d
 from lamina.ops.separable_conv import separable_conv2d as separable_conv2d
-from lamina.ops.shapes import concatenate as concatenate
 from lamina.ops.shapes import expand_dims as expand_dims
 from lamina.ops.shapes import flatten as flatten
+from lamina.ops.shapes import moveaxis as moveaxis
 from lamina.ops.shapes import reshape as reshape
-from lamina.ops.shapes import split as split
 from lamina.ops.shapes import squeeze as squeeze
-from lamina.ops.shapes import stack as stack
+from lamina.ops.shapes import swapaxes as swapaxes
 from lamina.ops.shapes import transpose as transpose
 from lamina.ops.smooth_activations import gelu as gelu
 from lamina.ops.smooth_activations import log_sigmoid as log_sigmoid
@@ -234,6 +258,9 @@ from lamina.ops.transcendental import sinh as sinh
 from lamina.ops.transcendental import tan as tan
 from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
 from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
+from lamina.ops.unfold import extract_patches as extract_patches
+from lamina.ops.unfold import fold as fold
+from lamina.ops.unfold import unfold as unfold
 
 _symbolic.accept(globals())  # all of the above; lamina.layers.Input gives such tensors
 

@@ -8,6 +8,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.ops.arithmetic import multiply
 from lamina.ops.checks import float_tensor
 
 STEPS = 65536  # the rate is a whole number of these
@@ -31,7 +32,7 @@ class DropoutFunction(Function):
         return y
 
 
-def dropout(x: Any, rate: float, seed: int, stream: int) -> Tensor:
+def dropout(x: Any, rate: float, seed: int, stream: int, noise_shape: Any = None) -> Tensor:
     """Sets each element to 0 with probability `rate` and scales the others by 1 / (1 - rate), so that the mean stays.
 
     Which elements stay depends on seed, stream and the element's index alone (Philox4x32-10), on every device and for
@@ -43,12 +44,14 @@ def dropout(x: Any, rate: float, seed: int, stream: int) -> Tensor:
         seed: integer; its lower 64 bits count.
         stream: integer, another for every call that shall drop other elements; its lower 64 bits count. See
             `lamina.random.next_stream`.
+        noise_shape: the shape of the mask, which is broadcast over x: where it has a 1, elements are dropped together
+            along that axis; where it has None, it is as long as x. None: every element by itself.
 
     Returns:
         Tensor of the same shape and dtype.
 
     Raises:
-        ValueError: if the rate is outside [0, 1] or NaN.
+        ValueError: if the rate is outside [0, 1] or NaN, or the noise_shape does not broadcast to x.
         TypeError: if x is not float32 or float64.
 
     Example:
@@ -64,4 +67,22 @@ def dropout(x: Any, rate: float, seed: int, stream: int) -> Tensor:
     if isinstance(rate, bool) or not 0 <= rate <= 1:
         raise ValueError(f"dropout: rate must be in [0, 1], got {rate}")
     dropped = math.floor(rate * STEPS + 0.5)
-    return DropoutFunction.apply((x,), dropped, seed & WORD, stream & WORD)
+    shape = x.shape if noise_shape is None else mask_shape("dropout", noise_shape, x.shape)
+    if shape == x.shape:
+        return DropoutFunction.apply((x,), dropped, seed & WORD, stream & WORD)
+    ones = Tensor(backend.full(shape, 1.0, x.dtype, like=x.array))
+    return multiply(x, DropoutFunction.apply((ones,), dropped, seed & WORD, stream & WORD))
+
+
+def mask_shape(op: str, noise_shape: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A mask's shape for inputs of this one.
+
+    Raises:
+        ValueError: if it does not broadcast to them.
+    """
+    sizes = tuple(noise_shape) if isinstance(noise_shape, tuple | list) else (noise_shape,)
+    if len(sizes) != len(shape) or any(n is not None and n != 1 and n != m for n, m in zip(sizes, shape, strict=True)):
+        raise ValueError(
+            f"{op}: noise_shape must have 1, None or the size of x for each axis of {shape}, got {noise_shape}"
+        )
+    return tuple([m if n is None else int(n) for n, m in zip(sizes, shape, strict=True)])

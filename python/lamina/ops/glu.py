@@ -8,7 +8,7 @@ from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import multiply
 from lamina.ops.checks import float_tensor
 from lamina.ops.elementary import sigmoid
-from lamina.ops.shapes import split
+from lamina.ops.joining import split
 from lamina.ops.softmax import checked_axis
 
 

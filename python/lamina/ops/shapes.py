@@ -1,4 +1,4 @@
-"""reshape, flatten, squeeze, expand_dims, transpose, concatenate, stack, split: other shapes of the same values."""
+"""reshape, flatten, squeeze, expand_dims, transpose, moveaxis, swapaxes: other shapes of the same values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import same_dtype
 
 
 def one_axis(op: str, axis: Any, ndim: int) -> int:
@@ -43,60 +42,6 @@ class TransposeFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return dy.transpose(np.argsort(self.saved))
-
-
-def join(arrays: Any, axis: int) -> Any:
-    """Arrays of one dtype one after the other along an axis."""
-    first = arrays[0]
-    shape = (*first.shape[:axis], sum([a.shape[axis] for a in arrays]), *first.shape[axis + 1 :])
-    y = backend.empty(shape, first.dtype, like=first)
-    rows, begin = math.prod(shape[:axis]), 0
-    whole = y.reshape(rows, math.prod(shape[axis:]))
-    for array in arrays:
-        columns = math.prod(array.shape[axis:])
-        part = backend.contiguous(array).reshape(rows, columns)
-        backend.kernels(y).copy_columns(part, 0, whole, begin, columns)
-        begin += columns
-    return y
-
-
-def parts_of(array: Any, shapes: Any, axis: int) -> tuple[Any, ...]:
-    """Copies of the parts of an array, cut along an axis."""
-    array = backend.contiguous(array)
-    rows, begin = math.prod(array.shape[:axis]), 0
-    whole = array.reshape(rows, math.prod(array.shape[axis:]))
-    parts = []
-    for shape in shapes:
-        columns = math.prod(shape[axis:])
-        part = backend.empty(shape, array.dtype, like=array)
-        backend.kernels(array).copy_columns(whole, begin, part.reshape(rows, columns), 0, columns)
-        parts.append(part)
-        begin += columns
-    return tuple(parts)
-
-
-class ConcatenateFunction(Function):
-    def forward(self, *arrays_and_axis: Any) -> Any:
-        *arrays, axis = arrays_and_axis
-        self.saved = [a.shape for a in arrays], axis
-        return join(arrays, axis)
-
-    def backward(self, dy: Any) -> Any:
-        return parts_of(dy, *self.saved)
-
-
-class SplitFunction(Function):
-    def forward(self, x: Any, cuts: list[int], axis: int) -> Any:
-        parts = np.split(x, cuts, axis)
-        self.saved = [part.shape for part in parts], axis
-        return tuple(parts)
-
-    def backward(self, *dy: Any) -> Any:
-        shapes, axis = self.saved
-        first = next(d for d in dy if d is not None)
-        pairs = zip(dy, shapes, strict=True)
-        parts = [backend.zeros(shape, first.dtype, like=first) if d is None else d for d, shape in pairs]
-        return join(parts, axis)
 
 
 def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:
@@ -217,91 +162,53 @@ def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Tensor:
     return TransposeFunction.apply((x,), order)
 
 
-def concatenate(tensors: Any, axis: int = 0) -> Tensor:
-    """Tensors one after the other along an axis that exists.
-
-    Args:
-        tensors: sequence of at least one tensor; they agree in dtype and in all other axes.
-        axis: the axis that grows.
-
-    Returns:
-        Tensor.
-
-    Raises:
-        ValueError: for no tensors, shapes that do not fit, or an axis out of range.
-        TypeError: if dtypes differ.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.concatenate([lm.tensor([1.0]), lm.tensor([2.0, 3.0])]).numpy().tolist()
-        [1.0, 2.0, 3.0]
-    """
-    tensors = _sequence("concatenate", tensors)
-    first = tensors[0].shape
-    axis = one_axis("concatenate", axis, len(first))
-    for t in tensors[1:]:
-        if t.ndim != len(first) or any(t.shape[i] != n for i, n in enumerate(first) if i != axis):
-            raise ValueError(f"concatenate: shapes {first} and {t.shape} differ beyond axis {axis}")
-    return ConcatenateFunction.apply(tensors, axis)
-
-
-def stack(tensors: Any, axis: int = 0) -> Tensor:
-    """Tensors of one shape along a new axis.
-
-    Raises:
-        ValueError: for no tensors, different shapes, or an axis out of range.
-        TypeError: if dtypes differ.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.stack([lm.tensor([1.0, 2.0]), lm.tensor([3.0, 4.0])], axis=1).numpy().tolist()
-        [[1.0, 3.0], [2.0, 4.0]]
-    """
-    tensors = _sequence("stack", tensors)
-    for t in tensors[1:]:
-        if t.shape != tensors[0].shape:
-            raise ValueError(f"stack: shapes must be equal, got {tensors[0].shape} and {t.shape}")
-    axis = one_axis("stack", axis, tensors[0].ndim + 1)
-    return ConcatenateFunction.apply(tuple([expand_dims(t, axis) for t in tensors]), axis)
-
-
-def split(x: Any, indices_or_sections: int | list[int] | tuple[int, ...], axis: int = 0) -> tuple[Tensor, ...]:
-    """Parts of x along an axis; views.
+def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
+    """Axes moved to other places; the others keep their order. A view.
 
     Args:
         x: tensor of any shape and dtype.
-        indices_or_sections: how many equal parts, or where each part but the first begins.
-        axis: the axis that is cut.
-
-    Returns:
-        Tuple of tensors.
+        source: an axis, or several.
+        destination: where each of them goes.
 
     Raises:
-        ValueError: if the axis cannot be cut so.
+        ValueError: if there are not as many places as axes, one is named twice, or one is out of range.
+        TypeError: if one is no integer.
 
     Example:
-        >>> import lamina as lm
-        >>> [part.numpy().tolist() for part in lm.ops.split(lm.tensor([1.0, 2.0, 3.0]), [1])]
-        [[1.0], [2.0, 3.0]]
+        >>> import lamina as lm, numpy as np
+        >>> lm.ops.moveaxis(np.zeros((1, 2, 3)), 0, -1).shape
+        (2, 3, 1)
     """
     x = as_tensor(x)
-    axis = one_axis("split", axis, x.ndim)
-    length = x.shape[axis]
-    if isinstance(indices_or_sections, list | tuple):
-        cuts = [int(i) for i in indices_or_sections]
-        if any(not 0 <= a <= b <= length for a, b in zip([0, *cuts], [*cuts, length], strict=True)):
-            raise ValueError(f"split: indices must increase from 0 to {length}, got {indices_or_sections}")
-    else:
-        sections = int(indices_or_sections)
-        if sections < 1 or length % sections:
-            raise ValueError(f"split: {length} elements cannot be cut into {sections} equal parts")
-        cuts = list(range(length // sections, length, length // sections)) if length else [0] * (sections - 1)
-    return SplitFunction.apply((x,), cuts, axis)
+    from_ = [one_axis("moveaxis", a, x.ndim) for a in (source if isinstance(source, tuple | list) else (source,))]
+    to = [
+        one_axis("moveaxis", a, x.ndim)
+        for a in (destination if isinstance(destination, tuple | list) else (destination,))
+    ]
+    if len(from_) != len(to) or len(set(from_)) != len(from_) or len(set(to)) != len(to):
+        raise ValueError(
+            f"moveaxis: source and destination must name as many axes, each once, got {source} and {destination}"
+        )
+    order = [i for i in range(x.ndim) if i not in from_]
+    for place, axis in sorted(zip(to, from_, strict=True)):
+        order.insert(place, axis)
+    return TransposeFunction.apply((x,), tuple(order))
 
 
-def _sequence(op: str, tensors: Any) -> tuple[Tensor, ...]:
-    tensors = tuple([as_tensor(t) for t in tensors])
-    if not tensors:
-        raise ValueError(f"{op}: expected at least one tensor")
-    same_dtype(op, **{f"tensors[{i}]": t for i, t in enumerate(tensors)})
-    return tensors
+def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
+    """Two axes in each other's place. A view.
+
+    Raises:
+        ValueError: if an axis is out of range.
+        TypeError: if an axis is no integer.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.ops.swapaxes(np.zeros((1, 2, 3)), 0, 2).shape
+        (3, 2, 1)
+    """
+    x = as_tensor(x)
+    a, b = one_axis("swapaxes", axis1, x.ndim), one_axis("swapaxes", axis2, x.ndim)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return TransposeFunction.apply((x,), tuple(order))
