@@ -1,4 +1,4 @@
-"""Draws docs/images/augmentation.png, pictures changed at random by each layer: ``python docs/draw_augmentation.py``."""
+"""Draws docs/images/augmentation.png, pictures that each layer changed at random."""
 
 from __future__ import annotations
 

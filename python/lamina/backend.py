@@ -19,7 +19,6 @@ float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 
 
-
 def isa() -> str:
     """The instruction set that kernels use: "v4" (AVX-512), "v3" (AVX2 and FMA) or "portable".
 

@@ -271,8 +271,8 @@ def test_a_float64_model_of_two_outputs():
         ({"loss": LOSSES, "loss_weights": [1.0, float("nan")]}, "loss_weights must be finite numbers"),
         ({"loss": LOSSES, "metrics": ["mae"]}, "metrics must have one entry for each"),
         ({"loss": LOSSES, "metrics": "mae"}, "metrics must be a list or a dictionary"),
-        ({"loss": LOSSES, "metrics": {"lable": ["mae"]}}, r"metrics has unknown names \['lable'\]"),
-        ({"loss": LOSSES, "weighted_metrics": {"lable": ["mae"]}}, "weighted_metrics has unknown names"),
+        ({"loss": LOSSES, "metrics": {"labels": ["mae"]}}, r"metrics has unknown names \['labels'\]"),
+        ({"loss": LOSSES, "weighted_metrics": {"labels": ["mae"]}}, "weighted_metrics has unknown names"),
         ({"loss": ["mse", "msee"]}, "losses: expected"),
     ],
 )
@@ -286,7 +286,7 @@ def test_what_compile_refuses(arguments, text):
     [
         (lambda m: m.fit(x, value, verbose=0), r"y must hold targets for the outputs \['value', 'label'\], got one"),
         (lambda m: m.fit(x, [value], verbose=0), r"y must have one entry for each of the outputs .*, got 1"),
-        (lambda m: m.fit(x, {"value": value, "lable": label}, verbose=0), r"y has unknown names \['lable'\]"),
+        (lambda m: m.fit(x, {"value": value, "labels": label}, verbose=0), r"y has unknown names \['labels'\]"),
         (lambda m: m.fit(x, {"value": value}, verbose=0), "the loss of the output 'label' needs targets"),
         (lambda m: m.fit(x, [value, label[:-1]], verbose=0), "as many samples"),
         (lambda m: m.fit([x, x], [value, label], verbose=0), r"expected one input, .*\(None, 4\), got 2 of shapes"),

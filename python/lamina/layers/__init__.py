@@ -1,14 +1,14 @@
 """Layers: functions with weights, with Keras's names, arguments and order of weights."""
 
-from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
-from lamina.layers.color_augmentation import RandomContrast as RandomContrast
-from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
-from lamina.layers.color_augmentation import RandomInvert as RandomInvert
 from lamina.layers.advanced_activations import ELU as ELU
 from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
+from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
+from lamina.layers.color_augmentation import RandomContrast as RandomContrast
+from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
+from lamina.layers.color_augmentation import RandomInvert as RandomInvert
 from lamina.layers.conv import Conv1D as Conv1D
 from lamina.layers.conv import Conv2D as Conv2D
 from lamina.layers.conv import Conv3D as Conv3D
@@ -28,6 +28,10 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
+from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
+from lamina.layers.function import Identity as Identity
+from lamina.layers.function import Lambda as Lambda
 from lamina.layers.image_augmentation import RandomCrop as RandomCrop
 from lamina.layers.image_augmentation import RandomFlip as RandomFlip
 from lamina.layers.image_augmentation import RandomRotation as RandomRotation
@@ -37,16 +41,11 @@ from lamina.layers.image_augmentation import RandomZoom as RandomZoom
 from lamina.layers.image_preprocessing import CenterCrop as CenterCrop
 from lamina.layers.image_preprocessing import Resizing as Resizing
 from lamina.layers.layer import Layer as Layer
+from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
+from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.lookup import Hashing as Hashing
 from lamina.layers.lookup import IntegerLookup as IntegerLookup
 from lamina.layers.lookup import StringLookup as StringLookup
-from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
-from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
-from lamina.layers.function import Identity as Identity
-from lamina.layers.function import Lambda as Lambda
-from lamina.layers.layer import Layer as Layer
-from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
-from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.merging import Add as Add
 from lamina.layers.merging import Average as Average
 from lamina.layers.merging import Concatenate as Concatenate
@@ -64,12 +63,12 @@ from lamina.layers.merging import minimum as minimum
 from lamina.layers.merging import multiply as multiply
 from lamina.layers.merging import subtract as subtract
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
-from lamina.layers.pooling import AveragePooling1D as AveragePooling1D
 from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
 from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization
 from lamina.layers.normalization_sample import RMSNormalization as RMSNormalization
 from lamina.layers.normalization_sample import UnitNormalization as UnitNormalization
 from lamina.layers.normalization_spectral import SpectralNormalization as SpectralNormalization
+from lamina.layers.pooling import AveragePooling1D as AveragePooling1D
 from lamina.layers.pooling import AveragePooling2D as AveragePooling2D
 from lamina.layers.pooling import AveragePooling3D as AveragePooling3D
 from lamina.layers.pooling import AvgPool1D as AvgPool1D
@@ -80,11 +79,6 @@ from lamina.layers.pooling import MaxPool2D as MaxPool2D
 from lamina.layers.pooling import MaxPool3D as MaxPool3D
 from lamina.layers.pooling import MaxPooling1D as MaxPooling1D
 from lamina.layers.pooling import MaxPooling2D as MaxPooling2D
-from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
-from lamina.layers.preprocessing import Discretization as Discretization
-from lamina.layers.preprocessing import Normalization as Normalization
-from lamina.layers.preprocessing import Rescaling as Rescaling
-from lamina.layers.text_vectorization import TextVectorization as TextVectorization
 from lamina.layers.pooling import MaxPooling3D as MaxPooling3D
 from lamina.layers.pooling_adaptive import AdaptiveAveragePooling1D as AdaptiveAveragePooling1D
 from lamina.layers.pooling_adaptive import AdaptiveAveragePooling2D as AdaptiveAveragePooling2D
@@ -108,6 +102,10 @@ from lamina.layers.pooling_special import LpPooling1D as LpPooling1D
 from lamina.layers.pooling_special import LpPooling2D as LpPooling2D
 from lamina.layers.pooling_special import LpPooling3D as LpPooling3D
 from lamina.layers.pooling_special import MaxUnpooling2D as MaxUnpooling2D
+from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
+from lamina.layers.preprocessing import Discretization as Discretization
+from lamina.layers.preprocessing import Normalization as Normalization
+from lamina.layers.preprocessing import Rescaling as Rescaling
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout
@@ -130,3 +128,4 @@ from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
 from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D
 from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConvolution2D
+from lamina.layers.text_vectorization import TextVectorization as TextVectorization

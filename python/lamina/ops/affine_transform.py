@@ -8,10 +8,10 @@ import numpy as np
 
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.arithmetic import add, multiply
+from lamina.ops.broadcast_to import broadcast_to
 from lamina.ops.checks import float_tensor
 from lamina.ops.grid_sample import BEYOND, FREE, PIXELS, SAMPLINGS, GridSampleFunction
 from lamina.ops.joining import stack
-from lamina.ops.repeating import broadcast_to
 from lamina.ops.selection import cast
 from lamina.ops.shapes import reshape
 

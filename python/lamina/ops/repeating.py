@@ -1,4 +1,4 @@
-"""broadcast_to, tile, repeat: values more than once."""
+"""tile, repeat: values more than once."""
 
 from __future__ import annotations
 
@@ -13,17 +13,6 @@ from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcasting import reduce_to
 from lamina.ops.indexing import getitem
 from lamina.ops.shapes import one_axis, reshape
-
-
-class BroadcastToFunction(Function):
-    """A view."""
-
-    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
-        self.saved = x.shape
-        return np.broadcast_to(x, shape)
-
-    def backward(self, dy: Any) -> Any:
-        return reduce_to(dy, self.saved)
 
 
 class RepeatFunction(Function):
@@ -41,29 +30,6 @@ class RepeatFunction(Function):
         shape, rows, times, columns = self.saved
         dy = backend.contiguous(dy).reshape(rows, times, columns)
         return reduce_to(dy, (rows, 1, columns)).reshape(shape)
-
-
-def broadcast_to(x: Any, shape: int | tuple[int, ...]) -> Tensor:
-    """x repeated to a shape by NumPy's broadcasting. A view: nothing is copied.
-
-    Args:
-        x: tensor of any dtype.
-        shape: the new shape; from the last axis on, each size of x is the same or 1.
-
-    Raises:
-        ValueError: if x does not broadcast to the shape.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.broadcast_to(lm.tensor([1.0, 2.0]), (2, 2)).numpy().tolist()
-        [[1.0, 2.0], [1.0, 2.0]]
-    """
-    x = as_tensor(x)
-    sizes = _counts("broadcast_to", "shape", shape)
-    added = len(sizes) - x.ndim
-    if added < 0 or any(n not in (1, m) for n, m in zip(x.shape, sizes[added:], strict=True)):
-        raise ValueError(f"broadcast_to: shape {x.shape} does not broadcast to {sizes}")
-    return BroadcastToFunction.apply((x,), sizes)
 
 
 def tile(x: Any, repeats: int | tuple[int, ...]) -> Tensor:
