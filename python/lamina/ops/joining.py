@@ -63,7 +63,8 @@ class ConcatenateFunction(Function):
         return join(arrays, axis)
 
     def backward(self, dy: Any) -> Any:
-        return parts_of(dy, *self.saved, self.needs)
+        shapes, axis = self.saved
+        return parts_of(dy, shapes, axis, self.needs)
 
 
 class SplitFunction(Function):
