@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.ops import image
 from op_testing import check_op
 
 X = np.random.default_rng(0).normal(size=(3, 6, 7, 3))
@@ -28,11 +27,6 @@ def test_pad():
 def test_grey():
     check_op(lm.ops.rgb_to_grayscale, [X], lambda x: (x @ [0.2989, 0.587, 0.114])[..., None])
     np.testing.assert_array_equal(lm.ops.rgb_to_grayscale(X[..., :1]).numpy(), X[..., :1])
-
-
-def test_names_of_keras():
-    for name in ("resize", "affine_transform", "extract_patches", "crop_images", "pad_images", "rgb_to_grayscale"):
-        assert getattr(image, name) is getattr(lm.ops, name)
 
 
 @pytest.mark.parametrize(

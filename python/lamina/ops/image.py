@@ -1,17 +1,14 @@
-"""Images: crop_images, pad_images, rgb_to_grayscale, and by their names in keras.ops.image those of other files."""
+"""crop_images, pad_images, rgb_to_grayscale."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.affine_transform import affine_transform as affine_transform
 from lamina.ops.arithmetic import add, multiply
 from lamina.ops.checks import float_tensor
 from lamina.ops.indexing import getitem
 from lamina.ops.pad import pad
-from lamina.ops.resize import resize as resize
-from lamina.ops.unfold import extract_patches as extract_patches
 
 WEIGHTS = (0.2989, 0.587, 0.114)  # of red, green and blue, as ITU-R BT.601 has them
 
