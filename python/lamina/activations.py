@@ -99,7 +99,13 @@ names: dict[str, Activation] = {
 
 
 def name_of(function: Any) -> str | None:
-    """The name of one of these activations; None for anything else."""
+    """The name of one of these activations; None for anything else.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.activations.name_of(lm.activations.swish)
+        'silu'
+    """
     return next((name for name, known in names.items() if known is function), None)
 
 

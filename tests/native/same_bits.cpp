@@ -58,8 +58,9 @@ void convolutions() {
     const int64_t y_size = s.batch * s.h.output() * s.w.output() * s.filters;
     const auto x = numbers<T>(x_size, 4), w = numbers<T>(w_size, 5), dy = numbers<T>(y_size, 6);
     std::vector<T> y(static_cast<size_t>(y_size)), dx(static_cast<size_t>(x_size)), dw(static_cast<size_t>(w_size));
-    conv2d_forward<Target>(s, mode, x.data(), w.data(), static_cast<const T*>(nullptr), Activation::relu, y.data());
-    conv2d_backward_input<Target>(s, mode, dy.data(), w.data(), dx.data());
+    const T* const none = nullptr;
+    conv2d_forward<Target>(s, mode, x.data(), w.data(), none, Activation::relu, y.data());
+    conv2d_backward_input<Target>(s, mode, dy.data(), w.data(), none, Activation::linear, dx.data());
     conv2d_backward_kernel<Target>(s, mode, x.data(), dy.data(), dw.data());
     print(name + ", forward", y);
     print(name + ", dx", dx);

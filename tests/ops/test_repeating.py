@@ -56,8 +56,8 @@ def test_integers_and_numbers():
         (lambda: lm.ops.repeat(X, [1, 2], 1), ValueError, "repeat: expected one count or 3, got 2"),
         (lambda: lm.ops.repeat(X, 2, 4), ValueError, "repeat: axis 4 is out of range"),
         (lambda: lm.ops.repeat(X, 0.5, 1), TypeError, "repeat: repeats must be integers"),
-        (lambda: lm.ops.broadcast_to(X, (4, 3, 2, 6)), ValueError, "broadcast_to: shape .* does not broadcast to"),
-        (lambda: lm.ops.broadcast_to(X, (5,)), ValueError, "broadcast_to: shape .* does not broadcast to"),
+        (lambda: lm.ops.broadcast_to(X, (4, 3, 2, 6)), ValueError, "broadcast_to: shape.* not broadcast"),
+        (lambda: lm.ops.broadcast_to(X, (5,)), ValueError, "broadcast_to: shape.* not broadcast"),
     ],
 )
 def test_errors(call, error, message):

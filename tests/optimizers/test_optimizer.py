@@ -348,3 +348,12 @@ def test_pairs():
     (a, b) = variables()
     assert SGD(0.5).apply_gradients([(np.ones((2, 3)), a), (np.ones(2), b)]) == 1
     assert b.numpy().tolist() == [0.5, 0.5]
+
+
+def test_other_weights_of_the_same_number_and_shape():
+    a, b = (lm.Variable(np.ones(3, "float32")) for _ in range(2))
+    optimizer = SGD(1.0)
+    for w in (a, b, a):
+        w.grad_array = np.ones(3, "float32")
+        optimizer.step([w])
+    assert (a.numpy().tolist(), b.numpy().tolist()) == ([-1, -1, -1], [0, 0, 0])

@@ -20,6 +20,13 @@ class Tensor:
         array: the NumPy (or CuPy) array itself. Treat it as read-only while a tape refers to it.
         requires_grad: whether `backward` shall leave a gradient here, or passes through.
         node: the Function whose output this is; None for a leaf.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad.numpy().tolist()
+        [2.0, 4.0]
     """
 
     __slots__ = ("__weakref__", "array", "grad_array", "node", "output", "requires_grad")
@@ -269,6 +276,12 @@ class Variable(Tensor):
     Attributes:
         name: what it is within its layer ("kernel").
         trainable: whether optimizers may change it. The layer's own `trainable` counts as well.
+
+    Example:
+        >>> import lamina as lm
+        >>> w = lm.Variable([1.0, 2.0], name="scale")
+        >>> w.assign([3.0, 4.0]).numpy().tolist()
+        [3.0, 4.0]
     """
 
     __slots__ = ("constraint", "name", "path", "regularizer", "trainable")

@@ -4,6 +4,7 @@ recognised and rebuilt here, all else is refused."""
 from __future__ import annotations
 
 import pickletools
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ def read(data: bytes, path: Path) -> dict[Any, Any]:
         ValueError: if the pickle is damaged, holds anything else, or names anything to call.
     """
     try:
-        result, end = _run(data)
-    except ValueError as error:
+        with warnings.catch_warnings(action="error", category=DeprecationWarning):  # of odd escapes in damaged text
+            result, end = _run(data)
+    except (ValueError, DeprecationWarning) as error:
         raise ValueError(f"{path}: {error}") from None
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path}: the pickle is damaged ({type(error).__name__}: {error})") from None

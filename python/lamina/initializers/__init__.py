@@ -20,7 +20,7 @@ from lamina.initializers.distributions import RandomNormal as RandomNormal
 from lamina.initializers.distributions import RandomUniform as RandomUniform
 from lamina.initializers.distributions import TruncatedNormal as TruncatedNormal
 from lamina.initializers.initializer import Initializer as Initializer
-from lamina.initializers.initializer import sizes
+from lamina.initializers.initializer import sizes as _sizes
 from lamina.initializers.scaling import GlorotNormal as GlorotNormal
 from lamina.initializers.scaling import GlorotUniform as GlorotUniform
 from lamina.initializers.scaling import HeNormal as HeNormal
@@ -84,8 +84,8 @@ def get(identifier: Any) -> Callable[..., Any]:
 
 def _of_array(values: Any) -> Callable[..., Any]:
     def initialize(shape: Any, dtype: Any = "float32") -> Any:
-        if sizes(shape) != values.shape:
-            raise ValueError(f"initializers: the array has shape {values.shape}, the weight {sizes(shape)}")
+        if _sizes(shape) != values.shape:
+            raise ValueError(f"initializers: the array has shape {values.shape}, the weight {_sizes(shape)}")
         return values.astype(dtype)
 
     return initialize

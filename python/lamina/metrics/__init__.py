@@ -34,7 +34,7 @@ from lamina.metrics.metric import Mean as Mean
 from lamina.metrics.metric import MeanMetricWrapper as MeanMetricWrapper
 from lamina.metrics.metric import Metric as Metric
 from lamina.metrics.metric import Sum as Sum
-from lamina.metrics.metric import snake_case
+from lamina.metrics.metric import snake_case as _snake_case
 from lamina.metrics.operating_points import PrecisionAtRecall as PrecisionAtRecall
 from lamina.metrics.operating_points import RecallAtPrecision as RecallAtPrecision
 from lamina.metrics.operating_points import SensitivityAtSpecificity as SensitivityAtSpecificity
@@ -72,7 +72,7 @@ _classes: dict[str, type[Metric]] = {
 }  # fmt: skip
 _names: dict[str, type[Metric]] = {
     **_classes,
-    **{snake_case(name): c for name, c in _classes.items()},
+    **{_snake_case(name): c for name, c in _classes.items()},
     "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy,
     "kld": KLDivergence, "KLD": KLDivergence, "kl_divergence": KLDivergence,
     "logcosh": LogCoshError, "log_cosh": LogCoshError,

@@ -194,7 +194,13 @@ def _in_top(labels: Array, scores: Array, k: int, name: str) -> Array:
 
 
 def accuracy_for(y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...], name: str) -> Metric:
-    """What "accuracy" means for these shapes: binary for one output, sparse for class numbers, else categorical."""
+    """What "accuracy" means for these shapes: binary for one output, sparse for class numbers, else categorical.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.metrics.accuracy_for((32,), (32, 10), "accuracy")
+        <SparseCategoricalAccuracy name=accuracy>
+    """
     if len(y_pred_shape) == 0 or y_pred_shape[-1] == 1 or len(y_pred_shape) < 2:
         return BinaryAccuracy(name)
     if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1:

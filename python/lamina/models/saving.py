@@ -255,9 +255,9 @@ def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str],
     position = 0
     blocks = []
     for name, array in arrays.items():
-        block = np.ascontiguousarray(array)
+        block = np.ascontiguousarray(array)  # at least one-dimensional
         dtype = DTYPES[block.dtype.name]
-        header[name] = {"dtype": dtype, "shape": block.shape, "data_offsets": [position, position + block.nbytes]}
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [position, position + block.nbytes]}
         position += block.nbytes
         blocks.append(block)
     text = json.dumps(header).encode()

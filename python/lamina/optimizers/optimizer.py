@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
@@ -244,7 +245,7 @@ class Optimizer:
             if grad.dtype is not weight.dtype:
                 grad = backend.as_array(grad, weight.dtype)
             grads[i] = backend.contiguous(grad)
-        if variables != self._variables:
+        if len(variables) != len(self._variables) or any(map(operator.is_not, variables, self._variables)):
             self._gather(variables)
         if self._plain:
             for places, weights, slots in self._groups:
