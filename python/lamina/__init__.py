@@ -1,6 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
 from lamina import activations as activations
+from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data
 from lamina import initializers as initializers
@@ -12,6 +13,7 @@ from lamina import ops as ops
 from lamina import optimizers as optimizers
 from lamina import random as random
 from lamina import regularizers as regularizers
+from lamina import utils as utils
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
@@ -21,7 +23,9 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
-from lamina.models import callbacks as callbacks
+from lamina.layers import Input as Input
+from lamina.models import Model as Model
+from lamina.models import Sequential as Sequential
 from lamina.ops.conv2d import convolution as convolution
 from lamina.ops.conv2d import set_convolution as set_convolution
 from lamina.random import set_seed as set_seed

@@ -154,6 +154,24 @@ def as_array(value: Any, dtype: Any = None) -> Array:
     return array
 
 
+def as_strings(value: Any) -> Array:
+    """An array of strings (dtype kind "U") of any array-like of them, bytes as UTF-8; None if it holds none.
+
+    Raises:
+        TypeError: if strings come together with something else.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and any(item is None or isinstance(item, str | bytes) for item in array.flat):
+        wrong = [item for item in array.flat if not isinstance(item, str | bytes)]
+        if wrong:
+            raise TypeError(f"expected strings, got {wrong[0]!r} among them")
+        texts = [item.decode() if isinstance(item, bytes) else str(item) for item in array.flat]
+        return np.array(texts, dtype=str).reshape(array.shape)
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8")
+    return array if array.dtype.kind == "U" else None
+
+
 def from_pool(array: Array) -> Array:
     """A copy in the pool's memory, 64-byte aligned: for arrays that kernels read again and again."""
     copy = _cpu.empty(array.shape, array.dtype)

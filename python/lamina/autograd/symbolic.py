@@ -313,6 +313,8 @@ def _trial(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[in
         if not isinstance(leaf, SymbolicTensor):
             return leaf
         shape = [sizes[i > 0] if n is None else n for i, n in enumerate(leaf.shape)]
+        if leaf.dtype.kind == "U":  # strings never are tensors
+            return np.zeros(shape, leaf.dtype)
         return Tensor(np.ones(shape, leaf.dtype) if leaf.dtype.kind == "f" else np.zeros(shape, leaf.dtype))
 
     def spec(leaf: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, ops, random, regularizers
+from lamina import backend, constraints, initializers, ops, random, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
@@ -22,7 +22,8 @@ class InputLayer(Layer):
     Args:
         shape: the shape of one sample; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: what the inputs are cast to: "float32", "float64", or integers as they are.
+        dtype: what the inputs are cast to: "float32", "float64", or integers as they are; or "string", for
+            layers that look strings up (StringLookup, TextVectorization, Hashing).
         sparse: False.
         batch_shape: batch_size and shape in one, (None, 28, 28, 1).
         name: the layer's name.
@@ -57,15 +58,25 @@ class InputLayer(Layer):
             batch_size, *shape = batch_shape
         if batch_size is not None:
             batch_size = positive(batch_size, self.name, "batch_size")
-        self._dtype = np.dtype(dtype or "float32")
-        if self._dtype.kind not in "fiub" or self._dtype.itemsize > 8 or self._dtype == np.float16:
-            raise ValueError(f'{self.name}: dtype must be "float32", "float64", integers or "bool", got {dtype!r}')
+        self._dtype = np.dtype(str) if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype or "float32")
+        if self._dtype.kind not in "fiubU" or self._dtype.itemsize > 8 or self._dtype == np.float16:
+            raise ValueError(
+                f'{self.name}: dtype must be "float32", "float64", integers, "bool" or "string", got {dtype!r}'
+            )
         self.batch_input_shape = (batch_size, *sample_shape(shape, self.name))
         self.batch_size = batch_size
         self.build(self.batch_input_shape)
         node = Node(self, (), {})
         self._nodes = [node]
         self.tensor: SymbolicTensor = node.give((self.batch_input_shape, self._dtype), self.name)
+
+    def _accept(self, x: Any) -> Any:
+        if self._dtype.kind != "U":
+            return super()._accept(x)
+        words = None if isinstance(x, Tensor) else backend.as_strings(x)
+        if words is None:
+            raise TypeError(f"{self.name}: x must hold strings, got {np.asarray(x).dtype}")
+        return words
 
     def call(self, x: Any) -> Any:
         expected = self.batch_input_shape or ()
@@ -81,6 +92,10 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": list(self.batch_input_shape or ()), "dtype": self.dtype, "name": self.name}
 
+    @property
+    def dtype(self) -> str:
+        return "string" if self._dtype.kind == "U" else self._dtype.name
+
 
 def Input(
     shape: Any = None,
@@ -95,7 +110,8 @@ def Input(
     Args:
         shape: the shape of one sample, without the batch; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: what the inputs are cast to: "float32", "float64", or integers as they are.
+        dtype: what the inputs are cast to: "float32", "float64", or integers as they are; or "string", for
+            layers that look strings up (StringLookup, TextVectorization, Hashing).
         sparse: False.
         batch_shape: batch_size and shape in one, (None, 28, 28, 1).
         name: what the input is called.

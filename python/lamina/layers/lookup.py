@@ -27,17 +27,27 @@ class WordLayer(Layer):
     """A layer that takes strings or integers as they are."""
 
     autocast = False
+    output_mode: str
 
     def _accept(self, x: Any) -> Any:
         """Strings stay NumPy arrays: tensors hold numbers alone."""
         if isinstance(x, Tensor):
             return x
-        array = np.asarray(x)
-        if array.dtype.kind == "O":
-            array = np.array([_decoded(value, self.name) for value in array.ravel()]).reshape(array.shape)
-        if array.dtype.kind == "S":
-            array = np.char.decode(array, "utf-8")
-        return array if array.dtype.kind == "U" else Tensor(backend.as_array(array))
+        try:
+            words = backend.as_strings(x)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        return Tensor(backend.as_array(x)) if words is None else words
+
+    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Numbers of tokens are integers, whatever the dtype of weights."""
+        shape = self.compute_output_shape(tuple(args[0].shape))
+        return shape, self._dtype if self.output_mode != "int" else np.dtype(str if self._gives_strings else np.int64)
+
+    @property
+    def _gives_strings(self) -> bool:
+        """Whether numbers go back to strings."""
+        return False
 
 
 class IndexLookup(WordLayer):
@@ -347,6 +357,10 @@ class StringLookup(IndexLookup):
 
     def _token(self, value: Any) -> str:
         return _decoded(value, self.name)
+
+    @property
+    def _gives_strings(self) -> bool:
+        return self.invert
 
 
 @register

@@ -33,17 +33,25 @@ def arrays_in(data: Any) -> list[Array]:
     return found
 
 
-def as_arrays(data: Any) -> Any:
-    """Tensors and array-likes as arrays. A list of arrays stays a list; one of numbers becomes an array."""
+def as_arrays(data: Any, strings: bool = False) -> Any:
+    """Tensors and array-likes as arrays. A list of arrays stays a list; one of numbers becomes an array.
+
+    Args:
+        data: what the user passed.
+        strings: whether arrays of strings may be among them: inputs, for layers that look them up.
+    """
     if type(data) is np.ndarray and data.dtype.isnative and data.dtype.kind in "fiub":
         return backend.as_array(data)
     if data is None:
         return None
     if isinstance(data, dict):
-        return {key: as_arrays(value) for key, value in data.items()}
+        return {key: as_arrays(value, strings) for key, value in data.items()}
     if isinstance(data, list | tuple) and any(isinstance(v, np.ndarray | Tensor) and v.ndim for v in data):
-        return type(data)([as_arrays(value) for value in data])
-    return data.array if isinstance(data, Tensor) else backend.as_array(data)
+        return type(data)([as_arrays(value, strings) for value in data])
+    if isinstance(data, Tensor):
+        return data.array
+    words = backend.as_strings(data) if strings else None
+    return backend.as_array(data) if words is None else words
 
 
 def is_arrays(data: Any) -> bool:
@@ -69,7 +77,7 @@ class ArrayBatches:
     def __init__(
         self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool = False, who: str = "fit"
     ) -> None:
-        self.x = as_arrays(x)
+        self.x = as_arrays(x, strings=True)
         self.y = None if y is None else as_arrays(y)
         self.weights = None if sample_weight is None else as_arrays(sample_weight)
         lengths = [len(a) if a.ndim else 1 for part in (self.x, self.y, self.weights) for a in arrays_in(part)]
@@ -121,7 +129,11 @@ class IterableBatches:
             if not 1 <= len(batch) <= 3:
                 raise ValueError(f"{self.who}: a batch must be x, (x, y) or (x, y, sample_weight), got {len(batch)}")
             x, y, weights = (*batch, None, None)[:3]
-            yield as_arrays(x), None if y is None else as_arrays(y), None if weights is None else as_arrays(weights)
+            yield (
+                as_arrays(x, True),
+                None if y is None else as_arrays(y),
+                None if weights is None else as_arrays(weights),
+            )
 
 
 class _Indexed:
@@ -207,7 +219,7 @@ def split_end(data: Any, fraction: float) -> tuple[Any, Any]:
     """Arrays cut in two: the last samples, `fraction` of all, apart."""
     if data is None:
         return None, None
-    data = as_arrays(data)
+    data = as_arrays(data, strings=True)
     n = len(arrays_in(data)[0])
     cut = int(n * (1 - fraction))
     return map_arrays(lambda a: a[:cut], data), map_arrays(lambda a: a[cut:], data)
@@ -217,7 +229,7 @@ def _rows(array: Array, part: Any) -> Array:
     """Some rows. Of a list of numbers a copy in the pool's memory, made without numpy's bounds-checking buffer."""
     if isinstance(part, slice):
         return array[part]
-    if not array.dtype.isnative:
+    if not array.dtype.isnative or array.dtype.kind == "U":
         return array[part]
     rows = backend.empty((len(part), *array.shape[1:]), array.dtype)
     return array.take(part, axis=0, out=rows, mode="clip")

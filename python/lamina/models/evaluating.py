@@ -188,7 +188,7 @@ def packed(x: Any, y: Any, sample_weight: Any) -> tuple[Any, ...]:
 
 
 def checked_batch(x: Any, y: Any, who: str) -> tuple[Any, Any]:
-    x = as_arrays(x)
+    x = as_arrays(x, strings=True)
     if y is None:
         return x, None
     y = as_arrays(y)

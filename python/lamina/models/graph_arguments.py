@@ -54,15 +54,23 @@ def shape(x: Any) -> Any:
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
-def checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Tensor:
-    """One input as a tensor."""
-    if not isinstance(x, Tensor):
+def checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Any:
+    """One input as a tensor; strings as an array. (N,) goes for (N, 1), as in Keras."""
+    if expected.dtype.kind == "U":
+        words = None if isinstance(x, Tensor) else backend.as_strings(x)
+        if words is None:
+            raise TypeError(f"{owner}: input {name!r} must hold strings, got {np.asarray(x).dtype}")
+        x = words
+    elif not isinstance(x, Tensor):
         x = Tensor(backend.as_array(x))
-    shape, sizes = x.array.shape, expected.shape
+    shape, sizes = x.shape, expected.shape
+    if len(sizes) == len(shape) + 1 > 1 and sizes[-1] == 1:
+        shape = (*shape, 1)
+        x = ops.reshape(x, shape) if isinstance(x, Tensor) else x.reshape(shape)
     if len(shape) != len(sizes) or any(e is not None and e != n for e, n in zip(sizes, shape, strict=True)):
         text = str(("N", *sizes[1:]) if sizes and sizes[0] is None else sizes).replace("'N'", "N")
         raise ValueError(f"{owner}: input {name!r} must have shape {text}, got {shape}")
-    if x.array.dtype != expected.dtype:
+    if isinstance(x, Tensor) and x.array.dtype != expected.dtype:
         x = ops.cast(x, expected.dtype) if x.requires_grad else Tensor(x.array.astype(expected.dtype))
     return x
 

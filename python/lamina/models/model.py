@@ -359,5 +359,7 @@ def _joined(parts: list[Any]) -> Any:
         return {key: _joined([part[key] for part in parts]) for key in first}
     if isinstance(first, list | tuple):
         return type(first)([_joined([part[i] for part in parts]) for i in range(len(first))])
+    if first.dtype.kind == "U":
+        return np.concatenate(parts)
     whole = backend.empty((sum(len(part) for part in parts), *first.shape[1:]), first.dtype)
     return np.concatenate(parts, out=whole)

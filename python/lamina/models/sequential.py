@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor
-from lamina.autograd.tensor import Variable
+from lamina.autograd.tensor import Tensor, Variable
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import map_shapes, shapes_in
@@ -98,6 +99,11 @@ class Sequential(Model):
         """The layers by kind and number, dense, dense_1: these places do not depend on what was made before."""
         return by_kind(self.layers)
 
+    def _accept(self, x: Any) -> Any:
+        """A first layer that takes strings or integers gets them as they are."""
+        first = next(iter(self.layers), None)
+        return super()._accept(x) if first is None or first.autocast or isinstance(first, Model) else first._accept(x)
+
     def build(self, input_shape: Any = None) -> None:
         shape = self.batch_input_shape if input_shape is None else tuple(input_shape)
         if shape is None or not self._layers:
@@ -124,6 +130,8 @@ class Sequential(Model):
     def call(self, x: Any) -> Any:
         expected = self.batch_input_shape
         if expected is not None and x.shape[1:] != expected[1:]:
+            if len(expected) == len(x.shape) + 1 > 1 and expected[-1] == 1:  # (N,) goes for (N, 1), as in Keras
+                x = ops.reshape(x, (*x.shape, 1)) if isinstance(x, Tensor) else x.reshape(*x.shape, 1)
             self._check_shape(x.shape, expected)
         for layer in self._layers:
             x = layer(x)
