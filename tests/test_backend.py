@@ -72,7 +72,7 @@ def test_zeros_full_and_from_pool():
     [
         ((2**40, 2**40), ValueError, "the number of bytes overflows"),
         ((2**62,), ValueError, "the number of bytes overflows"),
-        (2**64, OverflowError, "cannot fit"),
+        (2**64, MemoryError, "its sizes pass 64 bits"),
         ((-1,), ValueError, "negative size -1"),
         ((3, -2), ValueError, "negative size -2"),
         ((1,) * 33, ValueError, "more than 32 dimensions"),
@@ -227,3 +227,17 @@ def test_isa():
         assert lm.isa() == isa
     with pytest.raises(ValueError, match="set_isa: expected 'portable', 'v3' or 'v4', got 'v5'"):
         lm.set_isa("v5")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: lm.ops.zeros((2**70,)),
+        lambda: lm.ops.repeat(np.ones(3), 2**62),
+        lambda: lm.random.normal((2**70,)),
+        lambda: lm.ops.tile(np.ones((2, 2)), (2**70, 1)),
+    ],
+)
+def test_sizes_past_64_bits(make):
+    with pytest.raises(MemoryError, match=r"cannot allocate an array of shape .* its sizes pass 64 bits"):
+        make()

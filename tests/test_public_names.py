@@ -11,7 +11,8 @@ import lamina
 MODULES = [
     "lamina", "lamina.ops", "lamina.layers", "lamina.activations", "lamina.models", "lamina.models.callbacks",
     "lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.optimizers.schedules", "lamina.initializers",
-    "lamina.regularizers", "lamina.constraints", "lamina.data", "lamina.random",
+    "lamina.regularizers", "lamina.constraints", "lamina.data", "lamina.random", "lamina.utils",
+    "lamina.saving",
 ]  # fmt: skip
 
 

@@ -165,3 +165,19 @@ def test_errors_of_tensors():
         lm.random.shuffle([1, 2], axis=1)
     with pytest.raises(ValueError, match=r"categorical: logits must have shape \(N, classes\), got \(3,\)"):
         lm.random.categorical([0.0, 1.0, 2.0], 1)
+
+
+def test_seed_generator_goes_on():
+    def draws(seed):
+        return [lm.random.uniform((3,), seed=seed).numpy().tolist() for _ in range(3)]
+
+    first = draws(lm.random.SeedGenerator(5))
+    assert len({tuple(values) for values in first}) == 3
+    assert draws(lm.random.SeedGenerator(5)) == first
+    assert draws(5)[0] == first[0]
+    lm.set_seed(1)
+    own = draws(lm.random.SeedGenerator())
+    lm.set_seed(1)
+    assert draws(None) == own
+    with pytest.raises(TypeError, match="SeedGenerator: seed must be None or an integer"):
+        lm.random.SeedGenerator("a")

@@ -32,6 +32,8 @@ PAGES = {
     "lamina.constraints": "Constraints",
     "lamina.data": "Data",
     "lamina.random": "Random numbers",
+    "lamina.saving": "Saving and loading",
+    "lamina.utils": "Labels, seeds, batches by number",
 }
 HEADINGS = {"parameters": "Arguments", "attributes": "Attributes", "raises": "Raises", "returns": "Returns",
             "yields": "Yields"}  # fmt: skip

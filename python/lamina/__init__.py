@@ -13,6 +13,7 @@ from lamina import ops as ops
 from lamina import optimizers as optimizers
 from lamina import random as random
 from lamina import regularizers as regularizers
+from lamina import saving as saving
 from lamina import utils as utils
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad

@@ -106,9 +106,16 @@ def cuda_status() -> dict[str, Any]:
     return {"built": True, **module.status()}
 
 
+def _pooled(shape: int | tuple[int, ...], dtype: Any) -> Array:
+    try:
+        return _cpu.empty(shape, dtype)
+    except OverflowError:
+        raise MemoryError(f"empty: cannot allocate an array of shape {shape}: its sizes pass 64 bits") from None
+
+
 def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
     """An uninitialised array from the pool, on the device of `like` (the CPU without it)."""
-    return _cpu.empty(shape, dtype)
+    return _pooled(shape, dtype)
 
 
 def empty_like(array: Array) -> Array:
@@ -118,14 +125,14 @@ def empty_like(array: Array) -> Array:
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
     """An array of zeros from the pool."""
-    array = _cpu.empty(shape, dtype)
+    array = _pooled(shape, dtype)
     array.fill(0)
     return array
 
 
 def full(shape: int | tuple[int, ...], value: float, dtype: Any = float32, like: Array | None = None) -> Array:
     """An array of one value from the pool."""
-    array = _cpu.empty(shape, dtype)
+    array = _pooled(shape, dtype)
     array.fill(value)
     return array
 

@@ -102,9 +102,42 @@ def set_state(state: tuple[int, int]) -> None:
         _seed, _stream = int(seed) & 0xFFFF_FFFF_FFFF_FFFF, int(stream)
 
 
-def normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: int | None = None
-) -> Tensor:
+class SeedGenerator:
+    """A seed that goes on: each draw with it gives other numbers, and the same ones in every run.
+
+    Args:
+        seed: an integer; None for the seed of `set_seed` and its next streams.
+
+    Raises:
+        TypeError: if it is no integer.
+
+    Example:
+        >>> import lamina as lm
+        >>> def two_draws():
+        ...     seed = lm.random.SeedGenerator(1337)
+        ...     return [lm.random.normal((1,), seed=seed).item() for _ in range(2)]
+        >>> first, second = two_draws()
+        >>> first != second, two_draws() == [first, second]
+        (True, True)
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
+            raise TypeError(f"SeedGenerator: seed must be None or an integer, got {seed!r}")
+        self.seed = seed
+        self._numbers = itertools.count()
+
+    def next(self) -> tuple[int, int]:
+        """The seed and the stream of the next draw."""
+        if self.seed is None:
+            return get_seed(), next_stream()
+        return self.seed.__index__() & 0xFFFF_FFFF_FFFF_FFFF, next(self._numbers)
+
+
+Seed = int | SeedGenerator | None
+
+
+def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Seed = None) -> Tensor:
     """Numbers of a normal distribution.
 
     Args:
@@ -112,7 +145,8 @@ def normal(
         mean: its mean.
         stddev: its standard deviation, at least 0.
         dtype: "float32" or "float64".
-        seed: None draws from the next stream of `set_seed`'s seed; an integer gives the same numbers at every call.
+        seed: None draws from the next stream of `set_seed`'s seed; an integer gives the same numbers at every call;
+            a SeedGenerator goes on.
 
     Returns:
         Tensor of that shape; number i depends on the seed, the stream and i alone.
@@ -132,9 +166,7 @@ def normal(
     return Tensor(array)
 
 
-def uniform(
-    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32", seed: int | None = None
-) -> Tensor:
+def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "float32", seed: Seed = None) -> Tensor:
     """Numbers of equal likelihood in [minval, maxval). See `normal` for shape, dtype and seed.
 
     Args:
@@ -161,7 +193,7 @@ def uniform(
 
 
 def truncated_normal(
-    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: int | None = None
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "float32", seed: Seed = None
 ) -> Tensor:
     """Numbers of a normal distribution; what lies beyond two standard deviations is drawn again. See `normal`.
 
@@ -183,7 +215,7 @@ def truncated_normal(
     return Tensor(array)
 
 
-def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: int | None = None) -> Tensor:
+def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
     """Whole numbers of equal likelihood in [minval, maxval). See `normal` for shape and seed.
 
     Args:
@@ -219,7 +251,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: in
     return Tensor((drawn.astype(np.int64) + int(minval)).astype(kind))
 
 
-def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: int | None = None) -> Tensor:
+def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: Seed = None) -> Tensor:
     """1 with probability p, else 0. See `normal` for shape and seed.
 
     Args:
@@ -242,7 +274,7 @@ def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: int | None
     return Tensor((_units("bernoulli", shape, seed) < chance).astype(dtype))
 
 
-def permutation(n: int, seed: int | None = None) -> Tensor:
+def permutation(n: int, seed: Seed = None) -> Tensor:
     """The numbers from 0 to n - 1 in random order.
 
     Args:
@@ -264,7 +296,7 @@ def permutation(n: int, seed: int | None = None) -> Tensor:
     return Tensor(np.argsort(_units("permutation", (n,), seed), kind="stable"))
 
 
-def shuffle(x: Any, axis: int = 0, seed: int | None = None) -> Tensor:
+def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     """The slices of x along an axis in random order; x stays as it is. No gradient.
 
     Args:
@@ -286,7 +318,7 @@ def shuffle(x: Any, axis: int = 0, seed: int | None = None) -> Tensor:
     return Tensor(np.take(array, permutation(array.shape[axis], seed).array, axis))
 
 
-def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int | None = None) -> Tensor:
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
     """Classes drawn by their logarithmic probabilities, which need not be normalised: argmax(logits + Gumbel noise).
 
     Args:
@@ -323,8 +355,11 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: int |
     return Tensor(np.argmax(noise, -1).astype(dtype))
 
 
-def _draws(op: str, seed: int | None) -> Iterator[tuple[int, int]]:
+def _draws(op: str, seed: Seed) -> Iterator[tuple[int, int]]:
     """(seed, stream) for one draw after the other: streams of the seed in force, or of one of one's own."""
+    if isinstance(seed, SeedGenerator):
+        while True:
+            yield seed.next()
     if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
         raise TypeError(f"{op}: seed must be None or an integer, got {seed!r}")
     for count in itertools.count():
@@ -334,7 +369,7 @@ def _draws(op: str, seed: int | None) -> Iterator[tuple[int, int]]:
             yield seed.__index__() & 0xFFFF_FFFF_FFFF_FFFF, count
 
 
-def _units(op: str, shape: Any, seed: int | None) -> Any:
+def _units(op: str, shape: Any, seed: Seed) -> Any:
     """Uniform numbers of 53 bits in [0, 1)."""
     array = _empty(op, shape, "float64")
     backend.kernels(array).random_uniform(array, *next(_draws(op, seed)), 0.0, 1.0)

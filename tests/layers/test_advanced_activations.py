@@ -11,7 +11,7 @@ LAYERS = [
     layers.ReLU(),
     layers.ReLU(2.0, 0.1, 0.5),
     layers.LeakyReLU(),
-    layers.PReLU("ones", "l2", [1, 2]),
+    layers.PReLU("ones", "l2", None, [1, 2]),
     layers.PReLU(),
     layers.ELU(0.5),
     layers.Softmax(),
@@ -89,3 +89,10 @@ def test_bad_shapes():
         layers.Softmax(4)(X)
     with pytest.raises(ValueError, match="out of range"):
         layers.Softmax([1, 4])(X)
+
+
+def test_prelu_holds_alpha_to_its_constraint():
+    layer = layers.PReLU(alpha_initializer="ones", alpha_constraint="non_neg")
+    layer(np.ones((1, 2)))
+    assert layer.alpha.constraint is not None
+    assert type(layer).from_config(layer.get_config()).alpha_constraint is not None

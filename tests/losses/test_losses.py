@@ -404,3 +404,10 @@ def test_other_dtypes_are_refused():
         losses.MeanSquaredError(dtype="float16")
     with pytest.raises(TypeError, match="axis must be an integer"):
         losses.BinaryCrossentropy(axis=True)
+
+
+def test_class_numbers_of_nan_are_refused():
+    loss = lm.losses.SparseCategoricalCrossentropy()
+    for wrong in (np.nan, np.inf, 0.5):
+        with pytest.raises(ValueError, match="y_true must hold class numbers, got"):
+            loss(np.array([wrong, 1.0]), np.full((2, 3), 1 / 3))

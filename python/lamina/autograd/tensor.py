@@ -306,6 +306,23 @@ class Variable(Tensor):
         self.array[...] = array
         return self
 
+    def assign_add(self, value: Any) -> Variable:
+        """Adds to the values, in place; arguments as in `assign`."""
+        return self.assign(self.array + self._change(value))
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtracts from the values, in place; arguments as in `assign`."""
+        return self.assign(self.array - self._change(value))
+
+    def _change(self, value: Any) -> Any:
+        array = value.array if isinstance(value, Tensor) else backend.as_array(value)
+        return array.astype(self.dtype, copy=False)
+
+    @property
+    def value(self) -> Variable:
+        """The variable itself: in Keras the tensor inside."""
+        return self
+
     def __repr__(self) -> str:
         return f"<Variable {self.path} shape={self.shape} dtype={self.dtype.name}>"
 

@@ -45,4 +45,7 @@ def serialize(name: str | None, function: Activation, owner: str) -> Any:
         return name
     if isinstance(function, Layer):
         return {"class_name": type(function).__name__, "config": function.get_config()}
+    own = getattr(function, "__name__", None)
+    if own is not None and call_state.custom_objects.get(own) is function:
+        return own
     raise ValueError(f"{owner}: the activation {function!r} cannot be saved; use a name or a Layer instead")

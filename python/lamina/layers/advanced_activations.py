@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import initializers, ops, regularizers
+from lamina import constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
@@ -94,6 +94,7 @@ class PReLU(_Elementwise):
     Args:
         alpha_initializer: first values.
         alpha_regularizer: a penalty added to the loss.
+        alpha_constraint: what alpha is held to after each step of training.
         shared_axes: the axes along which alpha is one and the same, counted with the batch as 0: (1, 2) for one slope a
             channel of images; None to learn one for every place.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
@@ -113,10 +114,12 @@ class PReLU(_Elementwise):
         self,
         alpha_initializer: Any = "zeros",
         alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
         shared_axes: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         axes = () if shared_axes is None else shared_axes if isinstance(shared_axes, tuple | list) else (shared_axes,)
@@ -131,7 +134,13 @@ class PReLU(_Elementwise):
         shape = [1 if i in self.shared_axes else n for i, n in enumerate(input_shape)][1:]
         if None in shape:
             raise ValueError(f"{self.name}: axes of unknown size must be in shared_axes, got {input_shape}")
-        self.alpha = self.add_weight(shape, self.alpha_initializer, regularizer=self.alpha_regularizer, name="alpha")
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            name="alpha",
+            constraint=self.alpha_constraint,
+        )
 
     def call(self, x: Any) -> Any:
         return ops.prelu(x, self.alpha)
@@ -140,6 +149,7 @@ class PReLU(_Elementwise):
         return {
             **super().get_config(),
             "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
             "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
             "shared_axes": list(self.shared_axes) or None,
         }

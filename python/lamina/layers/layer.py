@@ -49,6 +49,11 @@ call_state = _Call()
 MISSING: Any = object()
 
 
+def remember_own(name: str, item: Any) -> None:
+    """Makes a class or function of the user's known to models that are loaded, under this name, in every thread."""
+    _Call.custom_objects[name] = item
+
+
 def class_named(name: Any) -> Any:
     """The layer class of a name in a saved model: one of Lamina's, or of those that the loading user gave.
 

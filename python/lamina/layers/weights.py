@@ -189,6 +189,11 @@ class Weighted:
         for layer in layers:
             layer.trainable = value
 
+    def zero_grad(self) -> None:
+        """Forgets the gradients of all weights: before the `backward` of a training loop of one's own."""
+        for variable in self.weights:
+            variable.grad_array = None
+
     # Values
 
     def get_weights(self) -> list[np.ndarray[Any, Any]]:

@@ -202,7 +202,8 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
             raise ValueError(f"{name}: y_true must hold class numbers in shape {shape}, got {labels.shape}")
         labels = labels.reshape(shape)
     if labels.dtype.kind == "f":
-        whole = labels.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is found below
+            whole = labels.astype(np.int64)
         if (whole != labels).any():
             raise ValueError(f"{name}: y_true must hold class numbers, got {labels[whole != labels].flat[0]}")
         return whole

@@ -5,6 +5,22 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from lamina.losses import binary_crossentropy as binary_crossentropy
+from lamina.losses import binary_focal_crossentropy as binary_focal_crossentropy
+from lamina.losses import categorical_crossentropy as categorical_crossentropy
+from lamina.losses import categorical_focal_crossentropy as categorical_focal_crossentropy
+from lamina.losses import categorical_hinge as categorical_hinge
+from lamina.losses import hinge as hinge
+from lamina.losses import huber as huber
+from lamina.losses import kl_divergence as kl_divergence
+from lamina.losses import log_cosh as log_cosh
+from lamina.losses import mean_absolute_error as mean_absolute_error
+from lamina.losses import mean_absolute_percentage_error as mean_absolute_percentage_error
+from lamina.losses import mean_squared_error as mean_squared_error
+from lamina.losses import mean_squared_logarithmic_error as mean_squared_logarithmic_error
+from lamina.losses import poisson as poisson
+from lamina.losses import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from lamina.losses import squared_hinge as squared_hinge
 from lamina.metrics.accuracy import Accuracy as Accuracy
 from lamina.metrics.accuracy import BinaryAccuracy as BinaryAccuracy
 from lamina.metrics.accuracy import CategoricalAccuracy as CategoricalAccuracy
@@ -24,6 +40,11 @@ from lamina.metrics.correlation import ConcordanceCorrelation as ConcordanceCorr
 from lamina.metrics.correlation import PearsonCorrelation as PearsonCorrelation
 from lamina.metrics.f_score import F1Score as F1Score
 from lamina.metrics.f_score import FBetaScore as FBetaScore
+from lamina.metrics.functions import binary_accuracy as binary_accuracy
+from lamina.metrics.functions import categorical_accuracy as categorical_accuracy
+from lamina.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
+from lamina.metrics.functions import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
+from lamina.metrics.functions import top_k_categorical_accuracy as top_k_categorical_accuracy
 from lamina.metrics.iou import BinaryIoU as BinaryIoU
 from lamina.metrics.iou import Dice as Dice
 from lamina.metrics.iou import IoU as IoU

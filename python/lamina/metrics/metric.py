@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from lamina import initializers
 from lamina.autograd.tape import no_grad
+from lamina.autograd.tensor import Variable
 
 Array = Any
 
@@ -45,8 +47,37 @@ class Metric:
         raise NotImplementedError(f"{type(self).__name__}.result")
 
     def reset_state(self) -> None:
-        """Forgets all batches."""
-        raise NotImplementedError(f"{type(self).__name__}.reset_state")
+        """Forgets all batches: sets the variables to 0."""
+        if not self.variables:
+            raise NotImplementedError(f"{type(self).__name__}.reset_state")
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    def add_variable(
+        self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: Any = None, name: Any = None
+    ) -> Variable:
+        """A number or array that the metric gathers in; `reset_state` sets it to 0.
+
+        Args:
+            shape: its sizes; () for a number.
+            initializer: its first values.
+            dtype: "float32" or "float64"; the former by default.
+            aggregation: has no say: there is one device.
+            name: what it is called.
+        """
+        value = initializers.get(initializer)(tuple(shape), dtype=np.dtype(dtype or "float32"))
+        variable = Variable(value, name or "variable", trainable=False)
+        self.__dict__.setdefault("_variables", []).append(variable)
+        return variable
+
+    def add_weight(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: Any = None) -> Variable:
+        """Another name for `add_variable`."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What `add_variable` made."""
+        return list(self.__dict__.get("_variables", ()))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self.update_state(*args, **kwargs)

@@ -16,4 +16,6 @@ from lamina.models.cloning import clone_model as clone_model
 from lamina.models.model import Model as Model
 from lamina.models.plotting import plot_model as plot_model
 from lamina.models.saving import load_model as load_model
+from lamina.models.saving import model_from_json as model_from_json
+from lamina.models.saving import save_model as save_model
 from lamina.models.sequential import Sequential as Sequential

@@ -44,6 +44,9 @@ def _values(y: Any) -> Any:
 
 def _class_weights(y: Any, table: dict[Any, float]) -> Any:
     labels = np.asarray(y.array if isinstance(y, Tensor) else y)
+    strange = [key for key in table if isinstance(key, bool) or not hasattr(key, "__index__")]
+    if strange:
+        raise ValueError(f"fit: class_weight must be by class numbers, {{0: 1.0, 1: 2.0}}, got the keys {strange}")
     wrong = {key: weight for key, weight in table.items() if not (math.isfinite(weight) and weight >= 0)}
     if wrong:
         raise ValueError(f"fit: class_weight must hold finite numbers of at least 0, got {wrong}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lamina import losses, metrics, ops
-from lamina.autograd.tensor import Tensor
+from lamina.autograd.tensor import Tensor, Variable
 
 Logs = dict[str, float]
 
@@ -191,8 +191,11 @@ class Objective:
                     if isinstance(group[i], Accuracy) and kind != Accuracy.__name__:
                         group[i] = metrics.get({"class_name": kind, "config": {"name": group[i].name}})
                     for name, value in values.items():
-                        array = isinstance(value, dict)
-                        setattr(group[i], name, np.array(value["values"], value["dtype"]) if array else value)
+                        array = np.array(value["values"], value["dtype"]) if isinstance(value, dict) else value
+                        if isinstance(getattr(group[i], name, None), Variable):
+                            getattr(group[i], name).assign(array)
+                        else:
+                            setattr(group[i], name, array)
 
     # Logs
 
@@ -224,8 +227,15 @@ class Objective:
                     while name in logs:
                         i += 1
                         name = f"{base}_{i}"
-                    logs[name] = metric.result()
+                    logs[name] = _plain(metric.result())
         return logs
+
+
+def _plain(result: Any) -> Any:
+    """A metric's result off the tape: a variable goes on changing, logs do not."""
+    if not isinstance(result, Tensor):
+        return result
+    return result.array.item() if result.array.size == 1 else np.array(result.array)
 
 
 class Accuracy:
@@ -252,6 +262,8 @@ def _metric_state(metric: Any) -> tuple[str, dict[str, Any]]:
     for name, value in vars(metric).items():
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
             values[name] = {"values": value.tolist(), "dtype": value.dtype.name}
+        elif isinstance(value, Variable):
+            values[name] = {"values": value.array.tolist(), "dtype": value.dtype.name}
         elif isinstance(value, int | float):
             values[name] = value
     return type(metric).__name__, values

@@ -29,7 +29,7 @@ class Evaluated(Layer):
 
     def compile(
         self,
-        optimizer: Any,
+        optimizer: Any = "rmsprop",
         loss: Any = None,
         loss_weights: Any = None,
         metrics: Any = None,

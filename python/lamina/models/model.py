@@ -287,13 +287,42 @@ class Model(Trained):
             )
         return sum(layer.flops(layer._build_shape) for layer in self.layers)
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
         """Prints layers, output shapes, parameters, FLOPs, and whether the network is shallow or deep.
+
+        Args:
+            line_length, positions: have no say: columns are as wide as what stands in them.
+            print_fn: what takes the text; by default it is printed.
+            expand_nested: whether the layers of models inside are shown too.
+            show_trainable: whether a column says which layers are trained.
 
         Raises:
             ValueError: before the model knows its inputs.
         """
-        print_fn(summary_text(self))
+        (print if print_fn is None else print_fn)(summary_text(self, expand_nested, show_trainable))
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture, without weights, as JSON: `lamina.models.model_from_json` takes it back.
+
+        Args:
+            **kwargs: of json.dumps, as indent=2.
+
+        Raises:
+            ValueError: if a part of the model cannot be told in JSON (a function of your own).
+        """
+        return saving.to_json(self, **kwargs)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` gives, in order; known once data came."""
+        return list(self._check_compiled("metrics_names").logs())
 
     def save(self, filepath: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Writes architecture, weights and optimizer to one file, "m.safetensors": whole, or not at all.

@@ -32,8 +32,25 @@ OPTIMIZER = "optimizer/"  # what the names of the optimizer's arrays begin with
 DTYPES = {"float32": "F32", "float64": "F64"}
 
 
-def save_model(model: Model, path: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
-    """See Model.save."""
+def save_model(model: Model, filepath: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """``model.save(filepath)``: architecture, weights and optimizer in one file.
+
+    Args:
+        model: the model.
+        filepath: its name, ending in ".safetensors".
+        overwrite: whether a file of this name may be replaced.
+        include_optimizer: whether the optimizer's state goes with it.
+
+    Raises:
+        FileExistsError: if the file is there and overwrite is False.
+        OSError: if it cannot be written; a file that was there stays as it was.
+        ValueError: if a part of the model cannot be told in JSON (a function of your own), or for another name.
+
+    Example:
+        >>> import lamina as lm
+        >>> model = lm.models.Sequential([lm.layers.Input((3,)), lm.layers.Dense(2)])
+        >>> lm.models.save_model(model, "model.safetensors")
+    """
     names = model.named_weights()
     arrays = {name: v.array for name, v in names.items()}
     description: dict[str, Any] = {
@@ -59,21 +76,85 @@ def save_model(model: Model, path: str | Path, overwrite: bool = True, include_o
             f"save: the configuration of {model.name} is not JSON ({error}); a layer of your own must define "
             "get_config with values that are"
         ) from None
-    _write(path, arrays, {"lamina": text}, overwrite)
+    _write(filepath, arrays, {"lamina": text}, overwrite)
+
+
+def to_json(model: Model, **kwargs: Any) -> str:
+    """See Model.to_json."""
+    description = {
+        "format": FORMAT,
+        "class_name": type(model).__name__,
+        "config": model.get_config(),
+        "input_shape": model._build_shape,
+    }
+    try:
+        return json.dumps(description, **{"allow_nan": False, **kwargs})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"to_json: the configuration of {model.name} is not JSON ({error})") from None
+
+
+def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
+    """The model that `Model.to_json` told of, with weights at their first values. It names classes; no code is run.
+
+    Args:
+        json_string: the text.
+        custom_objects: layer and model classes, and activation functions, of your own, by name.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ValueError: if the text tells of no model, or names unknown classes.
+
+    Example:
+        >>> import lamina as lm
+        >>> text = lm.models.Sequential([lm.layers.Input((3,)), lm.layers.Dense(2)]).to_json()
+        >>> lm.models.model_from_json(text).count_params()
+        8
+    """
+    try:
+        description = json.loads(json_string)
+        description["class_name"], description["config"]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("model_from_json: expected what Model.to_json gave") from None
+    return _restored(description, custom_objects, "model_from_json")
+
+
+def _restored(description: dict[str, Any], custom_objects: dict[str, Any] | None, who: str) -> Any:
+    """The model of a description, built where its inputs are known."""
+    before = call_state.custom_objects
+    call_state.custom_objects = {**before, **(custom_objects or {})}
+    try:
+        with sharing():
+            model = class_named(description["class_name"]).from_config(description["config"])
+    except TypeError as error:
+        raise ValueError(
+            f"{who}: {description['class_name']} cannot be made from its configuration: {error}"
+        ) from error
+    finally:
+        call_state.custom_objects = before
+    if not isinstance(model, Layer):
+        raise ValueError(f"{who}: {description['class_name']} is no Layer")
+    shape = description.get("input_shape")
+    if shape is not None and not model.built:
+        model.build(tuple(shape) if is_shape(shape) else shape)
+    return model
 
 
 def load_model(
-    path: str | Path,
+    filepath: str | Path,
     custom_objects: dict[str, Any] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
     restore_random: bool = False,
 ) -> Any:
     """The model that `Model.save` wrote: architecture, weights, and how it was compiled, with the optimizer's state.
 
     Args:
-        path: the file.
+        filepath: the file.
         custom_objects: layer and model classes, and activation functions, of your own, by name.
         compile: whether to compile the model as it was.
+        safe_mode: True: no code is ever loaded from a file.
         restore_random: whether random numbers go on from where they were when the model was saved: training then
             gives the bits that it would have given without the break.
 
@@ -81,7 +162,8 @@ def load_model(
         The model, of the class that was saved.
 
     Raises:
-        ValueError: if the file is cut short, is no model, names unknown classes, or its weights do not fit.
+        ValueError: if the file is cut short, is no model, names unknown classes, or its weights do not fit; if
+            safe_mode is False.
         OSError: if it cannot be read.
 
     Example:
@@ -91,30 +173,20 @@ def load_model(
         >>> lm.models.load_model("model.safetensors").count_params()
         8
     """
+    path = filepath
+    if not safe_mode:
+        raise ValueError("load_model: safe_mode must be True: no code is ever loaded from a file; pass custom_objects")
     arrays, metadata = _read(path)
     try:
         description = json.loads(metadata["lamina"])
-        class_name, config = description["class_name"], description["config"]
+        description["class_name"], description["config"]
     except (KeyError, TypeError, ValueError):
         raise ValueError(
             f"load_model: {path} holds no Lamina model; for weights alone build the model and call load_weights"
         ) from None
     if description.get("format") != FORMAT:
         raise ValueError(f"load_model: {path} has format {description.get('format')!r}, expected {FORMAT}")
-    before = call_state.custom_objects
-    call_state.custom_objects = {**before, **(custom_objects or {})}
-    try:
-        with sharing():
-            model = class_named(class_name).from_config(config)
-    except TypeError as error:
-        raise ValueError(f"load_model: {class_name} cannot be made from its configuration: {error}") from error
-    finally:
-        call_state.custom_objects = before
-    if not isinstance(model, Layer):
-        raise ValueError(f"load_model: {class_name} is no Layer")
-    shape = description.get("input_shape")
-    if shape is not None and not model.built:
-        model.build(tuple(shape) if is_shape(shape) else shape)
+    model = _restored(description, custom_objects, "load_model")
     _assign(model, arrays, path, skip_mismatch=False)
     names = model.named_weights()
     for name in description.get("frozen", []):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from lamina.autograd.symbolic import map_leaves
@@ -12,8 +13,13 @@ if TYPE_CHECKING:
     from lamina.models.model import Model
 
 
-def summary_text(model: Model) -> str:
+def summary_text(model: Model, expand_nested: bool = False, show_trainable: bool = False) -> str:
     """The table.
+
+    Args:
+        model: the model.
+        expand_nested: whether the layers of models inside have rows of their own.
+        show_trainable: whether a column says which layers are trained.
 
     Raises:
         ValueError: before the model knows its inputs.
@@ -24,6 +30,8 @@ def summary_text(model: Model) -> str:
         )
     graph = model._graph
     head = ["Layer (type)", "Output shape", "Parameters", "FLOPs"]
+    if show_trainable:
+        head.append("Trainable")
     rows = [tuple(head if graph is None else [*head, "Connected to"])]
     total_flops: int | None = 0
     seen: set[int] = set()
@@ -38,7 +46,18 @@ def summary_text(model: Model) -> str:
             name = f"{layer.name} ({type(layer).__name__})"
             cells = [name, shape, parameters if id(layer) not in seen else "shared", _number(count)]
             seen.add(id(layer))
+        if show_trainable:
+            cells.append("" if layer is None or not layer.weights else "yes" if layer.trainable_weights else "no")
         rows.append(tuple(cells if graph is None else [*cells, ", ".join(sources)]))
+        if expand_nested and layer is not None:
+            for depth, inner in _inside(layer, 1):
+                parameters = f"{inner.count_params():,}" if inner.built else "not used"
+                shape = _output_shape(inner, inner._build_shape)
+                name = f"{'  ' * depth}{inner.name} ({type(inner).__name__})"
+                cells = [name, shape, f"({parameters})", ""]
+                if show_trainable:
+                    cells.append("" if not inner.weights else "yes" if inner.trainable_weights else "no")
+                rows.append(tuple(cells if graph is None else [*cells, ""]))
     columns = len(rows[0])
     widths = [max(len(row[i]) for row in rows) for i in range(columns)]
     lines = ["  ".join(_cells(row, widths)).rstrip() for row in rows]
@@ -53,6 +72,13 @@ def summary_text(model: Model) -> str:
         f"FLOPs for one sample: {_number(total_flops)}",
         f"{'Deep' if hidden >= 3 else 'Shallow'} network: {hidden} hidden layer{'' if hidden == 1 else 's'}",
     ])  # fmt: skip
+
+
+def _inside(layer: Layer, depth: int) -> Iterator[tuple[int, Layer]]:
+    """The layers of a layer and those inside of these, with how deep they lie; their parameters are in the layer's."""
+    for _, inner in layer.children():
+        yield depth, inner
+        yield from _inside(inner, depth + 1)
 
 
 def calls_of(model: Model) -> list[tuple[Layer | None, Any, tuple[str, Any], list[str]]]:

@@ -87,6 +87,8 @@ class Trained(Evaluated):
                 sample_weight = class_weights(as_arrays(y), table, names)
             else:
                 weigh = functools.partial(class_weights, class_weight=table, names=names)
+        if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
+            raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
         if validation_split and validation_data is None and not is_arrays(x):
             raise ValueError(
                 "fit: validation_split needs arrays; give validation_data where x is an iterable of batches"

@@ -151,6 +151,12 @@ from lamina.ops.max_pool import max_pool3d as max_pool3d
 from lamina.ops.max_unpool import max_unpool1d as max_unpool1d
 from lamina.ops.max_unpool import max_unpool2d as max_unpool2d
 from lamina.ops.max_unpool import max_unpool3d as max_unpool3d
+from lamina.ops.metadata import copy as copy
+from lamina.ops.metadata import dtype as dtype
+from lamina.ops.metadata import is_tensor as is_tensor
+from lamina.ops.metadata import ndim as ndim
+from lamina.ops.metadata import shape as shape
+from lamina.ops.metadata import size as size
 from lamina.ops.noise import alpha_dropout as alpha_dropout
 from lamina.ops.noise import gaussian_dropout as gaussian_dropout
 from lamina.ops.noise import gaussian_noise as gaussian_noise

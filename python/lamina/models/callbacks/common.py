@@ -27,7 +27,21 @@ class LambdaCallback(Callback):
         0 ['loss']
     """
 
-    def __init__(self, **hooks: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **hooks: Callable[..., Any] | None,
+    ) -> None:
+        hooks |= {
+            "on_epoch_begin": on_epoch_begin, "on_epoch_end": on_epoch_end, "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end, "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+        }  # fmt: skip
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise ValueError(f"LambdaCallback: expected hooks among {HOOKS}, got {name!r}")
@@ -38,13 +52,22 @@ class LambdaCallback(Callback):
 class TerminateOnNaN(Callback):
     """Ends training when the loss is NaN or infinite.
 
+    Args:
+        raise_error: whether to raise a RuntimeError instead.
+
     Example:
         >>> import lamina as lm
         >>> callbacks = [lm.models.TerminateOnNaN()]
     """
 
+    def __init__(self, raise_error: bool = False) -> None:
+        self.raise_error = raise_error
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if not math.isfinite((logs or {}).get("loss", 0.0)):
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            if self.raise_error:
+                raise RuntimeError(f"TerminateOnNaN: the loss is {loss} in batch {batch + 1}")
             print(f"Batch {batch + 1}: the loss is not a number, training ends")
             self.model.stop_training = True
 
