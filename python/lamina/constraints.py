@@ -213,3 +213,6 @@ def serialize(constraint: Any) -> Any:
     if type(constraint).__name__ not in _classes:
         raise ValueError(f"constraints: {constraint!r} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(constraint).__name__, "config": constraint.get_config()}
+
+
+deserialize = get

@@ -192,3 +192,6 @@ def serialize(regularizer: Any) -> Any:
     if type(regularizer).__name__ not in _classes:
         raise ValueError(f"regularizers: {regularizer!r} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+deserialize = get

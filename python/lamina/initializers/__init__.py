@@ -108,3 +108,6 @@ def serialize(initializer: Any) -> dict[str, Any]:
     if type(initializer).__name__ not in _classes:
         raise ValueError(f"initializers: {initializer!r} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+deserialize = get

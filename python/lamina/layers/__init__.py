@@ -128,4 +128,6 @@ from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
 from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D
 from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConvolution2D
+from lamina.layers.serialization import deserialize as deserialize
+from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization

@@ -138,3 +138,6 @@ def serialize(loss: Loss) -> dict[str, Any]:
     if type(loss).__name__ not in _classes:
         raise ValueError(f"losses: {loss.name} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(loss).__name__, "config": loss.get_config()}
+
+
+deserialize = get

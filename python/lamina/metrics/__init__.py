@@ -153,3 +153,6 @@ def serialize(metric: Metric) -> dict[str, Any]:
     if type(metric).__name__ not in _classes:
         raise ValueError(f"metrics: {metric.name} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(metric).__name__, "config": metric.get_config()}
+
+
+deserialize = get
