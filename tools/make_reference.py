@@ -47,8 +47,8 @@ def public(module: griffe.Object) -> Iterator[tuple[str, griffe.Object]]:
         if member.is_alias:
             if not member.target_path.startswith("lamina."):
                 continue
-            redundant = member.target_path.rsplit(".", 1)[1] == name and module.is_init_module
-            if not redundant:
+            offered = module.is_init_module or (module.path == "lamina.activations" and ".ops." in member.target_path)
+            if not offered or member.target_path.rsplit(".", 1)[1] != name:
                 continue
             member = member.final_target
         if member.is_function or member.is_class:
