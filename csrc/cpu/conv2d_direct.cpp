@@ -2,6 +2,7 @@
 //
 // A register tile is R rows x X positions x NV vectors of targets. Its sums run over units: one tap and one block of up
 // to 16 source channels. A chain is UNITS units, so at most CHAIN products; the cuts follow from the shape alone.
+#include "cpu/support/elementwise.h"
 #include "cpu/support/gather.h"
 #include "cpu/support/transpose.h"
 #include "ops/gemm.h"
@@ -13,6 +14,7 @@ namespace LAMINA_ISA {
 template <class T>
 constexpr int TILE = (REGISTERS == 32 ? 14 : 6) - (sizeof(T) == 8 ? 2 * (REGISTERS / 16) : 0);
 constexpr int64_t UNITS = CHAIN / BLOCK;
+constexpr int64_t L1_BYTES = 16 << 10;
 
 struct Unit {
   int64_t at, depth;  // where the tap's block lies in the strip, and how many of its channels count
@@ -24,7 +26,7 @@ struct Output {
   int64_t pixel, row;  // steps to the next position and to the next row of positions
   int64_t count;       // filters that exist, at most the tile's
   const T* bias;       // or null
-  bool relu;
+  bool relu, past_caches;
 };
 
 /// A tile whose filters do not fill its vectors, from memory.
@@ -88,7 +90,10 @@ void tile(const Unit* unit, int64_t units, const T* a, int64_t a_row, const T* b
     each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = acc[m][v] + bias[v]; });
   }
   if (o.relu) each([&](int m, int v) INLINE_LAMBDA { acc[m][v] = max(zero<T>(), acc[m][v]); });
-  each([&](int m, int v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
+  if (sizeof(V<T>) == 64 && o.past_caches)
+    each([&](int m, int v) INLINE_LAMBDA { stream(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
+  else
+    each([&](int m, int v) INLINE_LAMBDA { store(o.y + m / X * o.row + m % X * o.pixel + v * L, acc[m][v]); });
 }
 
 /// The weights of every group and phase as packed[group][phase][panel][kd][kh][kw][source channel][filter of the
@@ -142,7 +147,7 @@ struct DirectJob {
   int64_t batch, source_image, target_image, target_pitch;  // values from image to image, from pixel to pixel
   const T* source;
   const T* bias;
-  bool relu;
+  bool relu, past_caches;
   T* target;
 
   /// One strip of one group of one image, through panels [panel0, panel1). Images are counted through batch and depth.
@@ -189,16 +194,18 @@ struct DirectJob {
     o.pixel = d.w.step * target_pitch;
     o.row = d.h.step * d.w.target * target_pitch;
     o.relu = relu;
-    for (int64_t panel = panel0; panel < panel1; ++panel) {
-      const int64_t k = panel * Weights<T>::WIDE;
-      const T* const b = packed + k * products;
-      o.count = min_of(weights.width(panel), weights.filters - k);
-      o.bias = group_bias ? group_bias + k : nullptr;
-      const bool wide = weights.width(panel) > L;
+    o.past_caches = past_caches;
+    // Few weights stay in L1: a pixel's filters are then written together.
+    const int64_t together = products * weights.padded() * int64_t(sizeof(T)) <= L1_BYTES ? panel1 - panel0 : 1;
+    for (int64_t panel = panel0; panel < panel1; panel += together)
       for (int64_t j = row0; j < row1; j += pair)
-        for (int64_t i = 0; i < tiles; ++i) {
-          const int64_t from = column0 + width * i / tiles, count = column0 + width * (i + 1) / tiles - from;
+        for (int64_t i = 0; i < tiles * together; ++i) {
+          const int64_t here = panel + i % together, k = here * Weights<T>::WIDE, t = i / together;
+          const int64_t from = column0 + width * t / tiles, count = column0 + width * (t + 1) / tiles - from;
           const T* const a = strip + (j - row) * d.row_size + (from - column) * BLOCK;
+          const T* const b = packed + k * products;
+          o.count = min_of(weights.width(here), weights.filters - k);
+          o.bias = group_bias ? group_bias + k : nullptr;
           o.y = out + (d.h.at(j, ph) * d.w.target + d.w.at(from, pw)) * target_pitch + k;
           const auto call = [&]<int NV>(Int<NV>) INLINE_LAMBDA {
             if (pair == 2 && j + 1 < row1)
@@ -209,9 +216,8 @@ struct DirectJob {
               with_constant<TILE<T>>(int(count),
                                      [&](auto X) INLINE_LAMBDA { tile<T, 1, X, NV>(unit, units, a, 0, b, o); });
           };
-          wide ? call(Int<2>{}) : call(Int<1>{});
+          weights.width(here) > L ? call(Int<2>{}) : call(Int<1>{});
         }
-    }
   }
 
   void run_all(const T* w, bool transposed) {
@@ -244,6 +250,8 @@ struct DirectJob {
 
   void run_phases(const T* w, bool transposed) {
     const int64_t images = batch * (depth.end(phase) - position);
+    past_caches = sizeof(V<T>) == 64 && weights.filters % lanes<T> == 0 &&
+                  stream_rows(target, batch * target_image / target_pitch * depth.target, target_pitch);
     choose_strips<T>(d, images * weights.groups, pairs(d.w.positions) ? 2 : 1, 192 << 10);
     T* const packed = scratch_for<T>(Slot::caller, weights.groups * weights.group_size());
     weights.pack(d.h, d.w, w, transposed, packed);
@@ -272,6 +280,7 @@ struct DirectJob {
         run(image, group, row * d.rows, column * d.columns, panels * part / parts, panels * (part + 1) / parts, packed,
             units, strip);
       }
+      if (past_caches) stream_fence();
     });
   }
 };

@@ -113,11 +113,14 @@ struct NarrowJob {
     for (int64_t block = 0; block < map.blocks(); ++block)
       each_tap([&](int64_t kh, int64_t kw, int64_t plane) INLINE_LAMBDA {
         const T* const from = w + (kh * d.w.kernel + kw) * C * s.filters;
+        if (!d.h.backward) {
+          copy_block(from + plane * s.filters + block * BLOCK, packed, map.depth(block));
+          packed += BLOCK;
+          return;
+        }
         for (int64_t l = 0; l < BLOCK; ++l, ++packed) {
-          const int64_t k = block * BLOCK + l;  // backward: a channel of x, and plane a filter of its group
-          *packed = k >= map.targets ? T(0)
-                    : d.h.backward   ? from[k % C * s.filters + k / C * K + plane]
-                                     : from[plane * s.filters + k];
+          const int64_t k = block * BLOCK + l;  // a channel of x, and plane a filter of its group
+          *packed = k >= map.targets ? T(0) : from[k % C * s.filters + k / C * K + plane];
         }
       });
   }

@@ -4,6 +4,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/activation.h"
+#include "cpu/support/elementwise.h"
 #include "cpu/support/gemm_tile.h"
 #include "cpu/support/parallel.h"
 #include "cpu/support/transpose.h"
@@ -22,6 +23,12 @@ struct Blocks {
   static constexpr int64_t IN_PLACE_ROWS = REGISTERS == 32 ? 64 : 32;  // up to here, packing B costs more than it gives
 };
 
+/// Activations that run over finished rows, not in the tile.
+template <class T>
+INLINE bool passes_after(const Gemm<T>& g) {
+  return g.activation == Activation::sigmoid || g.activation == Activation::tanh;
+}
+
 // What to pack. No choice here changes a bit of the result.
 template <class T>
 struct Plan {
@@ -29,10 +36,17 @@ struct Plan {
   explicit Plan(const Gemm<T>& g) {
     constexpr int WIDTH = Blocks<T>::WIDTH;
     pack_b = g.transpose_b || g.m > Blocks<T>::IN_PLACE_ROWS;
-    const bool rows_collide = !g.transpose_a && g.lda * int64_t(sizeof(T)) % 1024 == 0;  // in the sets of L1
+    const bool rows_collide = !g.transpose_a && g.lda * int64_t(sizeof(T)) % 4096 == 0;  // in one set of L1
     pack_a = g.m > 4 && (g.n > 4 * WIDTH || (rows_collide && g.n > WIDTH));
   }
 };
+
+/// Whether C is better written past the caches: it is large, written once, and every vector is whole and aligned.
+template <class T>
+INLINE bool streams_result(const Gemm<T>& g) {
+  return sizeof(V<T>) == 64 && g.k <= CHAIN && !passes_after(g) && g.n % lanes<T> == 0 &&
+         g.ldc * int64_t(sizeof(T)) % 64 == 0 && stream_rows(g.c, g.m, g.n);
+}
 
 // Strips are even: 18 rows are 9 + 9 rather than 14 + 4.
 struct Strips {
@@ -40,8 +54,9 @@ struct Strips {
   int64_t begin(int64_t s) const { return s * (rows / count) + min_of(s, rows % count); }
 };
 
+/// past_caches: see streams_result.
 template <class T>
-void gemm_on_one_thread(const Gemm<T>& g) {
+void gemm_on_one_thread(const Gemm<T>& g, bool past_caches = false) {
   using B = Blocks<T>;
   constexpr int W = lanes<T>, WIDTH = B::WIDTH;
   if (g.m <= 0 || g.n <= 0) return;
@@ -53,7 +68,7 @@ void gemm_on_one_thread(const Gemm<T>& g) {
   T* const a_packed = scratch_for<T>(Slot::gemm, packed_strips * strip_size + most_depth * packed_columns + 64);
   T* const b_packed = a_packed + packed_strips * strip_size;
   const int64_t step = plan.pack_a ? B::STRIPS : strips.count;
-  const bool pass_after = g.activation == Activation::sigmoid || g.activation == Activation::tanh;
+  const bool pass_after = passes_after(g);
 
   for (int64_t s0 = 0; s0 < strips.count; s0 += step) {
     const int64_t s1 = min_of(s0 + step, strips.count);
@@ -86,6 +101,7 @@ void gemm_on_one_thread(const Gemm<T>& g) {
           t.c_row = g.ldc;
           t.resume = k0 > 0;
           t.finish = k0 + depth == g.k;
+          t.past_caches = past_caches;
           t.relu = g.activation == Activation::relu;
           // The next strip, on its way to L2: packed, lines in order; rows in place, one line of each row in turn.
           // Columns in place: the next chain.
@@ -123,6 +139,7 @@ void gemm_on_one_thread(const Gemm<T>& g) {
       k0 += depth;
     } while (k0 < g.k);
   }
+  if (past_caches) stream_fence();
 }
 
 /// Rows [i0, i1) and columns [j0, j1) of the product.
@@ -197,7 +214,8 @@ template <class Target, class T>
 void gemm(const Gemm<T>& g) {
   const double work = 2.0 * double(g.m) * double(g.n) * double(g.k) * NANOSECONDS_A_FLOP;
   const int threads = num_threads();
-  if (threads == 1 || work < 20e3) return gemm_on_one_thread(g);
+  const bool past_caches = streams_result(g);
+  if (threads == 1 || work < 20e3) return gemm_on_one_thread(g, past_caches);
   const int64_t strips = ceil_div(g.m, Tiles<T>::ROWS), panels = ceil_div(g.n, Tiles<T>::WIDTH);
   const int64_t chains = ceil_div(g.k, CHAIN);
   constexpr int64_t MOST_PARTIALS = int64_t(1) << 20;
@@ -209,7 +227,7 @@ void gemm(const Gemm<T>& g) {
       const int64_t r = part / grid.columns, c = part % grid.columns;
       const auto row = [&](int64_t at) { return min_of(g.m, strips * at / grid.rows * Tiles<T>::ROWS); };
       const auto column = [&](int64_t at) { return min_of(g.n, panels * at / grid.columns * Tiles<T>::WIDTH); };
-      gemm_on_one_thread(part_of(g, row(r), row(r + 1), column(c), column(c + 1)));
+      gemm_on_one_thread(part_of(g, row(r), row(r + 1), column(c), column(c + 1)), past_caches);
     }
   });
 }

@@ -161,9 +161,14 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
       fill_zero(p + end * BLOCK, (width - end) * BLOCK);
       const T* from = source + (origin + begin * w.stride) * d.source_pitch;
       const int64_t pitch = w.stride * d.source_pitch;
+      const int64_t ahead =
+          d.h.stride * w.source * d.source_pitch;  // the next row: a line a pixel, which the processor cannot foresee
       from += c;
       if (depth == BLOCK)
-        for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, BLOCK);
+        for (int64_t i = begin; i < end; ++i, from += pitch) {
+          prefetch_far(from + ahead);
+          copy_block(from, p + i * BLOCK, BLOCK);
+        }
       else
         for (int64_t i = begin; i < end; ++i, from += pitch) copy_block(from, p + i * BLOCK, depth);
     }

@@ -24,12 +24,14 @@ struct Tile {
   bool finish;   // C is complete with this chain: bias and relu follow
   const T* bias;
   bool relu;
+  bool past_caches;  // C's vectors are whole and aligned, and too many to keep
 };
 
 /// C[0..M)[0..N vectors) (+)= A . B over the tile's depth.
 template <class T, int M, int N>
 void multiply_tile(const Tile<T>& t) {
   constexpr int W = lanes<T>;
+  constexpr bool STREAMS = sizeof(V<T>) == 64;
   V<T> sum[M][N];
   T* const c = t.c;
   const int64_t c_row = t.c_row;
@@ -38,7 +40,7 @@ void multiply_tile(const Tile<T>& t) {
 #pragma GCC unroll 8
     for (int j = 0; j < N; ++j) {
       sum[i][j] = zero<T>();
-      prefetch(c + i * c_row + (j + N) * W);  // the next tile's C
+      if (!STREAMS || !t.past_caches) prefetch(c + i * c_row + (j + N) * W);  // the next tile's C
     }
 
   const T *b = t.b, *next = t.next;
@@ -79,7 +81,9 @@ void multiply_tile(const Tile<T>& t) {
       if (t.resume) s = (j + 1 < N ? load(to) : load(to, t.last)) + s;
       if (t.finish && t.bias) s = s + bias[j];
       if (t.finish && t.relu) s = max(zero<T>(), s);  // NaN stays NaN
-      if (j + 1 < N)
+      if (STREAMS && t.past_caches)
+        stream(to, s);
+      else if (j + 1 < N)
         store(to, s);
       else
         store(to, s, t.last);

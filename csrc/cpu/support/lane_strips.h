@@ -65,7 +65,7 @@ void permute_row(const LaneMap& m, int64_t block, const Whole<T>* table, const T
     const T* p = from + start;
     T* q = to + part;
     for (int64_t i = 0; i < count; ++i, p += step, q += BLOCK) {
-      prefetch_far(p + ahead);
+      prefetch_far(p + 2 * ahead);  // one row is too short a time for memory's answer
       const V<T> v = load(p, exist);
       if (pieces == 1) {
         for (int64_t plane = 0; plane < m.planes; ++plane)
