@@ -13,6 +13,9 @@ using F = TranscendentalFunction;
 using Pair = TranscendentalPair;
 constexpr int64_t BLOCK = BROADCAST_BLOCK;  // numbers, which stay in L1
 
+template <class T>
+constexpr double WORK = sizeof(T) == 4 ? 0.8 : 2;  // nanoseconds a number
+
 /// Whether a function has an implementation in float arithmetic; the others go through double precision.
 constexpr bool has_float(F f) {
   return f == F::sin || f == F::cos || f == F::tan || f == F::sinh || f == F::cosh || f == F::log2 || f == F::log10;
@@ -54,16 +57,16 @@ INLINE V<T> derivative(V<T> x) {
   if constexpr (f == F::log10) return set(T(0x1.bcb7b1526e50ep-2)) / x;
 }
 
-/// v[i] = f(v[i]) for a block.
+/// y[i] = f(x[i]) for a block; y may be x.
 template <F f, bool DERIVATIVE, class T>
-[[gnu::noinline]] static void evaluate(int64_t n, T* v) {
-  for (int64_t i = 0; i < n; i += lanes<T>) {
-    const V<T> x = load(v + i);
+[[gnu::noinline]] static void evaluate(int64_t n, const T* x, T* y) {
+  each_vector<T>(n, [&](int64_t i, auto mask) INLINE_LAMBDA {
+    const V<T> v = load(x + i, mask);
     if constexpr (DERIVATIVE)
-      store(v + i, derivative<f, T>(x));
+      store(y + i, derivative<f, T>(v), mask);
     else
-      store(v + i, value<f, T>(x));
-  }
+      store(y + i, value<f, T>(v), mask);
+  });
 }
 
 template <Pair f, bool FLOATS>
@@ -81,7 +84,7 @@ template <Pair f, bool FLOATS>
 }
 
 template <class T>
-using Block = void (*)(int64_t, T*);
+using Block = void (*)(int64_t, const T*, T*);
 
 /// The block function of f; null where T is float and f has none for it.
 template <class T, F f, bool DERIVATIVE>
@@ -175,36 +178,57 @@ static PairBlock pair_of(Pair f) {
   return nullptr;
 }
 
-/// y[i] = finish(f(x[i]), i) for the blocks of [0, n), f being computed in U.
-template <class U, class T, class Finish>
-INLINE void each_block(Block<U> evaluate_block, int64_t n, const T* x, T* y, Finish&& finish) {
+/// write(first, count, to) for the blocks of [0, n): puts results into `to`, which is y's place or, for what goes past
+/// the caches, a copy.
+template <class T, class Write>
+INLINE void each_block(int64_t n, double work, T* y, Write&& write) {
   const bool past_caches = n * int64_t(sizeof(T)) >= STREAM_BYTES && reinterpret_cast<uintptr_t>(y) % 64 == 0;
-  each_part(n, sizeof(U) == 8 ? 2 : 0.8, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
-    alignas(64) U values[BLOCK];
+  each_part(n, work, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
     alignas(64) T results[BLOCK];
     for (int64_t i = begin; i < begin + count; i += BLOCK) {
       const int64_t here = min_of(BLOCK, begin + count - i);
-      for (int64_t j = 0; j < here; ++j) values[j] = U(x[i + j]);
-      for (int64_t j = here; j < round_up(here, lanes<U>); ++j) values[j] = 1;
-      evaluate_block(here, values);
-      if (past_caches && here == BLOCK) {
-        for (int64_t j = 0; j < BLOCK; ++j) results[j] = finish(values[j], i + j);
+      const bool streamed = past_caches && here == BLOCK;
+      write(i, here, streamed ? results : y + i);
+      if (streamed)
         for (int64_t j = 0; j < BLOCK; j += lanes<T>) stream(y + i + j, load(results + j));
-      } else {
-        for (int64_t j = 0; j < here; ++j) y[i + j] = finish(values[j], i + j);
-      }
     }
     if (past_caches) stream_fence();
   });
 }
+
+/// The values of a block, computed in U.
+template <class U, class T>
+INLINE void evaluate_in(Block<U> block, int64_t n, const T* x, U* values) {
+  if constexpr (sizeof(T) == sizeof(U)) {
+    block(n, x, values);
+  } else {
+    for (int64_t j = 0; j < n; ++j) values[j] = U(x[j]);
+    block(n, values, values);
+  }
+}
+
 template <class U, class T>
 INLINE void forward_in(F f, int64_t n, const T* x, T* y) {
-  each_block<U>(block_of<U>(f), n, x, y, [](U v, int64_t) INLINE_LAMBDA { return T(v); });
+  const Block<U> block = block_of<U>(f);
+  each_block(n, WORK<U>, y, [&](int64_t first, int64_t count, T* to) INLINE_LAMBDA {
+    if constexpr (sizeof(T) == sizeof(U)) {
+      block(count, x + first, to);
+    } else {
+      alignas(64) U values[BLOCK];
+      evaluate_in(block, count, x + first, values);
+      for (int64_t j = 0; j < count; ++j) to[j] = T(values[j]);
+    }
+  });
 }
 template <class U, class T>
 INLINE void backward_in(F f, int64_t n, const T* x, const T* dy, T* dx) {
+  const Block<U> block = derivative_of<U>(f);
   const U sign = f == F::cos ? -1 : 1;
-  each_block<U>(derivative_of<U>(f), n, x, dx, [&](U v, int64_t i) INLINE_LAMBDA { return T(U(dy[i]) * (v * sign)); });
+  each_block(n, WORK<U>, dx, [&](int64_t first, int64_t count, T* to) INLINE_LAMBDA {
+    alignas(64) U values[BLOCK];
+    evaluate_in(block, count, x + first, values);
+    for (int64_t j = 0; j < count; ++j) to[j] = T(U(dy[first + j]) * (values[j] * sign));
+  });
 }
 
 }  // namespace LAMINA_ISA
@@ -227,7 +251,7 @@ template <class Target, class T>
 void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, const T* b, T* y) {
   if (s.elements == 0) return;
   const PairBlock evaluate_block = pair_of<sizeof(T) == 4>(f);
-  each_part(s.elements, 4, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
+  each_part(s.elements, 2 * WORK<double>, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
     alignas(64) double left[BLOCK], right[BLOCK];
     BroadcastWalk walk(s, begin);
     for (int64_t i = 0; i < count; i += BLOCK) {
