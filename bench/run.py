@@ -27,6 +27,7 @@ FAMILIES = {
     "optimizers": "bench.ops.bench_optimizers",
     "activations": "bench.ops.bench_activations",
     "losses": "bench.ops.bench_losses",
+    "arrays": "bench.ops.bench_arrays",
     "image": "bench.ops.bench_image",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",

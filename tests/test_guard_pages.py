@@ -173,6 +173,13 @@ CASES = [
       for name in ("power", "hypot", "add", "maximum")
       for a, b in (((5, 7, 3), (3,)), ((37, 1), (1, 5)), ((4, 33), (4, 1)), ((1031,), (1031,)), ((9, 1, 3), (9, 2, 1)))
       ],
+    *[(f"where-{a}-{b}", lambda x, y: lm.ops.where(lm.ops.logical_and(lm.ops.less(x, y), True), x, y),
+       [values(*a), values(*b)])
+      for a, b in (((5, 7, 3), (3,)), ((37, 1), (1, 5)), ((4, 33), (4, 1)), ((1031,), (1031,)), ((9, 1, 3), (9, 2, 1)))
+      ],
+    *[case(f"{name}-{n}", name, abs(values(n)) + 0.5, **arguments)
+      for name, arguments in (("clip", {"x_min": 0.7, "x_max": 1.0}), ("tan", {})) for n in SIZES],
+    *[case(f"cumprod-{n}", "cumprod", abs(values(n)) + 0.5) for n in SIZES[:3]],
     *[case(f"max-{axis}-{n}", "max", values(5, n, 3), axis=axis)
       for axis in (0, 1, 2, (1, 2), None) for n in SIZES[:3]],
     *[case(f"cumsum-{axis}-{n}", "cumsum", values(9, n, 3), axis=axis) for axis in (0, 1, 2) for n in SIZES],

@@ -89,6 +89,7 @@ def main() -> None:
         ("COSINE", 6, lambda z: ((mp.cos(mp.sqrt(z)) - 1) / z + mp.mpf(1) / 2) / z if z else mp.mpf(1) / 24),
     ):
         plain(name, series, (0, eighth**2), terms)
+        plain("FLOAT_" + name, series, (0, (mp.pi / 4 * mp.mpf("1.004")) ** 2), 3)
     most = (mp.tan(mp.pi / 8) * mp.mpf("1.0001")) ** 2  # (arctan(t) - t) / t^3 in z = t^2
     plain("ARCTANGENT", lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z if z else -mp.mpf(1) / 3, (0, most), 11)
     # (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in z = s^2: the TAIL of support/power.h

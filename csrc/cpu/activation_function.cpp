@@ -97,7 +97,7 @@ INLINE V<T> value(V<T> x, const Parameters<T>& p) {
     return clipped<T>(fma(x, p.a, p.b), none, one);
   } else if constexpr (f == F::hard_silu) {
     return x * clipped<T>(fma(x, set(T(1) / T(6)), set(T(0.5))), none, one);
-  } else if constexpr (f == F::clip) {
+  } else if constexpr (f == F::clip || f == F::clamp) {
     return clipped<T>(x, p.a, p.b);
   } else if constexpr (f == F::hard_shrink) {
     return select(at_most<T>(magnitude<T>(x), p.a), none, x);
@@ -154,6 +154,8 @@ INLINE V<T> gradient(V<T> x, V<T> d, const Parameters<T>& p) {
     return select(less(x, set(T(3))), select(less(set(T(-3)), x), inside, none), d);
   } else if constexpr (f == F::clip) {
     return select(less(p.a, x) & less(x, p.b), d, none);
+  } else if constexpr (f == F::clamp) {
+    return select(at_most<T>(p.a, x) & at_most<T>(x, p.b), d, none);
   } else if constexpr (f == F::hard_shrink || f == F::soft_shrink) {
     return select(at_most<T>(magnitude<T>(x), p.a), none, d);
   } else if constexpr (f == F::tanh_shrink) {

@@ -3,19 +3,27 @@
 #include "cpu/runtime/isa.h"
 #include "cpu/support/broadcast.h"
 #include "cpu/support/elementwise.h"
+#include "support/float_trigonometry.h"
 #include "support/power.h"
-#include "support/trigonometry.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
 
 using F = TranscendentalFunction;
 using Pair = TranscendentalPair;
-constexpr int64_t BLOCK = BROADCAST_BLOCK;  // numbers in double precision, which stay in L1
-constexpr double WORK = 2;                  // nanoseconds a number
+constexpr int64_t BLOCK = BROADCAST_BLOCK;  // numbers, which stay in L1
 
-template <F f>
-INLINE V<double> value(V<double> x) {
+template <class T>
+constexpr double WORK = sizeof(T) == 4 ? 0.8 : 2;  // nanoseconds a number
+
+/// Whether a function has an implementation in float arithmetic; the others go through double precision.
+constexpr bool has_float(F f) {
+  return f == F::sin || f == F::cos || f == F::tan || f == F::sinh || f == F::cosh || f == F::log2 || f == F::log10;
+}
+
+/// For T double, and float where there is one.
+template <F f, class T>
+INLINE V<T> value(V<T> x) {
   if constexpr (f == F::sin) return sine_of(x, 0);
   if constexpr (f == F::cos) return sine_of(x, 1);
   if constexpr (f == F::tan) return tangent(x);
@@ -32,11 +40,11 @@ INLINE V<double> value(V<double> x) {
 }
 
 /// Of those functions whose derivatives are not among them.
-template <F f>
-INLINE V<double> derivative(V<double> x) {
-  const V<double> one = set(1.0);
+template <F f, class T>
+INLINE V<T> derivative(V<T> x) {
+  const V<T> one = set(T(1));
   if constexpr (f == F::tan) {
-    const V<double> t = tangent(x);
+    const V<T> t = tangent(x);
     return fma(t, t, one);
   }
   if constexpr (f == F::arcsin) return one / opposite(x);
@@ -45,20 +53,20 @@ INLINE V<double> derivative(V<double> x) {
   if constexpr (f == F::arcsinh) return one / sqrt(fma(x, x, one));
   if constexpr (f == F::arccosh) return one / sqrt((x - one) * (x + one));
   if constexpr (f == F::arctanh) return one / ((one - x) * (one + x));
-  if constexpr (f == F::log2) return set(0x1.71547652b82fep+0) / x;
-  if constexpr (f == F::log10) return set(0x1.bcb7b1526e50ep-2) / x;
+  if constexpr (f == F::log2) return set(T(0x1.71547652b82fep+0)) / x;
+  if constexpr (f == F::log10) return set(T(0x1.bcb7b1526e50ep-2)) / x;
 }
 
-/// v[i] = f(v[i]) for a block; one copy of each, for floats and doubles.
-template <F f, bool DERIVATIVE>
-[[gnu::noinline]] static void evaluate(int64_t n, double* v) {
-  for (int64_t i = 0; i < n; i += lanes<double>) {
-    const V<double> x = load(v + i);
+/// y[i] = f(x[i]) for a block; y may be x.
+template <F f, bool DERIVATIVE, class T>
+[[gnu::noinline]] static void evaluate(int64_t n, const T* x, T* y) {
+  each_vector<T>(n, [&](int64_t i, auto mask) INLINE_LAMBDA {
+    const V<T> v = load(x + i, mask);
     if constexpr (DERIVATIVE)
-      store(v + i, derivative<f>(x));
+      store(y + i, derivative<f, T>(v), mask);
     else
-      store(v + i, value<f>(x));
-  }
+      store(y + i, value<f, T>(v), mask);
+  });
 }
 
 template <Pair f, bool FLOATS>
@@ -75,68 +83,80 @@ template <Pair f, bool FLOATS>
   }
 }
 
-using Block = void (*)(int64_t, double*);
+template <class T>
+using Block = void (*)(int64_t, const T*, T*);
 
-static Block block_of(F f) {
+/// The block function of f; null where T is float and f has none for it.
+template <class T, F f, bool DERIVATIVE>
+static Block<T> block_for() {
+  if constexpr (sizeof(T) == 4 && !has_float(f))
+    return nullptr;
+  else
+    return evaluate<f, DERIVATIVE, T>;
+}
+
+template <class T>
+static Block<T> block_of(F f) {
   switch (f) {
     case F::sin:
-      return evaluate<F::sin, false>;
+      return block_for<T, F::sin, false>();
     case F::cos:
-      return evaluate<F::cos, false>;
+      return block_for<T, F::cos, false>();
     case F::tan:
-      return evaluate<F::tan, false>;
+      return block_for<T, F::tan, false>();
     case F::arcsin:
-      return evaluate<F::arcsin, false>;
+      return block_for<T, F::arcsin, false>();
     case F::arccos:
-      return evaluate<F::arccos, false>;
+      return block_for<T, F::arccos, false>();
     case F::arctan:
-      return evaluate<F::arctan, false>;
+      return block_for<T, F::arctan, false>();
     case F::sinh:
-      return evaluate<F::sinh, false>;
+      return block_for<T, F::sinh, false>();
     case F::cosh:
-      return evaluate<F::cosh, false>;
+      return block_for<T, F::cosh, false>();
     case F::arcsinh:
-      return evaluate<F::arcsinh, false>;
+      return block_for<T, F::arcsinh, false>();
     case F::arccosh:
-      return evaluate<F::arccosh, false>;
+      return block_for<T, F::arccosh, false>();
     case F::arctanh:
-      return evaluate<F::arctanh, false>;
+      return block_for<T, F::arctanh, false>();
     case F::log2:
-      return evaluate<F::log2, false>;
+      return block_for<T, F::log2, false>();
     case F::log10:
-      return evaluate<F::log10, false>;
+      return block_for<T, F::log10, false>();
   }
   return nullptr;
 }
 
-static Block derivative_of(F f) {
+template <class T>
+static Block<T> derivative_of(F f) {
   switch (f) {
     case F::sin:
-      return evaluate<F::cos, false>;
+      return block_for<T, F::cos, false>();
     case F::cos:
-      return evaluate<F::sin, false>;  // with the other sign
+      return block_for<T, F::sin, false>();  // with the other sign
     case F::tan:
-      return evaluate<F::tan, true>;
+      return block_for<T, F::tan, true>();
     case F::arcsin:
-      return evaluate<F::arcsin, true>;
+      return block_for<T, F::arcsin, true>();
     case F::arccos:
-      return evaluate<F::arccos, true>;
+      return block_for<T, F::arccos, true>();
     case F::arctan:
-      return evaluate<F::arctan, true>;
+      return block_for<T, F::arctan, true>();
     case F::sinh:
-      return evaluate<F::cosh, false>;
+      return block_for<T, F::cosh, false>();
     case F::cosh:
-      return evaluate<F::sinh, false>;
+      return block_for<T, F::sinh, false>();
     case F::arcsinh:
-      return evaluate<F::arcsinh, true>;
+      return block_for<T, F::arcsinh, true>();
     case F::arccosh:
-      return evaluate<F::arccosh, true>;
+      return block_for<T, F::arccosh, true>();
     case F::arctanh:
-      return evaluate<F::arctanh, true>;
+      return block_for<T, F::arctanh, true>();
     case F::log2:
-      return evaluate<F::log2, true>;
+      return block_for<T, F::log2, true>();
     case F::log10:
-      return evaluate<F::log10, true>;
+      return block_for<T, F::log10, true>();
   }
   return nullptr;
 }
@@ -158,19 +178,56 @@ static PairBlock pair_of(Pair f) {
   return nullptr;
 }
 
-/// write(first, count, values) for the blocks of [0, n), the values being evaluated from x.
+/// write(first, count, to) for the blocks of [0, n): puts results into `to`, which is y's place or, for what goes past
+/// the caches, a copy.
 template <class T, class Write>
-INLINE void each_block(Block evaluate_block, int64_t n, const T* x, Write&& write) {
-  each_part(n, WORK, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
-    alignas(64) double values[BLOCK];
-    for (int64_t i = 0; i < count; i += BLOCK) {
-      const int64_t here = min_of(BLOCK, count - i);
-      const T* const from = x + begin + i;
-      for (int64_t j = 0; j < here; ++j) values[j] = double(from[j]);
-      for (int64_t j = here; j < round_up(here, lanes<double>); ++j) values[j] = 1;
-      evaluate_block(here, values);
-      write(begin + i, here, values);
+INLINE void each_block(int64_t n, double work, T* y, Write&& write) {
+  const bool past_caches = n * int64_t(sizeof(T)) >= STREAM_BYTES && reinterpret_cast<uintptr_t>(y) % 64 == 0;
+  each_part(n, work, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
+    alignas(64) T results[BLOCK];
+    for (int64_t i = begin; i < begin + count; i += BLOCK) {
+      const int64_t here = min_of(BLOCK, begin + count - i);
+      const bool streamed = past_caches && here == BLOCK;
+      write(i, here, streamed ? results : y + i);
+      if (streamed)
+        for (int64_t j = 0; j < BLOCK; j += lanes<T>) stream(y + i + j, load(results + j));
     }
+    if (past_caches) stream_fence();
+  });
+}
+
+/// The values of a block, computed in U.
+template <class U, class T>
+INLINE void evaluate_in(Block<U> block, int64_t n, const T* x, U* values) {
+  if constexpr (sizeof(T) == sizeof(U)) {
+    block(n, x, values);
+  } else {
+    for (int64_t j = 0; j < n; ++j) values[j] = U(x[j]);
+    block(n, values, values);
+  }
+}
+
+template <class U, class T>
+INLINE void forward_in(F f, int64_t n, const T* x, T* y) {
+  const Block<U> block = block_of<U>(f);
+  each_block(n, WORK<U>, y, [&](int64_t first, int64_t count, T* to) INLINE_LAMBDA {
+    if constexpr (sizeof(T) == sizeof(U)) {
+      block(count, x + first, to);
+    } else {
+      alignas(64) U values[BLOCK];
+      evaluate_in(block, count, x + first, values);
+      for (int64_t j = 0; j < count; ++j) to[j] = T(values[j]);
+    }
+  });
+}
+template <class U, class T>
+INLINE void backward_in(F f, int64_t n, const T* x, const T* dy, T* dx) {
+  const Block<U> block = derivative_of<U>(f);
+  const U sign = f == F::cos ? -1 : 1;
+  each_block(n, WORK<U>, dx, [&](int64_t first, int64_t count, T* to) INLINE_LAMBDA {
+    alignas(64) U values[BLOCK];
+    evaluate_in(block, count, x + first, values);
+    for (int64_t j = 0; j < count; ++j) to[j] = T(U(dy[first + j]) * (values[j] * sign));
   });
 }
 
@@ -180,24 +237,21 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void transcendental_forward(TranscendentalFunction f, int64_t n, const T* x, T* y) {
-  each_block(block_of(f), n, x, [&](int64_t first, int64_t count, const double* values) INLINE_LAMBDA {
-    for (int64_t i = 0; i < count; ++i) y[first + i] = T(values[i]);
-  });
+  if (sizeof(T) == 4 && has_float(f)) return forward_in<T>(f, n, x, y);
+  forward_in<double>(f, n, x, y);
 }
 
 template <class Target, class T>
 void transcendental_backward(TranscendentalFunction f, int64_t n, const T* x, const T* dy, T* dx) {
-  const double sign = f == TranscendentalFunction::cos ? -1 : 1;
-  each_block(derivative_of(f), n, x, [&](int64_t first, int64_t count, const double* values) INLINE_LAMBDA {
-    for (int64_t i = 0; i < count; ++i) dx[first + i] = T(double(dy[first + i]) * (values[i] * sign));
-  });
+  if (sizeof(T) == 4 && has_float(f)) return backward_in<T>(f, n, x, dy, dx);
+  backward_in<double>(f, n, x, dy, dx);
 }
 
 template <class Target, class T>
 void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, const T* b, T* y) {
   if (s.elements == 0) return;
   const PairBlock evaluate_block = pair_of<sizeof(T) == 4>(f);
-  each_part(s.elements, 2 * WORK, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
+  each_part(s.elements, 2 * WORK<double>, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
     alignas(64) double left[BLOCK], right[BLOCK];
     BroadcastWalk walk(s, begin);
     for (int64_t i = 0; i < count; i += BLOCK) {

@@ -18,6 +18,7 @@
 //   threshold           x > a: x, else b
 //   squareplus          (x + sqrt(x^2 + a)) / 2
 //   sparse_plus         0 below -1, (x + 1)^2 / 4, x from 1 on
+//   clamp               x, cut to [a, b]; at the bounds the gradient is dy   clip of arrays
 //
 // NaN stays NaN. Where a function is cut or bends, its gradient is that of the left side (of the flat side at an upper
 // cut). Nothing but the elementary functions of support/math.h: the same bits on every instruction set.
@@ -45,9 +46,10 @@ enum class ActivationFunction : int {
   tanh_shrink,
   threshold,
   squareplus,
-  sparse_plus
+  sparse_plus,
+  clamp
 };
-constexpr int ACTIVATION_FUNCTIONS = int(ActivationFunction::sparse_plus) + 1;
+constexpr int ACTIVATION_FUNCTIONS = int(ActivationFunction::clamp) + 1;
 
 template <class T>
 struct ActivationParameters {

@@ -116,11 +116,15 @@ template <class T>
 INLINE V<T> exp_of(V<T> x) {
   using E = Elementary<T>;
   const auto [shifted, n, m] = split_exp<T>(min(set(E::EXP_HIGH), max(set(E::EXP_LOW), x)));
+#ifdef LAMINA_SCALES
+  return scaled_by_power(m + set(T(1)), n);
+#else
   // 2^n may leave the normal range where e^x does not: two factors, and one rounding (the second product's).
   const V<T> half = fma(n, set(T(0.5)), set(E::MAGIC));
   const V<T> scale = from_bits((bits(half) + E::BIAS) << E::MANTISSA);
   const V<T> rest = from_bits((bits(shifted) - bits(half) + E::BIAS) << E::MANTISSA);
   return (m + set(T(1))) * scale * rest;
+#endif
 }
 INLINE V<float> exp(V<float> x) { return exp_of<float>(x); }
 INLINE V<double> exp(V<double> x) { return exp_of<double>(x); }

@@ -1,4 +1,4 @@
-// Powers and logarithms to other bases, in double precision with double-word logarithms: the same bits on every
+// Powers in double precision with double-word logarithms, and logarithms to other bases: the same bits on every
 // instruction set. See support/math.h.
 //
 // Reference: Dekker 1971, "A floating-point technique for extending the available precision".
@@ -22,20 +22,23 @@ INLINE DoubleWord product_of(DoubleWord a, DoubleWord b) {
 }
 
 /// a = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2), for a positive and finite; denormals are lifted.
+template <class T>
 struct Split {
-  V<double> k, f;
+  V<T> k, f;
 };
-INLINE Split split_power_of_two(V<double> a) {
-  using E = Elementary<double>;
-  constexpr int64_t SQRT_HALF = 0x3fe6a09e667f3bcd, ONE = int64_t(E::BIAS) << E::MANTISSA;
-  constexpr int64_t FRACTION = (int64_t(1) << E::MANTISSA) - 1;
-  constexpr int64_t MAGIC_BITS = (int64_t(E::BIAS + E::MANTISSA) << E::MANTISSA) | (int64_t(1) << (E::MANTISSA - 1));
-  const Mask<double> tiny = less(a, set(E::SMALLEST_NORMAL));
-  const V<double> lifted = select(tiny, a * set(E::LIFT), a);
-  const I<double> u = bits(lifted) + (ONE - SQRT_HALF);
-  const V<double> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
-  const V<double> k = biased - select(tiny, set(E::MAGIC + E::BIAS + E::MANTISSA), set(E::MAGIC + E::BIAS));
-  return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(1.0)};
+template <class T>
+INLINE Split<T> split_power_of_two(V<T> a) {
+  using E = Elementary<T>;
+  using Int = typename E::Int;
+  constexpr Int SQRT_HALF = sizeof(T) == 4 ? Int(0x3f3504f3) : Int(0x3fe6a09e667f3bcd);
+  constexpr Int ONE = Int(E::BIAS) << E::MANTISSA, FRACTION = (Int(1) << E::MANTISSA) - 1;
+  constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
+  const Mask<T> tiny = less(a, set(E::SMALLEST_NORMAL));
+  const V<T> lifted = select(tiny, a * set(E::LIFT), a);
+  const I<T> u = bits(lifted) + (ONE - SQRT_HALF);
+  const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
+  const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
+  return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(T(1))};
 }
 
 /// log(a) as a double word, within 2^-64 of it, for a positive and finite.
@@ -44,7 +47,7 @@ INLINE DoubleWord log_of_two_words(V<double> a) {
   constexpr double TAIL[] = {0x1.e03a7acf07f85p-4, 0x1.df7ba1f4809c3p-4, 0x1.1118cd67251c5p-3, 0x1.3b1395b82701ep-3,
                              0x1.745d177ad436ap-3, 0x1.c71c71c6ea5acp-3, 0x1.2492492492522p-2, 0x1.999999999999ap-2};
   constexpr double LN2 = 0x1.62e42fefa3800p-1, LN2_REST = 0x1.ef35793c76730p-45;  // k LN2 is exact
-  const Split x = split_power_of_two(a);
+  const Split<double> x = split_power_of_two<double>(a);
   const V<double> u = x.f + set(2.0), u_low = x.f - (u - set(2.0)), s = x.f / u;
   const V<double> s_low = fnma(s, u_low, fnma(s, u, x.f)) / u;
   const DoubleWord sine{s, s_low}, z = product_of(sine, sine);
@@ -95,22 +98,34 @@ INLINE V<double> power_of_floats(V<double> a, V<double> b) {
   return finish_power(a, b, exp(b * log(magnitude<double>(a))));
 }
 
-/// k `of_two` + log(1 + f) `scale` for x = 2^k (1 + f), the constants in two words.
-INLINE V<double> log_to_base(V<double> x, DoubleWord of_two, DoubleWord scale) {
-  using E = Elementary<double>;
-  const Mask<double> ordinary = less(zero<double>(), x) & less(x, set(E::INFINITE));
-  const Split s = split_power_of_two(select(ordinary, x, set(1.0)));
-  const V<double> l = log(s.f + set(1.0));  // the sum is exact
-  const V<double> y = fma(s.k, of_two.high, fma(l, scale.high, fma(l, scale.low, s.k * of_two.low)));
-  const V<double> below = select(less(x, zero<double>()), set(E::NOT_A_NUMBER), x);
-  return select(ordinary, y, select(equal(x, zero<double>()), set(-E::INFINITE), below));
+/// A number in two words.
+struct TwoWords {
+  double high, low;
+};
+/// k `of_two` + log(1 + f) `scale` for x = 2^k (1 + f).
+template <class T>
+INLINE V<T> log_to_base(V<T> x, TwoWords of_two, TwoWords scale) {
+  using E = Elementary<T>;
+  const Mask<T> ordinary = less(zero<T>(), x) & less(x, set(E::INFINITE));
+  const Split<T> split = split_power_of_two<T>(select(ordinary, x, set(T(1))));
+  const V<T> f = split.f, k = split.k;
+  const V<T> s = f / (f + set(T(2))), z = s * s, half = f * f * set(T(0.5));  // as log does
+  const V<T> l = f - (half - s * (half + z * polynomial<T>(E::LOG, z)));
+  const V<T> rest = fma(l, set(T(scale.high)), fma(l, set(T(scale.low)), k * set(T(of_two.low))));
+  const V<T> y = fma(k, set(T(of_two.high)), rest);
+  const V<T> below = select(less(x, zero<T>()), set(E::NOT_A_NUMBER), x);
+  return select(ordinary, y, select(equal(x, zero<T>()), set(-E::INFINITE), below));
 }
 INLINE V<double> log2_of(V<double> x) {
-  return log_to_base(x, {set(1.0), zero<double>()}, {set(0x1.71547652b82fep+0), set(0x1.777d0ffda0d24p-56)});
+  return log_to_base<double>(x, {1, 0}, {0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56});
 }
+INLINE V<float> log2_of(V<float> x) { return log_to_base<float>(x, {1, 0}, {0x1.715476p+0, 0x1.4ae0cp-26}); }
 INLINE V<double> log10_of(V<double> x) {
-  return log_to_base(x, {set(0x1.34413509f79ffp-2), set(-0x1.9dc1da994fd21p-59)},
-                     {set(0x1.bcb7b1526e50ep-2), set(0x1.95355baaafad3p-57)});
+  return log_to_base<double>(x, {0x1.34413509f79ffp-2, -0x1.9dc1da994fd21p-59},
+                             {0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57});
+}
+INLINE V<float> log10_of(V<float> x) {
+  return log_to_base<float>(x, {0x1.344136p-2, -0x1.ec10cp-27}, {0x1.bcb7b2p-2, -0x1.5b235ep-27});
 }
 
 /// sqrt(a^2 + b^2) without an overflow before its time.
@@ -126,7 +141,8 @@ INLINE V<double> hypotenuse(V<double> a, V<double> b) {
   return select(equal(absolute, infinite) | equal(other, infinite), infinite, result);
 }
 
-/// log(e^a + e^b).
+/// log(e^a + e^b), max(a, b) + log(1 + e^-|a - b|): at most 4 ULP, but near 0 (a = b = -log(2), say), where the two
+/// terms cancel: there 4 ULP of the terms.
 INLINE V<double> log_add_exp(V<double> a, V<double> b) {
   const V<double> most = max(a, b), least = min(a, b);
   const V<double> y = most + log1p(exp(least - most));

@@ -23,6 +23,21 @@ def test_two(name):
         op(np.zeros(2), np.zeros(3))
 
 
+BROADCASTS = [((40, 1001),) * 2, ((40, 1001), (1001,)), ((40, 1), (40, 1001)), ((), (40, 1001)),
+              ((7, 1, 33), (7, 5, 1)), ((300, 3), (3,)), ((0, 5), (5,)), ((), ())]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, bool, np.int32])
+@pytest.mark.parametrize(("a", "b"), BROADCASTS)
+def test_many(a, b, dtype):
+    x, y = random.integers(-1, 2, a).astype(dtype), random.integers(-1, 2, b).astype(dtype)
+    for name in [*COMPARISONS, *LOGIC]:
+        found = getattr(lm.ops, name)(x, y).numpy()
+        assert found.dtype == bool
+        np.testing.assert_array_equal(found, getattr(np, name)(x, y))
+    np.testing.assert_array_equal(lm.ops.logical_not(x).numpy(), np.logical_not(x))
+
+
 @pytest.mark.parametrize("name", ["logical_not", "isnan", "isinf", "isfinite"])
 def test_one(name):
     check_op(getattr(lm.ops, name), [X], getattr(np, name), gradients=False)

@@ -14,6 +14,26 @@ def test_where(a, b):
     check_op(lm.ops.where, [C, random.normal(size=a), random.normal(size=b)], np.where, batched=batched)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int8, np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("condition", "a", "b"),
+    [((40, 1001),) * 3, ((40, 1001), (1001,), ()), ((40, 1001), (40, 1), (40, 1001)), ((1001,), (40, 1001), ()),
+     ((7, 5, 1), (7, 1, 33), (5, 33)), ((300, 3), (3,), (300, 1)), ((0, 5), (5,), ()), ((), (), ())],
+)  # fmt: skip
+def test_where_of_many(condition, a, b, dtype):
+    chosen = random.normal(size=condition) > 0
+    x, y = random.integers(-99, 99, a).astype(dtype), random.integers(-99, 99, b).astype(dtype)
+    found = lm.ops.where(chosen, x, y).numpy()
+    np.testing.assert_array_equal(found, np.where(chosen, x, y))
+    assert found.dtype == x.dtype
+
+
+def test_where_with_many_elements_and_threads():
+    inputs = [random.normal(size=(40, 5001)) > 0, random.normal(size=(40, 5001)), random.normal(size=5001)]
+    check_op(lm.ops.where, inputs, np.where, batched=(0, 1), layouts=False, dtypes=(np.float32,), places=3)
+    check_op(lambda x: lm.ops.clip(x, -0.5, 0.5), inputs[1:2], lambda x: np.clip(x, -0.5, 0.5), layouts=False, places=3)
+
+
 def test_where_takes_numbers_and_integers():
     assert lm.ops.where([1, 0], 1.0, lm.tensor([5.0, 6.0])).numpy().tolist() == [1, 6]
     assert lm.ops.where([True, False], [1, 2], np.array([3, 4], np.int8)).numpy().tolist() == [1, 4]
@@ -69,6 +89,8 @@ def test_clip_at_the_bounds():
     y.sum().backward()
     assert x.grad.numpy().tolist() == [0, 1, 1, 1, 0, 0]
     assert lm.ops.clip([1, 5], 2, 3).numpy().tolist() == [2, 3]
+    assert lm.ops.clip(lm.tensor([0.0, 9.0]), 3, 2).numpy().tolist() == [2, 2]
+    assert np.isnan(lm.ops.clip(lm.tensor([0.0, 9.0]), np.nan, 2).numpy()).all()
     with pytest.raises(ValueError, match="clip: shapes"):
         lm.ops.clip(np.zeros(3), np.zeros(2), 1)
     with pytest.raises(TypeError, match="clip: x must be float32 or float64, got float16"):

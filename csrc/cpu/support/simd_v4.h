@@ -64,6 +64,10 @@ INLINE V<float> min(V<float> a, V<float> b) { return _mm512_min_ps(a, b); }
 INLINE V<double> min(V<double> a, V<double> b) { return _mm512_min_pd(a, b); }
 INLINE V<float> sqrt(V<float> a) { return _mm512_sqrt_ps(a); }
 INLINE V<double> sqrt(V<double> a) { return _mm512_sqrt_pd(a); }
+/// a 2^n for a whole number n, rounded once.
+#define LAMINA_SCALES 1
+INLINE V<float> scaled_by_power(V<float> a, V<float> n) { return _mm512_scalef_ps(a, n); }
+INLINE V<double> scaled_by_power(V<double> a, V<double> n) { return _mm512_scalef_pd(a, n); }
 /// To the nearest whole number, halves to even.
 INLINE V<float> nearest(V<float> a) { return _mm512_roundscale_ps(a, 8); }
 INLINE V<double> nearest(V<double> a) { return _mm512_roundscale_pd(a, 8); }

@@ -33,6 +33,7 @@ class Kind(IntEnum):
     THRESHOLD = 15
     SQUAREPLUS = 16
     SPARSE_PLUS = 17
+    CLAMP = 18
 
 
 class ActivationFunctionFunction(Function):

@@ -6,8 +6,28 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcasting import broadcast_shape
+
+KERNELS = {"greater": "less", "greater_equal": "less_equal"}  # with their operands the other way round
+
+
+def compare(name: str, a: Any, b: Any) -> Any:
+    """A comparison of two arrays whose shapes broadcast: by the kernel of that name, or by NumPy.
+
+    Kernels take two arrays of one float dtype, or two of booleans.
+    """
+    if a.dtype != b.dtype or not (a.dtype.kind == "b" or a.dtype in (backend.float32, backend.float64)):
+        return np.asarray(getattr(np, name)(a, b))
+    y = backend.empty(broadcast_shape(name, a.shape, b.shape), bool, like=a)
+    if name in KERNELS:
+        name, a, b = KERNELS[name], b, a
+    a, b = backend.contiguous(a), backend.contiguous(b)
+    if a.dtype.kind == "b":
+        a, b = a.view(np.uint8), b.view(np.uint8)
+    getattr(backend.kernels(y), name)(a, b, y.view(np.uint8))
+    return y
 
 
 def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
@@ -20,7 +40,15 @@ def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
 
 
 def _compare(op: str, a: Any, b: Any) -> Tensor:
-    return Tensor(np.asarray(getattr(np, op)(*_arrays(op, a, b))))
+    return Tensor(compare(op, *_arrays(op, a, b)))
+
+
+def _is_kind(op: str, x: Any, kernel: str, other: float | None) -> Tensor:
+    """isnan and its like, of floats by comparing with one number, or with x itself."""
+    array = as_tensor(x).array
+    if array.dtype not in (backend.float32, backend.float64):
+        return Tensor(np.asarray(getattr(np, op)(array)))
+    return Tensor(compare(kernel, array, array if other is None else np.asarray(other, array.dtype)))
 
 
 def _whole_arrays(op: str, *values: Any) -> list[Any]:
@@ -156,7 +184,8 @@ def logical_not(x: Any) -> Tensor:
         >>> lm.ops.logical_not([True, False]).numpy().tolist()
         [False, True]
     """
-    return Tensor(np.asarray(np.logical_not(as_tensor(x).array)))
+    array = as_tensor(x).array
+    return Tensor(compare("equal", array, np.zeros((), array.dtype)))
 
 
 def bitwise_and(a: Any, b: Any) -> Tensor:
@@ -226,7 +255,7 @@ def isnan(x: Any) -> Tensor:
         >>> lm.ops.isnan(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
         [False, True, False]
     """
-    return Tensor(np.asarray(np.isnan(as_tensor(x).array)))
+    return _is_kind("isnan", x, "not_equal", None)
 
 
 def isinf(x: Any) -> Tensor:
@@ -237,7 +266,7 @@ def isinf(x: Any) -> Tensor:
         >>> lm.ops.isinf(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
         [False, False, True]
     """
-    return Tensor(np.asarray(np.isinf(as_tensor(x).array)))
+    return _is_kind("isinf", x, "magnitude_equal", np.inf)
 
 
 def isfinite(x: Any) -> Tensor:
@@ -248,7 +277,7 @@ def isfinite(x: Any) -> Tensor:
         >>> lm.ops.isfinite(lm.tensor([1.0, float("nan"), float("-inf")])).numpy().tolist()
         [True, False, False]
     """
-    return Tensor(np.asarray(np.isfinite(as_tensor(x).array)))
+    return _is_kind("isfinite", x, "magnitude_less", np.inf)
 
 
 def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

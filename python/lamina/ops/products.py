@@ -12,7 +12,9 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor
 from lamina.ops.broadcasting import three_axes
+from lamina.ops.comparison import compare
 from lamina.ops.reductions import reduced_axes, shaped
+from lamina.ops.selection import choose
 from lamina.ops.shapes import one_axis, reshape
 
 
@@ -27,19 +29,19 @@ def product_over(x: Any) -> Any:
 
 def running_products(x: Any, axis: int, reverse: bool = False) -> Any:
     """The products of the first value along an axis, the first two, and so on, in order; or from the last one on."""
-    if reverse:
-        return np.flip(running_products(np.flip(x, axis), axis), axis)
-    y = backend.empty(x.shape, x.dtype, like=x)
-    np.multiply.accumulate(x, axis, out=y)
-    return y
+    return _running("running_product", x, axis, reverse)
 
 
 def running_sums(x: Any, axis: int, reverse: bool = False) -> Any:
     """The same for sums."""
+    return _running("running_sum", x, axis, reverse)
+
+
+def _running(kernel: str, x: Any, axis: int, reverse: bool) -> Any:
     x = backend.contiguous(x)
     y = backend.empty_like(x)
     folded = (math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :]))
-    backend.kernels(x).running_sum(x.reshape(folded), reverse, y)
+    getattr(backend.kernels(x), kernel)(x.reshape(folded), reverse, y)
     return y
 
 
@@ -89,15 +91,16 @@ class CumulativeProductFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, y, axis = self.saved
-        zeros = x == 0
+        zeros = compare("equal", x, np.zeros((), x.dtype))
         if not zeros.any():
             return compute("divide", running_sums(compute("multiply", dy, y), axis, True), x)
         count = np.cumsum(zeros, axis)
         first = zeros & (count == 1)
-        without = np.where(first, np.ones((), x.dtype), x)
+        one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
+        without = choose(first, one, x, x.shape)
         at_first = running_sums(compute("multiply", dy, running_products(without, axis)), axis, True)
         ordinary = compute("divide", running_sums(compute("multiply", dy, y), axis, True), without)
-        return np.where(first, at_first, np.where(count == 0, ordinary, np.zeros((), x.dtype)))
+        return choose(first, at_first, choose(count == 0, ordinary, zero, x.shape), x.shape)
 
 
 def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,26 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.activation_function import ActivationFunctionFunction, Kind
 from lamina.ops.arithmetic import compute, number_tensor, operands
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
+from lamina.ops.comparison import compare
+
+WORDS = {4: backend.float32, 8: backend.float64}  # what the kernel moves, by size: bits, whatever they mean
 
 
 def choose(condition: Any, a: Any, b: Any, shape: tuple[int, ...]) -> Any:
     """condition ? a : b, for arrays of one dtype."""
     y = backend.empty(shape, a.dtype, like=a)
-    y[...] = b
-    np.copyto(y, a, where=condition)
+    words = WORDS.get(a.dtype.itemsize)
+    if words is None:
+        y[...] = b
+        np.copyto(y, a, where=condition)
+        return y
+    if condition.shape != shape:
+        condition = np.broadcast_to(condition, shape)
+    condition, a, b = backend.contiguous(condition), backend.contiguous(a), backend.contiguous(b)
+    backend.kernels(y).where(condition.view(np.uint8), a.view(words), b.view(words), y.view(words))
     return y
 
 
@@ -40,7 +52,7 @@ class WhereFunction(Function):
         condition, a_shape, b_shape = self.saved
         zero = np.zeros((), dy.dtype)
         da = reduce_to(choose(condition, dy, zero, dy.shape), a_shape) if self.needs[0] else None
-        return da, reduce_to(choose(~condition, dy, zero, dy.shape), b_shape) if self.needs[1] else None
+        return da, reduce_to(choose(condition, zero, dy, dy.shape), b_shape) if self.needs[1] else None
 
 
 class CastFunction(Function):
@@ -53,7 +65,7 @@ class CastFunction(Function):
 
 
 class ClipFunction(Function):
-    """The gradient is that of x from bound to bound, both included, and 0 beyond."""
+    """The gradient is that of x from bound to bound, both included, and 0 beyond. For bounds that are arrays."""
 
     def forward(self, x: Any, low: Any, high: Any) -> Any:
         self.saved = x, low, high
@@ -62,9 +74,9 @@ class ClipFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, low, high = self.saved
-        inside = np.ones((), bool) if low is None else x >= low
+        inside = np.ones((), bool) if low is None else compare("greater_equal", x, low)
         if high is not None:
-            inside = inside & (x <= high)
+            inside = compare("logical_and", inside, compare("less_equal", x, high))
         return reduce_to(choose(inside, dy, np.zeros((), dy.dtype), dy.shape), x.shape)
 
 
@@ -184,6 +196,10 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
             x, other = operands("clip", x, bound)
             broadcast_shape("clip", x.shape, other.shape)
             bounds.append(other.array)
+    if x.array.dtype.kind == "f" and all(b is None or (b.ndim == 0 and not np.isnan(b)) for b in bounds):
+        low, high = bounds
+        least = -math.inf if low is None else float(low)
+        return ActivationFunctionFunction.apply((x,), Kind.CLAMP, least, math.inf if high is None else float(high), 0.0)
     return ClipFunction.apply((x,), *bounds)
 
 
