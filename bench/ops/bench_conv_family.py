@@ -136,8 +136,8 @@ def lamina_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
 
     def forward() -> Any:
         op = getattr(lm.ops, name)
-        if c.transposed:  # "same": the output is `stride` times the input
-            return op(x, kernel, strides=c.stride, padding="same")
+        if c.transposed:
+            return op(x, kernel, strides=c.stride, padding=c.pad, output_padding=c.output_padding)
         return op(x, kernel, strides=c.stride, padding=sides, dilation_rate=c.dilation, groups=c.groups)
 
     def both() -> Any:
