@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import os
-import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +108,9 @@ def _folder(path: Path, names: list[str]) -> Iterator[tuple[str, bytes]]:
 
 def _members(path: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
     """The wanted members of a tar archive, packed by gzip or not, read as a stream."""
+    import gzip  # here, as it takes long and few need it
+    import tarfile
+
     if not path.is_file():
         raise FileNotFoundError(f"there is no file or folder {path}")
     try:

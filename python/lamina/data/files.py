@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import zlib
@@ -62,6 +61,8 @@ def opened(path: str | os.PathLike[str], limit: int) -> Iterator[tuple[BinaryIO,
         if not packed:
             yield file, path, size, size
             return
+        import gzip  # here, as it takes long and few need it
+
         try:
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
                 yield unpacked, path, None, size * DEFLATE  # type: ignore[misc]

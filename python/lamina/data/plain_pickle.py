@@ -3,7 +3,6 @@ recognised and rebuilt here, all else is refused."""
 
 from __future__ import annotations
 
-import pickletools
 import warnings
 from pathlib import Path
 from typing import Any
@@ -68,6 +67,8 @@ def read(data: bytes, path: Path) -> dict[Any, Any]:
 
 
 def _run(data: bytes) -> tuple[Any, int]:
+    import pickletools  # here, as it takes long and few need it
+
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     position: Any

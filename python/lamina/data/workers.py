@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 
 def ordered_map(function: Callable[[Any], Any], elements: Iterator[Any], threads: int) -> Iterator[Any]:
     """function of each element, computed in threads, in the elements' order."""
+    from concurrent.futures import ThreadPoolExecutor  # here, as it takes long and few need it
+
     pool = ThreadPoolExecutor(threads, thread_name_prefix="lamina-map")
     waiting: deque[Future[Any]] = deque()
     try:
