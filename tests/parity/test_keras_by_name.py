@@ -3,12 +3,13 @@ float64."""
 
 import inspect
 
-import keras
 import numpy as np
 import pytest
 
 import lamina as lm
 
+pytest.importorskip("torch")
+keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
 MODULES = {
