@@ -49,8 +49,9 @@ INLINE void short_rows(const Broadcast& s, F&& f, const T* a, const T* b, T* y) 
   each_part(s.elements, WORK, [&](int64_t first, int64_t count) INLINE_LAMBDA {
     alignas(64) T left[BLOCK + SHORT], right[BLOCK];
     const bool repeats = a_repeats || b_repeats;
+    const T* const repeated = a_repeats ? a : b;  // apart from the index: gcc 12's sanitizer confuses them
     if (repeats)
-      for (int64_t i = 0; i < BLOCK + SHORT; ++i) left[i] = (a_repeats ? a : b)[i % n];
+      for (int64_t i = 0, j = 0; i < BLOCK + SHORT; ++i, j = j + 1 == n ? 0 : j + 1) left[i] = repeated[j];
     BroadcastWalk walk(s, first);
     for (int64_t i = first; i < first + count; i += BLOCK) {
       const int64_t here = min_of(BLOCK, first + count - i);
