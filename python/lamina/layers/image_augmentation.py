@@ -46,7 +46,7 @@ class RandomImageLayer(ImageLayer):
         return x
 
     def _changed(self, images: Array, draws: Array) -> Array:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._changed")
 
     def _draws(self, count: int) -> Array:
         place = element.next_draw()
@@ -114,7 +114,7 @@ class RandomAffineLayer(RandomImageLayer):
         return resample.affine(images, maps, self.interpolation, self.fill_mode, self.fill_value)
 
     def _maps(self, draws: Array, height: int, width: int) -> Array:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._maps")
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -37,7 +37,7 @@ class ImageLayer(Layer):
         return Tensor(y if x.ndim == 4 else y[0])
 
     def _images(self, images: Array) -> Array:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._images")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

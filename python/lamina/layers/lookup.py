@@ -98,7 +98,7 @@ class IndexLookup(WordLayer):
 
     def _token(self, value: Any) -> Any:
         """A value as it stands in the vocabulary."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}._token")
 
     def _bucket(self, token: Any) -> int:
         """Where a token goes that is not in the vocabulary, where there are several places for such."""
