@@ -107,6 +107,9 @@ from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from lamina.layers.preprocessing import Discretization as Discretization
 from lamina.layers.preprocessing import Normalization as Normalization
 from lamina.layers.preprocessing import Rescaling as Rescaling
+from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
+from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
+from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout
