@@ -158,6 +158,12 @@ CASES = [
     family("conv3d_transpose", (2, 3, 2, 4, 5), (2, 3, 3, 6, 5), 6, strides=(3, 2, 1)),
     family("depthwise_conv1d", (2, 13, 17), (3, 17, 2), 34, strides=2),
     family("separable_conv2d", (2, 6, 7, 5), (3, 3, 5, 2), None, values(1, 1, 10, 7)),
+    *[case(f"attention-{heads[0]}-{lengths}-{sizes}", "attention", values(2, lengths[0], heads[0], sizes[0]),
+           values(2, lengths[1], heads[1], sizes[0]), values(2, lengths[1], heads[1], sizes[1]), **arguments)
+      for heads, lengths, sizes, arguments in (
+          ((1, 1), (1, 1), (1, 1), {}), ((1, 1), (1, 65), (16, 16), {}), ((2, 1), (3, 70), (20, 7), {"causal": True}),
+          ((4, 2), (37, 130), (17, 33), {"dropout": 0.5, "seed": 1, "stream": 2}),
+          ((1, 1), (7, 33), (8, 8), {"mask": values(1, 1, 7, 33) > 0, "lengths": np.array([33, 5])}))],
     case("locally_connected2d", "locally_connected2d", values(2, 5, 6, 3), values(12, 27, 5), kernel_size=3),
     *[case(f"{name}-{size}-{strides}", name, values(2, 9, 7, channels), pool_size=size, strides=strides, padding="same")
       for name in ("max_pool2d", "avg_pool2d") for size, strides, channels in ((2, 2, 1), (3, 2, 19), (3, 1, 65))],
