@@ -5,6 +5,7 @@ from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
+from lamina.layers.bidirectional import Bidirectional as Bidirectional
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
 from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
@@ -47,6 +48,7 @@ from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnect
 from lamina.layers.lookup import Hashing as Hashing
 from lamina.layers.lookup import IntegerLookup as IntegerLookup
 from lamina.layers.lookup import StringLookup as StringLookup
+from lamina.layers.masking import Masking as Masking
 from lamina.layers.merging import Add as Add
 from lamina.layers.merging import Average as Average
 from lamina.layers.merging import Concatenate as Concatenate
@@ -107,6 +109,14 @@ from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from lamina.layers.preprocessing import Discretization as Discretization
 from lamina.layers.preprocessing import Normalization as Normalization
 from lamina.layers.preprocessing import Rescaling as Rescaling
+from lamina.layers.recurrent import RNN as RNN
+from lamina.layers.recurrent import StackedRNNCells as StackedRNNCells
+from lamina.layers.recurrent_cells import GRUCell as GRUCell
+from lamina.layers.recurrent_cells import LSTMCell as LSTMCell
+from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
+from lamina.layers.recurrent_layers import GRU as GRU
+from lamina.layers.recurrent_layers import LSTM as LSTM
+from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout
@@ -132,3 +142,4 @@ from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConv
 from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
+from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
