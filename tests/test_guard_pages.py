@@ -114,6 +114,16 @@ def loss(name: str, columns: int, **arguments: Any) -> Case:
     return f"{name}-{columns}", run, [abs(values(5, columns)) + 0.1]
 
 
+def recurrent(op: str, gates: int, count: int, units: int, **arguments: Any) -> Case:
+    def run(*tensors: Any) -> Any:
+        y, h, *_ = getattr(lm.ops, op)(*tensors, **arguments)
+        return y + h.reshape((count, 1, units))
+
+    bias = values(2, gates * units) if op == "gru" else values(gates * units)
+    name = f"{op}-{count}-{units}" + "".join(f"-{key}" for key in arguments)
+    return name, run, [values(count, 3, 5), values(5, gates * units) / 3, values(units, gates * units) / 3, bias]
+
+
 SIZES = (1, 15, 33, 4099)
 LABELS = np.array([2, 0, 1, 4, 3], np.int64)
 CASES = [
@@ -188,6 +198,10 @@ CASES = [
     *[(f"take_along_axis-{n}",
        lambda x, n=n: 2 * lm.ops.take_along_axis(x, np.arange(7 * n).reshape(1, 7, n) % 4, axis=1),
        [values(5, 4, n)]) for n in SIZES],
+    *[recurrent(op, gates, count, units)
+      for op, gates in (("simple_rnn", 1), ("lstm", 4), ("gru", 3)) for count, units in ((1, 1), (2, 33), (17, 21))],
+    recurrent("lstm", 4, 3, 21, lengths=np.array([3, 0, 2])),
+    recurrent("gru", 3, 3, 21, mask=np.eye(3, dtype=bool)),
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
     *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),

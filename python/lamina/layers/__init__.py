@@ -117,6 +117,9 @@ from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
 from lamina.layers.recurrent_layers import GRU as GRU
 from lamina.layers.recurrent_layers import LSTM as LSTM
 from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
+from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
+from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
+from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout

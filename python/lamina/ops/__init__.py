@@ -113,6 +113,8 @@ from lamina.ops.grid_sample import affine_grid as affine_grid
 from lamina.ops.grid_sample import grid_sample as grid_sample
 from lamina.ops.group_norm import group_norm as group_norm
 from lamina.ops.group_norm import instance_norm as instance_norm
+from lamina.ops.gru import bidirectional_gru as bidirectional_gru
+from lamina.ops.gru import gru as gru
 from lamina.ops.hard_activations import hard_shrink as hard_shrink
 from lamina.ops.hard_activations import hard_sigmoid as hard_sigmoid
 from lamina.ops.hard_activations import hard_silu as hard_silu
@@ -139,6 +141,8 @@ from lamina.ops.locally_connected import locally_connected2d as locally_connecte
 from lamina.ops.lp_pool import lp_pool1d as lp_pool1d
 from lamina.ops.lp_pool import lp_pool2d as lp_pool2d
 from lamina.ops.lp_pool import lp_pool3d as lp_pool3d
+from lamina.ops.lstm import bidirectional_lstm as bidirectional_lstm
+from lamina.ops.lstm import lstm as lstm
 from lamina.ops.matmul import matmul as matmul
 from lamina.ops.matrices import diag as diag
 from lamina.ops.matrices import diagonal as diagonal
@@ -223,6 +227,8 @@ from lamina.ops.shapes import reshape as reshape
 from lamina.ops.shapes import squeeze as squeeze
 from lamina.ops.shapes import swapaxes as swapaxes
 from lamina.ops.shapes import transpose as transpose
+from lamina.ops.simple_rnn import bidirectional_simple_rnn as bidirectional_simple_rnn
+from lamina.ops.simple_rnn import simple_rnn as simple_rnn
 from lamina.ops.smooth_activations import gelu as gelu
 from lamina.ops.smooth_activations import log_sigmoid as log_sigmoid
 from lamina.ops.smooth_activations import mish as mish
