@@ -30,7 +30,7 @@ class Tensor:
         [2.0, 4.0]
     """
 
-    __slots__ = ("__weakref__", "array", "grad_array", "node", "output", "requires_grad")
+    __slots__ = ("__weakref__", "_mask", "array", "grad_array", "node", "output", "requires_grad")
     __array_priority__ = 1000  # numpy_array + tensor is a tensor
 
     def __init__(self, array: Any, requires_grad: bool = False, node: Function | None = None, output: int = 0) -> None:
@@ -39,6 +39,7 @@ class Tensor:
         self.node = node
         self.output = output  # which of the node's outputs
         self.grad_array: Any = None
+        self._mask: Any = None  # which steps of a sequence count; layers hand it on, ops drop it
 
     # What it is
 
@@ -65,6 +66,11 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         return self.node is None
+
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask, by the name that Keras's code asks for it."""
+        return self._mask
 
     def __len__(self) -> int:
         return len(self.array)

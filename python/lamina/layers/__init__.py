@@ -5,6 +5,7 @@ from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
+from lamina.layers.bidirectional import Bidirectional as Bidirectional
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
 from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
@@ -47,6 +48,7 @@ from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnect
 from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.lookup import IntegerLookup as IntegerLookup
 from lamina.layers.lookup import StringLookup as StringLookup
+from lamina.layers.masking import Masking as Masking
 from lamina.layers.merging import Add as Add
 from lamina.layers.merging import Average as Average
 from lamina.layers.merging import Concatenate as Concatenate
@@ -107,6 +109,14 @@ from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from lamina.layers.preprocessing import Discretization as Discretization
 from lamina.layers.preprocessing import Normalization as Normalization
 from lamina.layers.preprocessing import Rescaling as Rescaling
+from lamina.layers.recurrent import RNN as RNN
+from lamina.layers.recurrent import StackedRNNCells as StackedRNNCells
+from lamina.layers.recurrent_cells import GRUCell as GRUCell
+from lamina.layers.recurrent_cells import LSTMCell as LSTMCell
+from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
+from lamina.layers.recurrent_layers import GRU as GRU
+from lamina.layers.recurrent_layers import LSTM as LSTM
+from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
 from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
 from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
 from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn
@@ -135,3 +145,4 @@ from lamina.layers.text_vectorization import TextVectorization as TextVectorizat
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D
+from lamina.layers.time_distributed import TimeDistributed as TimeDistributed

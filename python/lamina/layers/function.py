@@ -22,6 +22,8 @@ class Identity(Layer):
         [[1.0, 2.0]]
     """
 
+    supports_masking = True
+
     def call(self, x: Any) -> Any:
         return x
 

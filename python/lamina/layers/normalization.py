@@ -46,6 +46,8 @@ class BatchNormalization(Layer):
         Ioffe & Szegedy 2015, arXiv:1502.03167.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

@@ -188,7 +188,8 @@ class MeanMetricWrapper(Mean):
 
     @no_grad()
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
-        """Takes in a batch; mask: which samples count, if not all."""
+        """Takes in a batch; mask: which samples count, if not all; None: the mask that y_pred carries, if any."""
+        mask = getattr(y_pred, "_mask", None) if mask is None else mask
         values = array_of(self.function(array_of(y_true), array_of(y_pred), **self.arguments))
         if mask is not None:
             counts = weights_for(mask, values.shape, self.name)

@@ -1,0 +1,388 @@
+"""RNN, which runs any cell over sequences step by step, and StackedRNNCells, several cells as one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina import ops
+from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
+from lamina.autograd.tensor import Tensor, Variable, as_tensor
+from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.masks import step_mask
+from lamina.layers.recurrent_base import RecurrentCell
+from lamina.layers.shapes import Shape
+
+
+def check_cell(cell: Any, owner: str) -> Any:
+    """A cell, made anew if it is a configuration.
+
+    Raises:
+        TypeError: if it cannot be called, or has no state_size.
+    """
+    if isinstance(cell, dict) and "class_name" in cell:
+        cell = class_named(cell["class_name"]).from_config(cell.get("config", {}))
+    if not callable(cell) or not hasattr(cell, "state_size"):
+        raise TypeError(f"{owner}: a cell must be callable, as cell(x, states), and have a state_size; got {cell!r}")
+    return cell
+
+
+def told(cell: Any, owner: str) -> dict[str, Any]:
+    """A cell as class name and configuration.
+
+    Raises:
+        ValueError: if it has no get_config.
+    """
+    if not hasattr(cell, "get_config"):
+        raise ValueError(f"{owner}: the cell {type(cell).__name__} has no get_config, so it cannot be saved")
+    return {"class_name": type(cell).__name__, "config": cell.get_config()}
+
+
+def sizes_of(cell: Any, owner: str) -> list[Any]:
+    """The state sizes of a cell as a list, nested for stacked cells.
+
+    Raises:
+        TypeError: if they are no integers.
+    """
+    sizes = cell.state_size
+    sizes = list(sizes) if isinstance(sizes, list | tuple) else [sizes]
+    for n in leaves_of(sizes):
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"{owner}: the cell's state_size must be an integer or a list of them, got {sizes!r}")
+    return sizes
+
+
+def output_size_of(cell: Any) -> int:
+    """How many numbers a cell gives: its output_size, or the size of its first state."""
+    size = getattr(cell, "output_size", None)
+    return int(leaves_of(cell.state_size)[0] if size is None else size)
+
+
+def zero_states(cell: Any, batch: int, dtype: Any) -> list[Any]:
+    """The states that a cell begins with."""
+    if hasattr(cell, "get_initial_state"):
+        states = cell.get_initial_state(batch_size=batch)
+        return list(states) if isinstance(states, list | tuple) else [states]
+    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
+    return [Tensor(np.zeros((batch, int(n)), dtype)) for n in sizes]
+
+
+@register
+class StackedRNNCells(Layer):
+    """Several cells as one: each takes what the one before gave.
+
+    Args:
+        cells: the cells.
+        **kwargs: name, trainable, dtype: see Layer.
+
+    Its states are a list with the states of each cell.
+
+    Raises:
+        TypeError: if one is no cell.
+        ValueError: if there are none.
+
+    Example:
+        >>> import lamina as lm
+        >>> cells = [lm.layers.LSTMCell(4), lm.layers.LSTMCell(5)]
+        >>> lm.layers.RNN(lm.layers.StackedRNNCells(cells))(lm.ops.ones((2, 7, 3))).shape
+        (2, 5)
+    """
+
+    def __init__(self, cells: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cells = [check_cell(cell, self.name) for cell in cells]
+        if not self.cells:
+            raise ValueError(f"{self.name}: expected at least one cell")
+
+    @property
+    def state_size(self) -> list[Any]:
+        return [cell.state_size for cell in self.cells]
+
+    @property
+    def output_size(self) -> int:
+        return output_size_of(self.cells[-1])
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """The states that the cells begin with, a list (or a tensor) for each."""
+        found = [zero_states(cell, batch_size, self._dtype) for cell in self.cells]
+        nested = [isinstance(cell.state_size, list | tuple) for cell in self.cells]
+        return [states if many else states[0] for states, many in zip(found, nested, strict=True)]
+
+    def build(self, input_shape: Any) -> None:
+        for cell in self.cells:
+            if isinstance(cell, Layer) and not cell.built:
+                cell.build(input_shape)
+            input_shape = (input_shape[0], output_size_of(cell))
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        if not isinstance(states, list | tuple) or len(states) != len(self.cells):
+            raise ValueError(f"{self.name}: expected the states of {len(self.cells)} cells, got {len(states)}")
+        new = []
+        for cell, state in zip(self.cells, states, strict=True):
+            many = isinstance(state, list | tuple)
+            x, after = cell(x, list(state) if many else [state])
+            if not many and isinstance(after, list | tuple):
+                (after,) = after
+            new.append(after)
+        return x, new
+
+    def flops(self, input_shape: Shape) -> int:
+        total = 0
+        for cell in self.cells:
+            total += cell.flops(input_shape) if isinstance(cell, Layer) else 0
+            input_shape = (None, output_size_of(cell))
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cells": [told(cell, self.name) for cell in self.cells]}
+
+
+@register
+class RNN(Layer):
+    """Runs a cell over sequences (N, T, ...), step by step.
+
+    A cell is anything that is called as ``cell(x, states)`` on one step x (N, ...) and a list of states, gives
+    ``(output, new states)``, and has a ``state_size``: an integer, or a list of them. Best is a Layer, whose weights
+    are then trained; `SimpleRNNCell`, `LSTMCell`, `GRUCell` and `StackedRNNCells` are cells.
+
+    The layer is called as ``layer(x, mask=None, initial_state=None)``. Where the mask (N, T) is False a step is passed
+    over: states stay, and the output is that of the step before, or 0 where there was none.
+
+    Args:
+        cell: the cell.
+        return_sequences: whether the outputs of all steps are given, (N, T, outputs), or the last one's, (N, outputs).
+        return_state: whether the last states are given too: (output, state, ...).
+        go_backwards: whether steps are taken from the last to the first; outputs come in the order of the steps taken.
+        stateful: whether sequence n of a batch goes on from the states that sequence n of the batch before ended with;
+            until `reset_state`. All batches must be of one size.
+        unroll: accepted for Keras's sake; it changes nothing.
+        zero_output_for_mask: whether the outputs of masked steps are 0.
+        **kwargs: name, trainable, dtype, input_shape: see Layer.
+
+    Weights: those of the cell.
+
+    Raises:
+        TypeError: if the cell is none.
+        ValueError: in a call, for states of another number or shape, masks of another shape, and, if stateful, for
+            another batch size.
+
+    Example of a cell of one's own:
+        >>> import lamina as lm
+        >>> class Sum(lm.layers.Layer):
+        ...     state_size = 1
+        ...     def call(self, x, states):
+        ...         total = states[0] + x
+        ...         return total, [total]
+        >>> x = lm.tensor([[[1.0], [2.0], [3.0]]])
+        >>> lm.layers.RNN(Sum(), return_sequences=True)(x).numpy().ravel().tolist()
+        [1.0, 3.0, 6.0]
+    """
+
+    supports_masking = True
+    _makes_masks = False
+    _states: list[Any] | None = None
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cell)
+        self.cell = check_cell(cell, self.name)
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll = bool(unroll)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.state_size = sizes_of(self.cell, self.name)
+
+    def build(self, input_shape: Any, initial_state_shape: Any = None) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(f"{self.name}: x must have shape (N, T, features), got {input_shape}")
+        if isinstance(self.cell, Layer) and not self.cell.built:
+            self.cell.build((input_shape[0], *input_shape[2:]))
+
+    # States
+
+    @property
+    def states(self) -> list[Any] | None:
+        """The states that the next batch goes on from, if stateful and called before; else None."""
+        return self._states
+
+    def get_initial_state(self, batch_size: int) -> list[Any]:
+        """The states that sequences begin with."""
+        return zero_states(self.cell, batch_size, self._dtype)
+
+    def reset_state(self) -> None:
+        """Has the next batch begin anew. The size of a batch stays."""
+        for variable in leaves_of(self._states or []):
+            variable.array = np.zeros_like(variable.array)  # another array: a tape may hold the old one
+
+    def reset_states(self) -> None:
+        """Another name for `reset_state`."""
+        self.reset_state()
+
+    def _first_states(self, given: Any, x: Any) -> list[Any]:
+        """The states to begin with: those that were passed, those of the batch before, or zeros."""
+        batch = x.shape[0]
+        before = self._states
+        if self.stateful:
+            if before is None:
+                zeros = self.get_initial_state(batch)
+                self._states = before = map_leaves(lambda t: Variable(t.array, "rnn_state", False), zeros)
+            known = leaves_of(before)[0].shape[0]
+            if known != batch:
+                raise ValueError(
+                    f"{self.name}: a stateful layer takes batches of one size: it has states for {known} sequences, "
+                    f"got {batch}"
+                )
+            if given is None:
+                return map_leaves(lambda v: Tensor(v.array), before)
+        if given is None:
+            return self.get_initial_state(batch)
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        return self._checked_states(given, batch)
+
+    def _checked_states(self, given: list[Any], batch: Any) -> list[Any]:
+        """States that the caller passed, as tensors of the layer's dtype.
+
+        Raises:
+            ValueError: if there are more or fewer, or in other shapes.
+        """
+        sizes = leaves_of(self.state_size)
+        flat = leaves_of(given)
+        wanted = ", ".join(f"({'N' if batch is None else batch}, {n})" for n in sizes)
+        if len(flat) != len(sizes):
+            raise ValueError(f"{self.name}: initial_state must be {len(sizes)} tensors, {wanted}; got {len(flat)}")
+        states = []
+        for state, n in zip(flat, sizes, strict=True):
+            if not isinstance(state, SymbolicTensor):
+                state = as_tensor(state)
+            if len(state.shape) < 2 or (None not in (state.shape[1], n) and state.shape[1] != n) or (
+                    None not in (batch, state.shape[0]) and state.shape[0] != batch):  # fmt: skip
+                raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
+            states.append(state if isinstance(state, SymbolicTensor) else ops.cast(state, self._dtype))
+        return map_leaves(lambda _: states.pop(0), self.state_size)
+
+    def _keep_states(self, states: list[Any]) -> None:
+        """Remembers copies of the last states, in other arrays: a tape may hold the old ones."""
+        for variable, state in zip(leaves_of(self._states), leaves_of(states), strict=True):
+            variable.array = state.array.copy()
+
+    # Running
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        if sequences.ndim < 3:
+            raise ValueError(f"{self.name}: x must have shape (N, T, features), got {sequences.shape}")
+        if isinstance(mask, list | tuple) and len(mask) == 1:
+            mask = mask[0]
+        kept = step_mask(mask, sequences.shape[:2], self.name)
+        states = self._first_states(initial_state, sequences)
+        try:
+            y, states = self._run(sequences, states, kept, training)
+        finally:
+            self._forget_dropout()
+        if self.stateful:
+            self._keep_states(states)
+        return (y, *states) if self.return_state else y
+
+    def _run(self, x: Any, states: list[Any], mask: Any, training: bool) -> tuple[Any, list[Any]]:
+        """The output (of all steps or the last one) and the last states."""
+        length = x.shape[1]
+        if length == 0:
+            shape = (x.shape[0], 0) if self.return_sequences else (x.shape[0],)
+            return Tensor(np.zeros((*shape, output_size_of(self.cell)), self._dtype)), states
+        steps = ops.unstack(x, axis=1)
+        outputs: list[Any] = []
+        before: Any = None
+        for t in reversed(range(length)) if self.go_backwards else range(length):
+            y, new = self.cell(steps[t], states)
+            new = list(new) if isinstance(new, list | tuple) else [new]
+            if mask is not None and not mask[:, t].all():
+                counts = mask[:, t]
+                if before is None or self.zero_output_for_mask:
+                    before = Tensor(np.zeros(y.shape, y.dtype))
+                y = _chosen(counts, y, before)
+                new = _chosen_states(counts, new, states)
+            before, states = y, new
+            if self.return_sequences:
+                outputs.append(y)
+        return ops.stack(outputs, 1) if self.return_sequences else before, states
+
+    def _forget_dropout(self) -> None:
+        """The next sequences get dropout masks of their own."""
+        if isinstance(self.cell, Layer):
+            for cell in self.cell.layers_inside():
+                if isinstance(cell, RecurrentCell):
+                    cell.reset_dropout_mask()
+                    cell.reset_recurrent_dropout_mask()
+
+    # Shapes and masks
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        mask = mask if self.return_sequences else None
+        return [mask, *[None for _ in leaves_of(self.state_size)]] if self.return_state else mask
+
+    def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
+        if len(input_shape) < 3:
+            raise ValueError(f"{self.name}: x must have shape (N, T, features), got {tuple(input_shape)}")
+        batch, size = input_shape[0], output_size_of(self.cell)
+        y = (batch, input_shape[1], size) if self.return_sequences else (batch, size)
+        if not self.return_state:
+            return y
+        return (y, *map_leaves(lambda n: (batch, int(n)), self.state_size))
+
+    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        x = args[0]
+        given = args[1] if len(args) > 1 else kwargs.get("initial_state")
+        if given is not None:
+            self._checked_states(list(given) if isinstance(given, list | tuple) else [given], x.shape[0])
+        return _specs(self.compute_output_shape(tuple(x.shape)), self._dtype)
+
+    def flops(self, input_shape: Shape) -> int:
+        if not isinstance(self.cell, Layer) or input_shape[1] is None:
+            return 0
+        return int(input_shape[1]) * self.cell.flops((input_shape[0], *input_shape[2:]))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+        }
+        if type(self) is RNN:
+            config["cell"] = told(self.cell, self.name)  # type: ignore[assignment]
+        return {**super().get_config(), **config}
+
+
+def _chosen(counts: Any, new: Any, old: Any) -> Any:
+    """new in the rows that count, old in the others."""
+    return ops.where(counts.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+
+def _chosen_states(counts: Any, new: Any, old: Any) -> Any:
+    """The same for states, or lists of them."""
+    if isinstance(new, list | tuple):
+        return [_chosen_states(counts, a, b) for a, b in zip(new, old, strict=True)]
+    return _chosen(counts, new, old)
+
+
+def _specs(shapes: Any, dtype: Any) -> Any:
+    """(shape, dtype) for each shape; those of (output, state, ...) may be nested."""
+    if not isinstance(shapes[0], tuple | list):
+        return tuple(shapes), dtype
+    return tuple([_specs(shape, dtype) for shape in shapes])

@@ -1,0 +1,264 @@
+"""SimpleRNNCell, LSTMCell, GRUCell: one step of a recurrent layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lamina import ops
+from lamina.layers import activations
+from lamina.layers.layer import register
+from lamina.layers.recurrent_base import RecurrentCell, states_of
+
+
+@register
+class SimpleRNNCell(RecurrentCell):
+    """One step of `SimpleRNN`: h' = activation(x kernel + h recurrent_kernel + bias).
+
+    Called as ``cell(x, [h])`` on x (N, features) and h (N, units), it gives ``(h', [h'])``.
+
+    Args:
+        units: how many numbers the state has, positive.
+        activation: a name, or a function of a tensor.
+        use_bias: whether a bias is added.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties added to the loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: what the weights are held to.
+        dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
+        seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
+        **kwargs: name, trainable, dtype: see Layer.
+
+    Weights: kernel (features, units), recurrent_kernel (units, units), bias (units,).
+
+    Example:
+        >>> import lamina as lm
+        >>> cell = lm.layers.SimpleRNNCell(2, kernel_initializer="ones", recurrent_initializer="zeros")
+        >>> h, states = cell([[0.0], [1.0]], [lm.ops.zeros((2, 2))])
+        >>> h.numpy().astype("float64").round(4).tolist()
+        [[0.0, 0.0], [0.7616, 0.7616]]
+
+    Reference:
+        Elman 1990, "Finding Structure in Time".
+    """
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        (h,) = states_of(states, 1, self.name)
+        y = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
+        y = y + self._projected(
+            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
+        )
+        y = self.activation(y)
+        return y, [y] if isinstance(states, list | tuple) else y
+
+
+@register
+class LSTMCell(RecurrentCell):
+    """One step of `LSTM`, with Keras's order of gates i, f, c, o.
+
+    ::
+
+        i, f, g, o = split(x kernel + h recurrent_kernel + bias)
+        c' = recurrent_activation(f) c + recurrent_activation(i) activation(g)
+        h' = recurrent_activation(o) activation(c')
+
+    Called as ``cell(x, [h, c])`` on x (N, features), h and c (N, units), it gives ``(h', [h', c'])``.
+
+    Args:
+        units: how many numbers each state has, positive.
+        activation: of the candidates and the cell.
+        recurrent_activation: of the gates.
+        use_bias: whether a bias is added.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values.
+        unit_forget_bias: whether the forget gate's bias begins at 1.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties added to the loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: what the weights are held to.
+        dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
+        seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
+        implementation: accepted for Keras's sake.
+        **kwargs: name, trainable, dtype: see Layer.
+
+    Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,).
+
+    Example:
+        >>> import lamina as lm
+        >>> cell = lm.layers.LSTMCell(4)
+        >>> h, (h, c) = cell(lm.ops.ones((2, 3)), cell.get_initial_state(2))
+        >>> h.shape, c.shape
+        ((2, 4), (2, 4))
+
+    Reference:
+        Hochreiter & Schmidhuber 1997, "Long Short-Term Memory".
+    """
+
+    gates = 4
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        implementation: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer,
+            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, **kwargs,
+        )  # fmt: skip
+        self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
+        self.unit_forget_bias = bool(unit_forget_bias)
+        self.state_size = [self.units, self.units]
+
+    def _first_bias(self) -> Any:
+        if not self.unit_forget_bias:
+            return self.bias_initializer
+
+        def first(shape: Any, dtype: Any = None) -> Any:
+            make: Callable[..., Any] = self.bias_initializer
+            parts = [make((self.units,), dtype=dtype), np.ones(self.units, dtype), make((2 * self.units,), dtype=dtype)]
+            return np.concatenate([np.asarray(part) for part in parts])
+
+        return first
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        h, c = states_of(states, 2, self.name)
+        z = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
+        z = z + self._projected(
+            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
+        )
+        i, f, g, o = ops.split(z, 4, 1)
+        gate = self.recurrent_activation
+        c = gate(f) * c + gate(i) * self.activation(g)
+        h = gate(o) * self.activation(c)
+        return h, [h, c]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
+            "unit_forget_bias": self.unit_forget_bias,
+        }
+
+
+@register
+class GRUCell(RecurrentCell):
+    """One step of `GRU`, with Keras's order of gates z, r, h.
+
+    ::
+
+        z = recurrent_activation(x W_z + h U_z + b_z)
+        r = recurrent_activation(x W_r + h U_r + b_r)
+        g = activation(x W_h + r (h U_h + b') + b_h)      reset_after=True
+        g = activation(x W_h + (r h) U_h + b_h)           reset_after=False
+        h' = z h + (1 - z) g
+
+    Called as ``cell(x, [h])`` on x (N, features) and h (N, units), it gives ``(h', [h'])``.
+
+    Args:
+        units: how many numbers the state has, positive.
+        activation: of the candidates.
+        recurrent_activation: of the gates.
+        use_bias: whether biases are added.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties added to the loss.
+        kernel_constraint, recurrent_constraint, bias_constraint: what the weights are held to.
+        dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
+        reset_after: whether the reset gate comes after the product with the recurrent kernel.
+        seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
+        implementation: accepted for Keras's sake.
+        **kwargs: name, trainable, dtype: see Layer.
+
+    Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units): that of the inputs and
+    that of the state; without reset_after (3 units,).
+
+    Example:
+        >>> import lamina as lm
+        >>> cell = lm.layers.GRUCell(4)
+        >>> h, states = cell(lm.ops.ones((2, 3)), cell.get_initial_state(2))
+        >>> h.shape
+        (2, 4)
+
+    Reference:
+        Cho et al. 2014, arXiv:1406.1078.
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        reset_after: bool = True,
+        seed: int | None = None,
+        implementation: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            kernel_regularizer, recurrent_regularizer, bias_regularizer,
+            kernel_constraint, recurrent_constraint, bias_constraint, dropout, recurrent_dropout, seed, **kwargs,
+        )  # fmt: skip
+        self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
+        self.reset_after = bool(reset_after)
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        (h,) = states_of(states, 1, self.name)
+        masks = self.get_recurrent_dropout_mask(h) if training else None
+        of_input, of_state = self.bias, None
+        if self.bias is not None and self.reset_after:
+            of_input, of_state = ops.unstack(self.bias)
+        given = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, of_input)
+        x_z, x_r, x_h = ops.split(given, 3, 1)
+        gate, two = self.recurrent_activation, 2 * self.units
+        if self.reset_after:
+            h_z, h_r, h_h = ops.split(self._projected(h, masks, self.recurrent_kernel, of_state), 3, 1)
+            z, r = gate(x_z + h_z), gate(x_r + h_r)
+            g = self.activation(x_h + r * h_h)
+        else:
+            of_gates, of_candidates = ops.split(self.recurrent_kernel, [two], 1)
+            inner = self._projected(h, None if masks is None else masks[:2], of_gates, None)
+            h_z, h_r = ops.split(inner, 2, 1)
+            z, r = gate(x_z + h_z), gate(x_r + h_r)
+            kept = h if masks is None else h * masks[2]
+            g = self.activation(x_h + ops.matmul(r * kept, of_candidates))
+        y = z * h + (1 - z) * g
+        return y, [y] if isinstance(states, list | tuple) else y
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
+            "reset_after": self.reset_after,
+        }
