@@ -32,6 +32,7 @@ from lamina.layers.core import Reshape as Reshape
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
+from lamina.layers.embedding import Embedding as Embedding
 from lamina.layers.function import Identity as Identity
 from lamina.layers.function import Lambda as Lambda
 from lamina.layers.hashing import Hashing as Hashing
@@ -114,12 +115,12 @@ from lamina.layers.recurrent import StackedRNNCells as StackedRNNCells
 from lamina.layers.recurrent_cells import GRUCell as GRUCell
 from lamina.layers.recurrent_cells import LSTMCell as LSTMCell
 from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
-from lamina.layers.recurrent_layers import GRU as GRU
-from lamina.layers.recurrent_layers import LSTM as LSTM
-from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
 from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
 from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
 from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn
+from lamina.layers.recurrent_layers import GRU as GRU
+from lamina.layers.recurrent_layers import LSTM as LSTM
+from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout
@@ -142,7 +143,7 @@ from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConv
 from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
+from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D
-from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
