@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor, as_tensor, as_tensors
 from lamina.ops.broadcasting import broadcast_shape
 
 KERNELS = {"greater": "less", "greater_equal": "less_equal"}  # with their operands the other way round
@@ -31,10 +31,8 @@ def compare(name: str, a: Any, b: Any) -> Any:
 
 
 def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both as arrays of shapes that broadcast; a Python number takes the other's dtype where that can hold it."""
-    if not isinstance(a, Tensor):
-        a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
-    b = as_tensor(b, like=a)
+    """Both as arrays of shapes that broadcast; what is Python's own takes the other's dtype if that can hold it."""
+    a, b = as_tensors(a, b)
     broadcast_shape(op, a.shape, b.shape)
     return a.array, b.array
 
@@ -52,7 +50,7 @@ def _is_kind(op: str, x: Any, kernel: str, other: float | None) -> Tensor:
 
 
 def _whole_arrays(op: str, *values: Any) -> list[Any]:
-    tensors = [as_tensor(v, like=values[0] if isinstance(values[0], Tensor) else None) for v in values]
+    tensors = as_tensors(*values) if len(values) == 2 else [as_tensor(v) for v in values]
     for t in tensors:
         if t.array.dtype.kind == "f":
             raise TypeError(f"{op}: expected booleans or integers, got {t.array.dtype}")

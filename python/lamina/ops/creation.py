@@ -10,6 +10,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcast_to import broadcast_to
+from lamina.ops.broadcasting import broadcast_shape
+from lamina.ops.checks import sizes
 from lamina.ops.gather import checked_indices
 from lamina.ops.shapes import one_axis, reshape
 
@@ -87,7 +89,8 @@ def ones(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
 
 
 def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Tensor:
-    """A tensor of one value; see `zeros`. Without a dtype it has that of the value (Python floats: float32).
+    """A tensor of one value, or of values that broadcast to the shape; see `zeros`. Without a dtype it has that of the
+    value (Python floats: float32).
 
     Example:
         >>> import lamina as lm
@@ -95,8 +98,6 @@ def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Te
         [[7.0, 7.0]]
     """
     value = as_tensor(fill_value).array
-    if value.ndim:
-        raise ValueError(f"full: fill_value must be one number, got shape {value.shape}")
     return Tensor(_filled("full", shape, value, value.dtype if dtype is None else dtype))
 
 
@@ -125,15 +126,16 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """One value, in the shape of x, and in its dtype without another.
+    """One value, or values that broadcast, in the shape of x, and in its dtype without another.
 
     Example:
         >>> import lamina as lm
         >>> lm.ops.full_like(lm.tensor([1.0, 2.0]), 7).numpy().tolist()
         [7.0, 7.0]
     """
-    array = as_tensor(x).array
-    return Tensor(_filled("full_like", array.shape, fill_value, array.dtype if dtype is None else dtype))
+    x = as_tensor(x)
+    value = as_tensor(fill_value, like=x).array
+    return Tensor(_filled("full_like", x.shape, value, x.dtype if dtype is None else dtype))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
@@ -143,10 +145,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
         start: the first number, or with no stop where to stop.
         stop: where to stop; that number is not among them.
         step: the difference, not 0.
-        dtype: without one int64 for integers, float32 for floats.
+        dtype: without one int64 for Python's integers, float32 for its floats.
 
     Raises:
-        ValueError: if step is 0.
+        ValueError: if step is 0, or one is no single number.
 
     Example:
         >>> import lamina as lm
@@ -155,11 +157,15 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     """
     if stop is None:
         start, stop = 0, start
+    bounds = [as_tensor(v).array for v in (start, stop, step)]
+    if any(b.ndim for b in bounds):
+        raise ValueError(f"arange: start, stop and step must be numbers, got {start!r}, {stop!r} and {step!r}")
     if step == 0:
         raise ValueError("arange: step must not be 0")
     if dtype is None:
-        dtype = np.float32 if any(isinstance(v, float) for v in (start, stop, step)) else np.int64
-    return Tensor(np.arange(start, stop, step).astype(_dtype("arange", dtype)))
+        floats = [b.dtype for b in bounds if b.dtype.kind == "f"]
+        dtype = np.result_type(*(floats or bounds))
+    return Tensor(np.arange(*[b.item() for b in bounds]).astype(_dtype("arange", dtype)))
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Tensor:
@@ -325,10 +331,11 @@ def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
 
 
 def _filled(op: str, shape: Any, value: Any, dtype: Any) -> Any:
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for n in sizes:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{op}: shape must be integers, got {shape!r}")
-        if n < 0:
-            raise ValueError(f"{op}: sizes must be at least 0, got {shape!r}")
-    return backend.full(tuple([int(n) for n in sizes]), value, _dtype(op, dtype))
+    shape = sizes(shape, op)
+    if np.ndim(value) == 0:
+        return backend.full(shape, value, _dtype(op, dtype))
+    if len(shape) < value.ndim or broadcast_shape(op, value.shape, shape) != shape:
+        raise ValueError(f"{op}: fill_value of shape {value.shape} does not broadcast to {shape}")
+    array = backend.empty(shape, _dtype(op, dtype))
+    array[...] = value
+    return array

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor
+from lamina.autograd.tensor import Tensor, as_tensor_list
 from lamina.ops.arithmetic import compute, multiply, number_tensor, operands
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 from lamina.ops.matmul import matmul
@@ -110,7 +110,7 @@ def einsum(subscripts: str, *operands_: Any) -> Tensor:
         raise TypeError(f"einsum: subscripts must be a string, got {type(subscripts).__name__}")
     if not operands_:
         raise ValueError("einsum: expected at least one operand")
-    tensors = [number_tensor(t, "einsum") for t in operands_]
+    tensors = [number_tensor(t, "einsum") for t in as_tensor_list(operands_)]
     for i in range(1, len(tensors)):
         tensors[0], tensors[i] = operands("einsum", tensors[0], tensors[i])
     for i in range(1, len(tensors)):  # the first may have become a float
@@ -187,10 +187,14 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
             raise ValueError(f"tensordot: axes must be from 0 to {min(a.ndim, b.ndim)}, got {axes}")
         left, right = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     else:
+        if not isinstance(axes, tuple | list) or len(axes) != 2:
+            raise ValueError(f"tensordot: axes must be an integer or a pair (axes of a, axes of b), got {axes!r}")
         left, right = [list(v) if isinstance(v, tuple | list) else [v] for v in axes]
         left = [one_axis("tensordot", i, a.ndim) for i in left]
         right = [one_axis("tensordot", i, b.ndim) for i in right]
-    if [a.shape[i] for i in left] != [b.shape[i] for i in right] or len(set(left)) != len(set(right)):
+    if len(set(left)) != len(left) or len(set(right)) != len(right):
+        raise ValueError(f"tensordot: axes must name none twice, got {axes!r}")
+    if [a.shape[i] for i in left] != [b.shape[i] for i in right]:
         raise ValueError(f"tensordot: axes {left} of shape {a.shape} do not fit axes {right} of shape {b.shape}")
     names = [f"a{i}" for i in range(a.ndim)]
     others = [f"a{left[right.index(i)]}" if i in right else f"b{i}" for i in range(b.ndim)]
