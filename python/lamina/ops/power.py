@@ -11,7 +11,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.arithmetic import compute, number_tensor, operands, scaled
 from lamina.ops.broadcasting import reduce_to
-from lamina.ops.transcendental import pair_of
+from lamina.ops.two_numbers import pair_of
 
 MOST_EXPONENT = 64  # the largest whole exponent that is computed by multiplication
 
