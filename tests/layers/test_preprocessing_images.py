@@ -17,6 +17,7 @@ RANDOM = [
     layers.RandomZoom((-0.4, 0.1), 0.2, "nearest", seed=3), layers.RandomShear(0.4, (0.1, 0.3), seed=3),
     layers.RandomCrop(4, 5, seed=3), layers.RandomContrast(0.5, seed=3), layers.RandomBrightness(0.3, seed=3),
     layers.RandomGrayscale(0.5, seed=3), layers.RandomInvert((0.2, 0.9), (0.0, 100.0), seed=3),
+    layers.RandomErasing(0.9, (0.1, 0.6), [1.0, 2.0, 3.0], seed=3),
 ]  # fmt: skip
 PICTURES = (np.random.default_rng(0).random((6, 8, 9, 3)) * 100).astype("float32")
 every_random = pytest.mark.parametrize("layer", RANDOM, ids=lambda layer: type(layer).__name__)
@@ -51,13 +52,108 @@ def test_random_layers(layer):
 
 
 @every_random
-def test_random_layers_do_nothing_otherwise(layer):
-    for training in (None, False):
-        y = layer(PICTURES, training=training).numpy()
+def test_random_layers_do_nothing_outside_of_training(layer):
+    model = Sequential([again(layer)])
+    for y in (layer(PICTURES, training=False).numpy(), model.predict(PICTURES, verbose=0), model(PICTURES).numpy()):
         if isinstance(layer, layers.RandomCrop):
             assert y.shape == (6, 4, 5, 3)
         else:
             np.testing.assert_array_equal(y, PICTURES)
+
+
+@every_random
+def test_called_by_themselves_they_change_pictures_as_in_keras(layer):
+    changed = again(layer)(PICTURES, training=True).numpy()
+    np.testing.assert_array_equal(again(layer)(PICTURES).numpy(), changed)
+    augment, same = again(layer), again(layer)
+    data = Dataset.from_arrays(PICTURES).map(lambda x: augment(x)).batch(6)
+    other = Dataset.from_arrays(PICTURES).map(lambda x: same(x, training=True)).batch(6)
+    np.testing.assert_array_equal(next(iter(data)), next(iter(other)))
+    x = lm.Input((8, 9, 3))
+    assert lm.Model(x, again(layer)(x)).predict(PICTURES, verbose=0).shape == changed.shape  # no choice is recorded
+
+
+@every_random
+def test_dictionaries_of_images_and_labels(layer):
+    labels = np.arange(6)
+    both = again(layer)({"images": PICTURES, "labels": labels}, training=True)
+    np.testing.assert_array_equal(both["images"].numpy(), again(layer)(PICTURES, training=True).numpy())
+    np.testing.assert_array_equal(both["labels"].numpy(), labels)
+    assert both["labels"].dtype == np.int64
+    one = again(layer)({"images": PICTURES[0], "labels": 3}, training=True)
+    assert one["images"].ndim == 3
+    assert one["labels"].item() == 3
+    still = layer({"images": PICTURES, "labels": labels}, training=False)
+    np.testing.assert_array_equal(still["labels"].numpy(), labels)
+    with pytest.raises(ValueError, match=r"expected a dictionary of images and labels, got \['images', 'boxes'\]"):
+        layer({"images": PICTURES, "boxes": labels})
+    with pytest.raises(ValueError, match=r"expected labels for 6 pictures, got shape \(5,\)"):
+        layer({"images": PICTURES, "labels": labels[:5]})
+
+
+MIXING = [layers.MixUp(0.4, seed=3), layers.CutMix(seed=3), layers.CutMix((0.5, 1.0), seed=3)]
+every_mixing = pytest.mark.parametrize("layer", MIXING, ids=lambda layer: type(layer).__name__)
+
+
+@every_mixing
+def test_mixing_layers(layer):
+    """Pictures of one value each, and labels that name it: their mixtures tell the same shares."""
+    count, side = 300, 40
+    images = np.broadcast_to(np.arange(count, dtype="float32")[:, None, None, None], (count, side, side, 2))
+    data = {"images": images, "labels": np.eye(count, dtype="float32")}
+    first = again(layer)
+    calls = [{key: value.numpy() for key, value in first(data, training=True).items()} for _ in range(2)]
+    same = again(layer)(data)
+    for key, value in calls[0].items():
+        np.testing.assert_array_equal(same[key].numpy(), value)
+        assert not np.array_equal(calls[1][key], value)
+        assert value.dtype == np.float32
+    found, labels = calls[0]["images"], calls[0]["labels"]
+    np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+    assert labels.max(1).min() >= 0.5 - 1e-6
+    assert (labels > 0).sum(1).max() == 2
+    if isinstance(layer, layers.MixUp):
+        np.testing.assert_allclose(found[:, 3, 5, 0], labels @ np.arange(count), rtol=1e-5)
+        assert (found == found[:, :1, :1, :1]).all()
+    else:
+        share = (found == images).mean((1, 2, 3))
+        stayed = np.diagonal(labels)
+        moved = stayed < 1
+        np.testing.assert_allclose(share[moved], stayed[moved], atol=2.1 / side)  # whole points against areas
+        np.testing.assert_array_equal(found[..., 0], found[..., 1])
+    still = layer(data, training=False)
+    np.testing.assert_array_equal(still["images"].numpy(), images)
+    np.testing.assert_array_equal(still["labels"].numpy(), data["labels"])
+    np.testing.assert_allclose(again(layer)(images[7], training=True).numpy(), images[7], rtol=1e-6)  # with itself
+    assert again(layer)(images[:0], training=True).shape == (0, side, side, 2)
+    whole = again(layer)({"images": images, "labels": np.eye(count, dtype="int64")}, training=True)
+    np.testing.assert_array_equal(whole["labels"].numpy(), labels)
+    assert again(layer).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0])
+def test_shares_are_drawn_from_a_beta_distribution(alpha):
+    shares = layers.MixUp(alpha, seed=1)._weights(20_000)
+    assert 0 <= shares.min() < shares.max() <= 1
+    np.testing.assert_allclose(shares.mean(), 0.5, atol=0.015)
+    np.testing.assert_allclose(shares.var(), 1 / (4 * (2 * alpha + 1)), rtol=0.03)
+
+
+def test_erasing():
+    x = np.zeros((500, 20, 20, 3), "float32")
+    y = layers.RandomErasing((1.0, 1.0), (0.25, 0.25), 7.0, seed=1)(x).numpy()
+    assert ((y == 7).sum((1, 2, 3)) == 300).all()
+    never = layers.RandomErasing((0.0, 0.0), fill_value=7.0)(x).numpy()
+    assert not never.any()
+    some = layers.RandomErasing((0.5, 0.5), (0.5, 0.5), 7.0, seed=1)(x).numpy()
+    assert 0.4 < some.any((1, 2, 3)).mean() < 0.6
+    noise = layers.RandomErasing((1.0, 1.0), (1.0, 1.0), value_range=(0, 1), seed=1)(x).numpy()
+    assert (noise.min(), noise.max()) == (0, 1)
+    assert 0.45 < (noise == 0).mean() < 0.55
+    assert 0.1 < (noise == 1).mean() < 0.22
+    np.testing.assert_array_equal(layers.RandomErasing((1.0, 1.0), (1.0, 1.0), None, (0, 1), seed=1)(x[:3]), noise[:3])
+    cut = layers.RandomErasing((1.0, 1.0), (1.0, 1.0), [1.0, 300.0, -5.0])(x).numpy()
+    assert cut[0, 0, 0].tolist() == [1, 255, 0]
 
 
 @every_random
@@ -274,6 +370,14 @@ def test_resizing_keeps_proportions():
     (lambda: layers.RandomGrayscale(1.0)(np.ones((1, 2, 2, 1)), training=True), ValueError, "3 channels, got 1"),
     (lambda: layers.RandomInvert(-1), ValueError, "factor"),
     (lambda: layers.RandomFlip()(np.ones((2, 3)), training=True), ValueError, "must have shape"),
+    (lambda: layers.MixUp(0), ValueError, "alpha must be above 0 and at most 1, got 0"),
+    (lambda: layers.MixUp("a"), ValueError, "alpha must be above 0 and at most 1, got 'a'"),
+    (lambda: layers.MixUp()({"images": PICTURES, "labels": np.arange(6)}), ValueError, "labels must be one-hot"),
+    (lambda: layers.CutMix((0.5, 1.5)), ValueError, "factor must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(2.0), ValueError, "factor must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(scale=(-0.1, 0.5)), ValueError, "scale must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(fill_value=[1.0, 2.0]), ValueError, "a number, three of them, or None, got"),
+    (lambda: layers.RandomErasing(fill_value=[1, 2, 3])(np.ones((1, 2, 2, 1))), ValueError, "for 3 channels, got 1"),
 ], ids=lambda v: v if isinstance(v, str) else "")  # fmt: skip
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):

@@ -27,14 +27,17 @@ class ImageLayer(Layer):
 
     def _on_batch(self, x: Any, function: Any) -> Any:
         """function of the pictures as an array (N, H, W, C); a single one goes in and comes out as one."""
+        self._check(x)
+        y = function(x.array if x.ndim == 4 else x.array[None])
+        return Tensor(y if x.ndim == 4 else y[0])
+
+    def _check(self, x: Any) -> None:
         if x.ndim not in (3, 4):
             raise ValueError(f"{self.name}: x must have shape (N, H, W, C) or (H, W, C), got {x.shape}")
         if 0 in x.shape[-3:]:
             raise ValueError(f"{self.name}: the pictures have no points: x has shape {x.shape}")
         if x.requires_grad:
             raise ValueError(f"{self.name}: has no gradient: it works on data, not within a network")
-        y = function(x.array if x.ndim == 4 else x.array[None])
-        return Tensor(y if x.ndim == 4 else y[0])
 
     def _images(self, images: Array) -> Array:
         raise NotImplementedError(f"{type(self).__name__}._images")
