@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, random
+from lamina import backend, ops, random
 from lamina.autograd.symbolic import has_symbols
 from lamina.autograd.tensor import Tensor
 from lamina.data import element, resample
 from lamina.layers.checks import choice, positive, real, seed_of
-from lamina.layers.image_preprocessing import ImageLayer, fitted
+from lamina.layers.image_preprocessing import ImageLayer
 from lamina.layers.layer import MISSING, call_state, register
 
 Array = Any
@@ -65,16 +65,20 @@ class RandomImageLayer(ImageLayer):
         if not training:
             return self._unchanged(x) if images is x else {**x, "images": self._unchanged(images)}
         self._check(images)
-        draws = self._draws(images.shape[0] if images.ndim == 4 else 1)
-        y = self._on_batch(images, lambda pictures: self._changed(pictures, draws))
+        if images.requires_grad:
+            raise ValueError(f"{self.name}: has no gradient: it works on data, not within a network")
+        single = images.ndim == 3
+        pictures = images.array[None] if single else images.array
+        draws = self._draws(len(pictures))
+        y = self._changed(pictures, draws)
+        changed = Tensor(y[0] if single else y)
         if images is x:
-            return y
-        changed = {"images": y}
-        if "labels" in x:
-            labels = x["labels"].array
-            labels = self._changed_labels(labels if images.ndim == 4 else labels[None], draws)
-            changed["labels"] = Tensor(labels if images.ndim == 4 else labels[0])
-        return changed
+            return changed
+        if "labels" not in x:
+            return {"images": changed}
+        labels = x["labels"].array
+        labels = self._changed_labels(labels[None] if single else labels, draws)
+        return {"images": changed, "labels": Tensor(labels[0] if single else labels)}
 
     def _unchanged(self, x: Any) -> Any:
         return x
@@ -373,12 +377,13 @@ class RandomCrop(RandomImageLayer):
         self.width = positive(width, self.name, "width")
 
     def _unchanged(self, x: Any) -> Any:
-        return self._on_batch(x, lambda images: fitted(images, self.height, self.width))
+        self._check(x)
+        return ops.resize(x, (self.height, self.width), crop_to_aspect_ratio=True)
 
     def _changed(self, images: Array, draws: Array) -> Array:
         count, height, width, _ = images.shape
         if height < self.height or width < self.width:
-            return fitted(images, self.height, self.width)
+            return ops.resize(images, (self.height, self.width), crop_to_aspect_ratio=True).array
         top = (draws[:, 0] * (height - self.height + 1)).astype(np.int64)
         left = (draws[:, 1] * (width - self.width + 1)).astype(np.int64)
         rows, columns = top[:, None] + np.arange(self.height), left[:, None] + np.arange(self.width)
