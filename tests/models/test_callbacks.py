@@ -116,6 +116,17 @@ def test_unknown_values_and_modes():
         LambdaCallback(on_epoch=print)
 
 
+@pytest.mark.parametrize("wrong", [-1, 1.5, "2", True])
+def test_numbers_of_epochs(wrong):
+    for callback, names in (
+        (EarlyStopping, ("patience", "start_from_epoch")),
+        (ReduceLROnPlateau, ("patience", "cooldown")),
+    ):
+        for name in names:
+            with pytest.raises(ValueError, match=f"{callback.__name__}: {name} must be an integer of at least 0, got"):
+                callback(**{name: wrong})
+
+
 def test_checkpoints(tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
     run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])

@@ -127,8 +127,14 @@ class RandomFlip(RandomImageLayer):
         True
     """
 
-    def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(seed, **kwargs)
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
         self.mode = choice(mode, ("horizontal", "vertical", "horizontal_and_vertical"), self.name, "mode")
 
     def _changed(self, images: Array, draws: Array) -> Array:
@@ -197,9 +203,10 @@ class RandomRotation(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.factor = span(factor, self.name, "factor", -1.0, 1.0)
 
     def _maps(self, draws: Array, height: int, width: int) -> Array:
@@ -238,9 +245,10 @@ class RandomTranslation(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.height_factor = span(height_factor, self.name, "height_factor", -1.0, 1.0)
         self.width_factor = span(width_factor, self.name, "width_factor", -1.0, 1.0)
 
@@ -283,9 +291,10 @@ class RandomZoom(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.height_factor = span(height_factor, self.name, "height_factor", -1.0, 1.0)
         self.width_factor = None if width_factor is None else span(width_factor, self.name, "width_factor", -1.0, 1.0)
         if min(self.height_factor[0], (self.width_factor or self.height_factor)[0]) <= -1:
@@ -371,8 +380,10 @@ class RandomCrop(RandomImageLayer):
 
     numbers = 2
 
-    def __init__(self, height: int, width: int, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(seed, **kwargs)
+    def __init__(
+        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
         self.height = positive(height, self.name, "height")
         self.width = positive(width, self.name, "width")
 
