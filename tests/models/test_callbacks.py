@@ -227,6 +227,22 @@ def test_plots_of_many_values():
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
 
 
+def test_plots_of_metrics_with_several_values():
+    history = History()
+    history.epoch = [0, 1]
+    history.history = {"loss": [2.0, 1.0], "f1": [np.array([0.1, 0.2, 0.3])] * 2, "matrix": [np.eye(2)] * 2}
+    loss, f1 = [axes for axes in history.plot().axes if axes.get_visible()]
+    assert len(loss.lines) == 1
+    assert [line.get_label() for line in f1.lines] == ["training 0", "training 1", "training 2"]
+    assert f1.lines[1].get_ydata().tolist() == [0.2, 0.2]
+
+
+def test_metrics_with_several_values_are_not_watched():
+    for callback in (EarlyStopping("f1"), ReduceLROnPlateau("f1")):
+        with pytest.raises(ValueError, match=r"'f1' must be one number to monitor, got an array of shape \(3,\)"):
+            run(callback, [np.ones(3)], "f1")
+
+
 def test_learning_rate_by_epoch(capsys):
     model = make()
     history = model.fit(x, y, epochs=3, callbacks=[LearningRateScheduler(lambda epoch: 0.1 / (epoch + 1))], verbose=0)

@@ -50,7 +50,11 @@ class _Monitor(Callback):
                 f"{type(self).__name__}: there is no {self.monitor!r} to monitor; there is {sorted(logs)}"
                 + (" (fit got no validation data)" if self.monitor.startswith("val_") else "")
             )
-        return logs[self.monitor]
+        value = logs[self.monitor]
+        if np.ndim(value):
+            raise ValueError(f"{type(self).__name__}: {self.monitor!r} must be one number to monitor, got an array of "
+                             f"shape {np.shape(value)}")  # fmt: skip
+        return value
 
 
 class EarlyStopping(_Monitor):
