@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, Metric, aligned, array_of, divide, plain, weights_for
-from lamina.metrics.values import OpMean, sample_values
+from lamina.metrics.values import OpMean, count_of, sample_values
 
 
 class MeanSquaredError(OpMean):
@@ -177,9 +177,8 @@ class R2Score(Metric):
                 f'{self.name}: class_aggregation must be None, "uniform_average" or "variance_weighted_average", '
                 f"got {class_aggregation!r}"
             )
-        if num_regressors < 0:
-            raise ValueError(f"{self.name}: num_regressors must be at least 0, got {num_regressors}")
-        self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
+        self.class_aggregation = class_aggregation
+        self.num_regressors = count_of(num_regressors, self.name, "num_regressors", 0)
         self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

@@ -31,3 +31,17 @@ class OpMean(MeanMetricWrapper):
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         return sample_values(type(self).op, y_true, y_pred, self.name)
+
+
+def count_of(value: Any, name: str, what: str, least: int = 1) -> int:
+    """value as an integer of at least `least`.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is too small.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: {what} must be at least {least}, got {value}")
+    return int(value)
