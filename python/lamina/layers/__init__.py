@@ -42,6 +42,9 @@ from lamina.layers.image_augmentation import RandomRotation as RandomRotation
 from lamina.layers.image_augmentation import RandomShear as RandomShear
 from lamina.layers.image_augmentation import RandomTranslation as RandomTranslation
 from lamina.layers.image_augmentation import RandomZoom as RandomZoom
+from lamina.layers.image_mixing import CutMix as CutMix
+from lamina.layers.image_mixing import MixUp as MixUp
+from lamina.layers.image_mixing import RandomErasing as RandomErasing
 from lamina.layers.image_preprocessing import CenterCrop as CenterCrop
 from lamina.layers.image_preprocessing import Resizing as Resizing
 from lamina.layers.layer import Layer as Layer
