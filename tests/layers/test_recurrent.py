@@ -308,18 +308,96 @@ def test_dropout_is_the_same_in_all_steps(kind):
     assert (layer(constant).numpy() == layer(constant).numpy()).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_recurrent_dropout_has_a_mask_a_gate(kind):
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_recurrent_dropout_with_a_mask_a_gate(kind):
     lm.set_seed(3)
-    layer = kind(6, recurrent_dropout=0.5, dropout=0.25, return_sequences=True)
+    layer = kind(6, recurrent_dropout=0.5, dropout=0.25, return_sequences=True, implementation=1)
     a = lm.tensor(random.normal(size=(3, 9, 8)).astype("float32"), requires_grad=True)
     y = layer(a, training=True)
     assert (y.numpy() != layer(a).numpy()).any()
     lm.ops.sum(y).backward()
     assert np.isfinite(a.grad.numpy()).all()
     masks = layer.cell.get_recurrent_dropout_mask(lm.ops.zeros((3, 6)))
-    assert len(masks) == layer.cell.gates
-    assert len({m.numpy().tobytes() for m in masks}) == layer.cell.gates
+    assert len({m.numpy().tobytes() for m in masks}) == len(masks) == layer.cell.gates
+
+
+# One op for all steps
+
+
+def by_steps(layer):
+    """The same layer, its cell called step by step."""
+    other = type(layer).from_config(layer.get_config())
+    other.build((None, T, F))
+    other.set_weights(layer.get_weights())
+    for inner in other.layers_inside():
+        if hasattr(inner, "fused"):
+            inner.fused = lambda: False
+    return other
+
+
+@pytest.mark.parametrize("mask", [None, scattered])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_op_does_what_steps_do(kind, mask):
+    first = [random.normal(size=(N, H)) for _ in range(KINDS[kind])]
+    for options in (
+        {}, {"use_bias": False}, {"return_sequences": True}, {"go_backwards": True, "return_sequences": True},
+        {"dropout": 0.4, "seed": 3}, {"dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3, "return_state": True},
+        {"zero_output_for_mask": True, "return_sequences": True, "return_state": True},
+        *([{"reset_after": False}] if kind is GRU else []),
+        *([{"activation": "relu"}, {"activation": "linear"}] if kind is SimpleRNN else []),
+    ):  # fmt: skip
+        layer = kind(H, dtype="float64", **options)
+        layer.build((None, T, F))
+        layer.set_weights([random.normal(size=w.shape) * 0.5 for w in layer.weights])
+        other = by_steps(layer)
+        for states in (None, first):
+            grads = []
+            results = []
+            for one in (layer, other):
+                one.zero_grad()
+                a = lm.tensor(x, requires_grad=True)
+                y = one(a, mask=mask, initial_state=states, training=True)
+                y = list(y) if isinstance(y, tuple) else [y]
+                results.append([t.numpy() for t in y])
+                total = sum((lm.ops.sum(t * t) for t in y), lm.tensor(np.zeros(())))
+                total.backward()
+                grads.append([t.grad.numpy() for t in (a, *one.weights)])
+            for p, q in zip(results[0] + grads[0], results[1] + grads[1], strict=True):
+                np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
+
+
+def test_a_layer_is_one_node():
+    for layer in (LSTM(H), GRU(H), SimpleRNN(H), RNN(LSTMCell(H))):
+        a = lm.tensor(x.astype("float32"), requires_grad=True)
+        y = layer(a)
+        assert y.node.inputs[0] is a
+    both = Bidirectional(LSTM(H))(a)
+    assert both.node.inputs[0].node.inputs[0] is a
+    assert both.node.inputs[0].node is both.node.inputs[1].node
+
+
+@pytest.mark.parametrize("mask", [None, prefix])
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_directions_in_one_op(kind, mask):
+    first = [random.normal(size=(N, H)) for _ in range(2 * KINDS[kind])]
+    sequences = {"return_sequences": True}
+    for options in (
+        {},
+        sequences,
+        {"return_state": True},
+        {**sequences, "stateful": True},
+        {"dropout": 0.4, "seed": 3},
+    ):
+        layer = Bidirectional(kind(H, dtype="float64", **options), dtype="float64", merge_mode="mul")
+        layer(x)
+        if "stateful" in options:
+            layer.reset_state()
+        other = by_steps(layer)
+        for training in (False, True):
+            for states in (None, first):
+                y, z = (one(x, mask=mask, initial_state=states, training=training) for one in (layer, other))
+                for p, q in zip(y, z, strict=True) if isinstance(y, tuple) else [(y, z)]:
+                    np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-9, atol=1e-11)
 
 
 # Shapes, configurations, files

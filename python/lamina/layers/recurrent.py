@@ -1,4 +1,4 @@
-"""RNN, which runs any cell over sequences step by step, and StackedRNNCells, several cells as one."""
+"""RNN: any cell, run over sequences. Lamina's own cells run in one op, others step by step."""
 
 from __future__ import annotations
 
@@ -9,133 +9,11 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, Variable, as_tensor
-from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.layer import Layer, register
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell
+from lamina.layers.recurrent_stack import StackedRNNCells, check_cell, output_size_of, sizes_of, told, zero_states
 from lamina.layers.shapes import Shape
-
-
-def check_cell(cell: Any, owner: str) -> Any:
-    """A cell, made anew if it is a configuration.
-
-    Raises:
-        TypeError: if it cannot be called, or has no state_size.
-    """
-    if isinstance(cell, dict) and "class_name" in cell:
-        cell = class_named(cell["class_name"]).from_config(cell.get("config", {}))
-    if not callable(cell) or not hasattr(cell, "state_size"):
-        raise TypeError(f"{owner}: a cell must be callable, as cell(x, states), and have a state_size; got {cell!r}")
-    return cell
-
-
-def told(cell: Any, owner: str) -> dict[str, Any]:
-    """A cell as class name and configuration.
-
-    Raises:
-        ValueError: if it has no get_config.
-    """
-    if not hasattr(cell, "get_config"):
-        raise ValueError(f"{owner}: the cell {type(cell).__name__} has no get_config, so it cannot be saved")
-    return {"class_name": type(cell).__name__, "config": cell.get_config()}
-
-
-def sizes_of(cell: Any, owner: str) -> list[Any]:
-    """The state sizes of a cell as a list, nested for stacked cells.
-
-    Raises:
-        TypeError: if they are no integers.
-    """
-    sizes = cell.state_size
-    sizes = list(sizes) if isinstance(sizes, list | tuple) else [sizes]
-    for n in leaves_of(sizes):
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{owner}: the cell's state_size must be an integer or a list of them, got {sizes!r}")
-    return sizes
-
-
-def output_size_of(cell: Any) -> int:
-    """How many numbers a cell gives: its output_size, or the size of its first state."""
-    size = getattr(cell, "output_size", None)
-    return int(leaves_of(cell.state_size)[0] if size is None else size)
-
-
-def zero_states(cell: Any, batch: int, dtype: Any) -> list[Any]:
-    """The states that a cell begins with."""
-    if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=batch)
-        return list(states) if isinstance(states, list | tuple) else [states]
-    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
-    return [Tensor(np.zeros((batch, int(n)), dtype)) for n in sizes]
-
-
-@register
-class StackedRNNCells(Layer):
-    """Several cells as one: each takes what the one before gave.
-
-    Args:
-        cells: the cells.
-        **kwargs: name, trainable, dtype: see Layer.
-
-    Its states are a list with the states of each cell.
-
-    Raises:
-        TypeError: if one is no cell.
-        ValueError: if there are none.
-
-    Example:
-        >>> import lamina as lm
-        >>> cells = [lm.layers.LSTMCell(4), lm.layers.LSTMCell(5)]
-        >>> lm.layers.RNN(lm.layers.StackedRNNCells(cells))(lm.ops.ones((2, 7, 3))).shape
-        (2, 5)
-    """
-
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cells = [check_cell(cell, self.name) for cell in cells]
-        if not self.cells:
-            raise ValueError(f"{self.name}: expected at least one cell")
-
-    @property
-    def state_size(self) -> list[Any]:
-        return [cell.state_size for cell in self.cells]
-
-    @property
-    def output_size(self) -> int:
-        return output_size_of(self.cells[-1])
-
-    def get_initial_state(self, batch_size: int) -> list[Any]:
-        """The states that the cells begin with, a list (or a tensor) for each."""
-        found = [zero_states(cell, batch_size, self._dtype) for cell in self.cells]
-        nested = [isinstance(cell.state_size, list | tuple) for cell in self.cells]
-        return [states if many else states[0] for states, many in zip(found, nested, strict=True)]
-
-    def build(self, input_shape: Any) -> None:
-        for cell in self.cells:
-            if isinstance(cell, Layer) and not cell.built:
-                cell.build(input_shape)
-            input_shape = (input_shape[0], output_size_of(cell))
-
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        if not isinstance(states, list | tuple) or len(states) != len(self.cells):
-            raise ValueError(f"{self.name}: expected the states of {len(self.cells)} cells, got {len(states)}")
-        new = []
-        for cell, state in zip(self.cells, states, strict=True):
-            many = isinstance(state, list | tuple)
-            x, after = cell(x, list(state) if many else [state])
-            if not many and isinstance(after, list | tuple):
-                (after,) = after
-            new.append(after)
-        return x, new
-
-    def flops(self, input_shape: Shape) -> int:
-        total = 0
-        for cell in self.cells:
-            total += cell.flops(input_shape) if isinstance(cell, Layer) else 0
-            input_shape = (None, output_size_of(cell))
-        return total
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cells": [told(cell, self.name) for cell in self.cells]}
 
 
 @register
@@ -161,6 +39,9 @@ class RNN(Layer):
         **kwargs: name, trainable, dtype, input_shape: see Layer.
 
     Weights: those of the cell.
+
+    SimpleRNNCell, LSTMCell and GRUCell with the activations that they come with (the first also with relu, sigmoid and
+    linear) run in one op, forward and backward; other cells step by step.
 
     Raises:
         TypeError: if the cell is none.
@@ -232,8 +113,8 @@ class RNN(Layer):
         """Another name for `reset_state`."""
         self.reset_state()
 
-    def _first_states(self, given: Any, x: Any) -> list[Any]:
-        """The states to begin with: those that were passed, those of the batch before, or zeros."""
+    def _first_states(self, given: Any, x: Any) -> list[Any] | None:
+        """The states to begin with: those that were passed, those of the batch before, or None for zeros."""
         batch = x.shape[0]
         before = self._states
         if self.stateful:
@@ -249,11 +130,11 @@ class RNN(Layer):
             if given is None:
                 return map_leaves(lambda v: Tensor(v.array), before)
         if given is None:
-            return self.get_initial_state(batch)
+            return None
         given = list(given) if isinstance(given, list | tuple) else [given]
-        return self._checked_states(given, batch)
+        return self.checked_states(given, batch)
 
-    def _checked_states(self, given: list[Any], batch: Any) -> list[Any]:
+    def checked_states(self, given: list[Any], batch: Any) -> list[Any]:
         """States that the caller passed, as tensors of the layer's dtype.
 
         Raises:
@@ -296,9 +177,13 @@ class RNN(Layer):
             self._keep_states(states)
         return (y, *states) if self.return_state else y
 
-    def _run(self, x: Any, states: list[Any], mask: Any, training: bool) -> tuple[Any, list[Any]]:
+    def _run(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
         """The output (of all steps or the last one) and the last states."""
         length = x.shape[1]
+        if length and fused_cell(self.cell, training):
+            return self._run_fused(x, states, mask, training)
+        if states is None:
+            states = self.get_initial_state(x.shape[0])
         if length == 0:
             shape = (x.shape[0], 0) if self.return_sequences else (x.shape[0],)
             return Tensor(np.zeros((*shape, output_size_of(self.cell)), self._dtype)), states
@@ -318,6 +203,26 @@ class RNN(Layer):
             if self.return_sequences:
                 outputs.append(y)
         return ops.stack(outputs, 1) if self.return_sequences else before, states
+
+    def _run_fused(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
+        """The same, all steps in one op."""
+        cell, scale = self.cell, None
+        if training:
+            drop = cell.get_dropout_mask(x[:, 0]) if cell.dropout > 0 else None
+            if drop is not None:
+                x = x * ops.expand_dims(drop[0], 1)
+            if cell.recurrent_dropout > 0:
+                shaped = np.empty((x.shape[0], cell.units), self._dtype)
+                scale = cell.get_recurrent_dropout_mask(Tensor(shaped))[0]
+        y, *last = cell.run(
+            x, states, mask=mask, recurrent_scale=scale, go_backwards=self.go_backwards,
+            zero_output_for_mask=self.zero_output_for_mask,
+        )  # fmt: skip
+        if self.return_sequences:
+            return y, last
+        if mask is None or (states is None and not self.zero_output_for_mask):
+            return last[0], last  # the state is the last output; y has no part in the gradient
+        return y[:, -1], last
 
     def _forget_dropout(self) -> None:
         """The next sequences get dropout masks of their own."""
@@ -347,7 +252,7 @@ class RNN(Layer):
         x = args[0]
         given = args[1] if len(args) > 1 else kwargs.get("initial_state")
         if given is not None:
-            self._checked_states(list(given) if isinstance(given, list | tuple) else [given], x.shape[0])
+            self.checked_states(list(given) if isinstance(given, list | tuple) else [given], x.shape[0])
         return _specs(self.compute_output_shape(tuple(x.shape)), self._dtype)
 
     def flops(self, input_shape: Shape) -> int:
@@ -367,6 +272,13 @@ class RNN(Layer):
         if type(self) is RNN:
             config["cell"] = told(self.cell, self.name)  # type: ignore[assignment]
         return {**super().get_config(), **config}
+
+
+def fused_cell(cell: Any, training: bool) -> bool:
+    """Whether an op runs a whole sequence as this cell would, step by step."""
+    if not isinstance(cell, RecurrentCell) or not cell.fused():
+        return False
+    return not (training and cell.implementation == 1 and (cell.dropout or cell.recurrent_dropout))
 
 
 def _chosen(counts: Any, new: Any, old: Any) -> Any:

@@ -18,11 +18,12 @@ class RecurrentCell(Layer):
     """What the cells share: weights for several gates side by side, their options, and dropout.
 
     Dropout masks are drawn at the first step in training and kept for the following ones, until
-    `reset_dropout_mask` and `reset_recurrent_dropout_mask`, which a layer calls after each sequence. With
-    recurrent_dropout each gate has masks of its own.
+    `reset_dropout_mask` and `reset_recurrent_dropout_mask`, which a layer calls after each sequence. All gates share
+    one; with ``implementation=1`` each has its own.
     """
 
     gates: ClassVar[int] = 1
+    implementation = 2
     _input_masks: list[Tensor] | None = None
     _recurrent_masks: list[Tensor] | None = None
 
@@ -101,13 +102,13 @@ class RecurrentCell(Layer):
     # Dropout
 
     def get_dropout_mask(self, x: Any) -> list[Tensor] | None:
-        """What the inputs of every step are multiplied with: one mask, or with recurrent_dropout one a gate."""
+        """What the inputs of every step are multiplied with: one mask for all gates, or one for each."""
         if self._input_masks is None and self.dropout > 0:
             self._input_masks = self._draw(x, self.dropout)
         return self._input_masks
 
     def get_recurrent_dropout_mask(self, h: Any) -> list[Tensor] | None:
-        """What the state of every step is multiplied with, a mask a gate."""
+        """What the state of every step is multiplied with: one mask for all gates, or one for each."""
         if self._recurrent_masks is None and self.recurrent_dropout > 0:
             self._recurrent_masks = self._draw(h, self.recurrent_dropout)
         return self._recurrent_masks
@@ -122,7 +123,7 @@ class RecurrentCell(Layer):
 
     def _draw(self, x: Any, rate: float) -> list[Tensor]:
         masks = []
-        for _ in range(self.gates if self.recurrent_dropout > 0 else 1):
+        for _ in range(self.gates if self.implementation == 1 else 1):
             if self.seed is None:
                 seed, stream = random.get_seed(), random.next_stream()
             else:
@@ -132,7 +133,26 @@ class RecurrentCell(Layer):
             masks.append(ops.dropout(ones, rate, seed, stream))
         return masks
 
-    # One step
+    # Steps
+
+    def fused(self) -> bool:
+        """Whether `run` does what the cell would do step by step."""
+        return False
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        """All steps of x (N, T, features) in one op: the outputs of all of them, then the last states."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        """All steps in one op, with a cell of the same kind that takes them from the end."""
+        raise NotImplementedError(f"{type(self).__name__}.run_both")
+
+    def options(self) -> dict[str, Any]:
+        """What two cells must agree in to run in one op."""
+        return {}
+
+    def _weights(self) -> tuple[Any, Any, Any]:
+        return self.kernel, self.recurrent_kernel, self.bias
 
     def _projected(self, x: Any, masks: list[Tensor] | None, kernel: Any, bias: Any) -> Any:
         """x kernel + bias, (N, gates * units); with several masks each gate sees x through its own."""

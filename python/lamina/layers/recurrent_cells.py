@@ -12,6 +12,13 @@ from lamina.layers import activations
 from lamina.layers.layer import register
 from lamina.layers.recurrent_base import RecurrentCell, states_of
 
+FUSED = ("tanh", "relu", "sigmoid", "linear")  # activations that ops.simple_rnn has
+
+
+def _single(states: Any) -> Any:
+    """The only state, where there are states."""
+    return None if states is None else states[0]
+
 
 @register
 class SimpleRNNCell(RecurrentCell):
@@ -42,6 +49,20 @@ class SimpleRNNCell(RecurrentCell):
     Reference:
         Elman 1990, "Finding Structure in Time".
     """
+
+    def fused(self) -> bool:
+        return type(self).call is SimpleRNNCell.call and self._activation_name in FUSED
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.simple_rnn(x, w, u, b, _single(states), **self.options(), **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        pair = _single(states[0]), _single(states[1])
+        return ops.bidirectional_simple_rnn(x, self._weights(), other._weights(), pair, **self.options(), **options)
+
+    def options(self) -> dict[str, Any]:
+        return {"activation": self._activation_name}
 
     def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
         (h,) = states_of(states, 1, self.name)
@@ -76,7 +97,7 @@ class LSTMCell(RecurrentCell):
         kernel_constraint, recurrent_constraint, bias_constraint: what the weights are held to.
         dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
         seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
-        implementation: accepted for Keras's sake.
+        implementation: 1 for dropout masks of each gate's own; else all gates share one.
         **kwargs: name, trainable, dtype: see Layer.
 
     Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,).
@@ -123,6 +144,7 @@ class LSTMCell(RecurrentCell):
         )  # fmt: skip
         self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
         self.unit_forget_bias = bool(unit_forget_bias)
+        self.implementation = implementation
         self.state_size = [self.units, self.units]
 
     def _first_bias(self) -> Any:
@@ -135,6 +157,16 @@ class LSTMCell(RecurrentCell):
             return np.concatenate([np.asarray(part) for part in parts])
 
         return first
+
+    def fused(self) -> bool:
+        return type(self).call is LSTMCell.call and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.lstm(x, w, u, b, states, **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        return ops.bidirectional_lstm(x, self._weights(), other._weights(), states, **options)
 
     def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
         h, c = states_of(states, 2, self.name)
@@ -153,6 +185,7 @@ class LSTMCell(RecurrentCell):
             **super().get_config(),
             "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
             "unit_forget_bias": self.unit_forget_bias,
+            "implementation": self.implementation,
         }
 
 
@@ -181,7 +214,7 @@ class GRUCell(RecurrentCell):
         dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
         reset_after: whether the reset gate comes after the product with the recurrent kernel.
         seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
-        implementation: accepted for Keras's sake.
+        implementation: 1 for dropout masks of each gate's own; else all gates share one.
         **kwargs: name, trainable, dtype: see Layer.
 
     Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units): that of the inputs and
@@ -229,17 +262,33 @@ class GRUCell(RecurrentCell):
         )  # fmt: skip
         self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
         self.reset_after = bool(reset_after)
+        self.implementation = implementation
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
+    def fused(self) -> bool:
+        return type(self).call is GRUCell.call and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.gru(x, w, u, b, _single(states), **self.options(), **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        pair = _single(states[0]), _single(states[1])
+        return ops.bidirectional_gru(x, self._weights(), other._weights(), pair, **self.options(), **options)
+
+    def options(self) -> dict[str, Any]:
+        return {"reset_after": self.reset_after}
+
     def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
         (h,) = states_of(states, 1, self.name)
+        drop = self.get_dropout_mask(x) if training else None
         masks = self.get_recurrent_dropout_mask(h) if training else None
         of_input, of_state = self.bias, None
         if self.bias is not None and self.reset_after:
             of_input, of_state = ops.unstack(self.bias)
-        given = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, of_input)
+        given = self._projected(x, drop, self.kernel, of_input)
         x_z, x_r, x_h = ops.split(given, 3, 1)
         gate, two = self.recurrent_activation, 2 * self.units
         if self.reset_after:
@@ -248,10 +297,10 @@ class GRUCell(RecurrentCell):
             g = self.activation(x_h + r * h_h)
         else:
             of_gates, of_candidates = ops.split(self.recurrent_kernel, [two], 1)
-            inner = self._projected(h, None if masks is None else masks[:2], of_gates, None)
+            inner = self._projected(h, masks if masks is None or len(masks) == 1 else masks[:2], of_gates, None)
             h_z, h_r = ops.split(inner, 2, 1)
             z, r = gate(x_z + h_z), gate(x_r + h_r)
-            kept = h if masks is None else h * masks[2]
+            kept = h if masks is None else h * masks[-1]
             g = self.activation(x_h + ops.matmul(r * kept, of_candidates))
         y = z * h + (1 - z) * g
         return y, [y] if isinstance(states, list | tuple) else y
@@ -261,4 +310,5 @@ class GRUCell(RecurrentCell):
             **super().get_config(),
             "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
             "reset_after": self.reset_after,
+            "implementation": self.implementation,
         }
