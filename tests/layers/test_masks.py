@@ -114,6 +114,8 @@ def test_masks_given_and_carried_do_the_same():
     assert (with_states.numpy() == given.numpy()).all()
     assert (layer(Masking()(x), mask=np.ones((N, T), bool)).numpy() == layer(x).numpy()).all()
     assert (layer(x, None, kept).numpy() == given.numpy()).all()
+    assert (layer(x, mask=kept.tolist()).numpy() == given.numpy()).all()
+    assert (layer(x[1:2], mask=kept[1:2].tolist()).numpy() == given.numpy()[1:2]).all()
     twice = layer(lm.tensor(x.astype("float64")), mask=kept.astype("int8"))
     assert (twice.numpy() == given.numpy()).all()
 
@@ -237,6 +239,9 @@ def test_losses_take_the_masks_of_predictions():
         masked = lm.tensor(y.numpy())
         masked._mask = lm.tensor(kept)
         assert loss(target, masked).item() == expected
+    ignoring = lm.metrics.SparseCategoricalCrossentropy(ignore_class=0)
+    expected = -np.log(np.take_along_axis(y.numpy(), labels[..., None], -1)[..., 0])[kept & (labels != 0)].mean()
+    assert ignoring(labels, masked) == pytest.approx(expected, rel=1e-5)
     metric = lm.metrics.SparseCategoricalAccuracy()
     assert metric(labels, masked) == pytest.approx((y.numpy().argmax(-1) == labels)[kept].mean())
 

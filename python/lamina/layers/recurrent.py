@@ -226,11 +226,15 @@ class RNN(Layer):
 
     def _forget_dropout(self) -> None:
         """The next sequences get dropout masks of their own."""
-        if isinstance(self.cell, Layer):
-            for cell in self.cell.layers_inside():
-                if isinstance(cell, RecurrentCell):
-                    cell.reset_dropout_mask()
-                    cell.reset_recurrent_dropout_mask()
+        cell = self.cell
+        if isinstance(cell, RecurrentCell):
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
+        elif isinstance(cell, Layer):
+            for inner in cell.layers_inside():
+                if isinstance(inner, RecurrentCell):
+                    inner.reset_dropout_mask()
+                    inner.reset_recurrent_dropout_mask()
 
     # Shapes and masks
 
