@@ -97,6 +97,17 @@ def test_each_repeat_has_its_own_order():
     assert [int(next(endless)) for _ in range(24)] == data
 
 
+def test_passes_by_number():
+    data = Dataset.range(8).shuffle(seed=1).map(lambda i: i + lm.data.random_generator().integers(99)).batch(3)
+    passes = [np.concatenate(list(data)).tolist() for _ in range(4)]
+    for number in (2, 0, 3):
+        data.set_pass(number)
+        assert np.concatenate(list(data)).tolist() == passes[number]
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(ValueError, match="set_pass: number must be an integer of at least 0"):
+            data.set_pass(wrong)
+
+
 @pytest.mark.parametrize("threads", [0, 1, 3, 8])
 def test_map_keeps_order_and_bits_for_any_number_of_threads(threads):
     def noisy(i):

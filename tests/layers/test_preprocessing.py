@@ -213,6 +213,8 @@ def test_lookups_learn():
 def test_vocabulary_files(tmp_path):
     (tmp_path / "words.txt").write_text("eins\nzwei\n", encoding="utf-8")
     assert values(StringLookup(vocabulary=str(tmp_path / "words.txt"))(["zwei", "drei"])) == [2, 0]
+    (tmp_path / "numbers.txt").write_text("12\n7\n", encoding="utf-8")
+    assert values(IntegerLookup(vocabulary=tmp_path / "numbers.txt")([7, 8])) == [2, 0]
 
 
 def test_text_vectorization():
@@ -259,7 +261,8 @@ def test_text_vectorization():
     (lambda: Normalization(mean=1.0, variance=1.0).adapt(NUMBERS), ValueError, "were given"),
     (lambda: Normalization().adapt([]), ValueError, "no data"),
     (lambda: Normalization().adapt(5), TypeError, "iterable"),
-    (lambda: Normalization().adapt([NUMBERS, NUMBERS[:, :2]]), ValueError, "expected sizes"),
+    (lambda: Normalization().adapt([NUMBERS, NUMBERS[:, :2]]), ValueError, r"expected sizes \[3\] on axes \(1,\)"),
+    (lambda: Normalization().adapt([NUMBERS[:, :1], NUMBERS]), ValueError, r"expected sizes \[1\] on axes \(1,\)"),
     (lambda: Discretization(), ValueError, "either bin_boundaries or num_bins"),
     (lambda: Discretization([1.0], 3), ValueError, "either"),
     (lambda: Discretization([2.0, 1.0]), ValueError, "ascend"),
@@ -273,6 +276,11 @@ def test_text_vectorization():
     (lambda: CategoryEncoding(3)([[0, 3]]), ValueError, r"from 0 to 2, got 3 at \(0, 1\)"),
     (lambda: CategoryEncoding(3)([[0, -1]]), ValueError, "got -1"),
     (lambda: CategoryEncoding(3)([[0.5]]), ValueError, "whole numbers, got 0.5"),
+    (lambda: CategoryEncoding(3)([[np.nan]]), ValueError, "whole numbers, got nan"),
+    (lambda: IntegerLookup(vocabulary=[1.5, 2.0]), TypeError, "expected integers, got 1.5"),
+    (lambda: IntegerLookup(vocabulary=["a"]), TypeError, "expected integers, got 'a'"),
+    (lambda: StringLookup(max_tokens=2.5), TypeError, "max_tokens must be a positive integer, got 2.5"),
+    (lambda: StringLookup(max_tokens="9"), TypeError, "max_tokens must be a positive integer, got '9'"),
     (lambda: CategoryEncoding(3)([[0, 1]], count_weights=[[1.0, 2.0]]), ValueError, "count_weights go with"),
     (lambda: CategoryEncoding(3, "count")([[0, 1]], count_weights=[1.0]), ValueError, "must have the shape of x"),
     (lambda: Hashing(0), ValueError, "num_bins"), (lambda: Hashing(3, salt="x"), ValueError, "salt must be"),

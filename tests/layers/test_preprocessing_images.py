@@ -96,6 +96,13 @@ def test_in_a_model():
     np.testing.assert_array_equal(same.predict(PICTURES, verbose=0), model.predict(PICTURES, verbose=0))
 
 
+def test_factors_of_numpy():
+    for factor in (np.float32(0.25), (np.float64(-0.25), np.float32(0.25)), np.array(0.25)):
+        assert layers.RandomRotation(factor).factor == (-0.25, 0.25)
+        assert again(layers.RandomTranslation(factor, 0)).height_factor == (-0.25, 0.25)
+    assert layers.RandomGrayscale(np.float32(0.5)).factor == 0.5
+
+
 def test_flip_and_crop_only_move_points():
     x = np.arange(12, dtype="float32").reshape(1, 3, 4, 1)
     for mode, flipped in (("horizontal", x[:, :, ::-1]), ("vertical", x[:, ::-1]),
@@ -263,6 +270,7 @@ def test_resizing_keeps_proportions():
     (lambda: layers.RandomContrast((0.5, 2.0)), ValueError, "from 0 to 1"),
     (lambda: layers.RandomBrightness(0.1, (5, 5)), ValueError, "value_range"),
     (lambda: layers.RandomGrayscale(2.0), ValueError, "from 0 to 1"),
+    (lambda: layers.RandomZoom(("a", 0.1)), TypeError, "height_factor must hold numbers"),
     (lambda: layers.RandomGrayscale(1.0)(np.ones((1, 2, 2, 1)), training=True), ValueError, "3 channels, got 1"),
     (lambda: layers.RandomInvert(-1), ValueError, "factor"),
     (lambda: layers.RandomFlip()(np.ones((2, 3)), training=True), ValueError, "must have shape"),

@@ -141,11 +141,41 @@ def test_checkpoints_every_so_many_batches(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.safetensors", "2-2.safetensors"]
 
 
+def test_checkpoints_make_their_folders(tmp_path):
+    callback = ModelCheckpoint(tmp_path / "run" / "epoch {epoch}" / "m.safetensors", save_freq=np.int64(4))
+    make().fit(x, y, batch_size=5, epochs=2, callbacks=[callback], verbose=0)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["epoch 1", "epoch 2"]
+
+
 def test_checkpoints_refused(tmp_path):
     with pytest.raises(ValueError, match="must end in"):
         ModelCheckpoint(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="save_freq must be"):
-        ModelCheckpoint(tmp_path / "m.safetensors", save_freq=0)
+    for wrong in (0, 2.5, True, "batch"):
+        with pytest.raises(ValueError, match='ModelCheckpoint: save_freq must be "epoch" or a number of batches, got'):
+            ModelCheckpoint(tmp_path / "m.safetensors", save_freq=wrong)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [EarlyStopping(), ReduceLROnPlateau(patience=1), ModelCheckpoint("m.safetensors", save_best_only=True)],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_epochs_without_validation_are_passed_over(callback, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = make()
+    callback.set_model(model)
+    callback.set_params({"epochs": 4, "validation_freq": 2})
+    callback.on_train_begin()
+    model.stop_training = False
+    for epoch, logs in enumerate([{}, {"val_loss": 1.0}, {}, {"val_loss": 2.0}]):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {"loss": 1.0, **logs})
+        assert model.stop_training is (isinstance(callback, EarlyStopping) and epoch == 3)
+        reduced = isinstance(callback, ReduceLROnPlateau) and epoch == 3
+        assert model.optimizer.learning_rate == pytest.approx(0.01 if reduced else 0.1)
+    callback.set_params({"epochs": 4})
+    with pytest.raises(ValueError, match="no 'val_loss' to monitor"):
+        callback.on_epoch_end(4, {"loss": 1.0})
 
 
 def test_terminate_on_nan(capsys):

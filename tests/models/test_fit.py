@@ -326,6 +326,32 @@ def test_several_targets_for_one_output():
         model.fit(x, value, class_weight=[1, 2], verbose=0)
 
 
+@pytest.mark.parametrize("weights", [np.float32(0.5), [np.float32(0.5)], np.array([0.5]).tolist()])
+def test_loss_weights_of_numpy_are_saved(tmp_path, weights):
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", "mse", loss_weights=weights)
+    model.save(tmp_path / "m.safetensors")
+    again = lm.models.load_model(tmp_path / "m.safetensors")
+    assert again.evaluate(x, value, verbose=0) == model.evaluate(x, value, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["loss", "metric"])
+def test_own_classes_with_the_names_of_laminas_are_not_saved_as_those(tmp_path, kind):
+    class Dice(lm.losses.Loss):
+        def call(self, y_true, y_pred):
+            return lm.ops.abs(y_pred - y_true)
+
+    class Precision(lm.metrics.MeanSquaredError):
+        pass
+
+    own = {"loss": Dice()} if kind == "loss" else {"loss": "mse", "metrics": [Precision()]}
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", **own)
+    with pytest.warns(UserWarning, match="how the model was compiled is left out: .* cannot be saved"):
+        model.save(tmp_path / "m.safetensors")
+    assert not lm.models.load_model(tmp_path / "m.safetensors").compiled
+
+
 def test_saved_with_several_losses(tmp_path):
     model = two()
     model.compile("adam", LOSSES, loss_weights={"label": 0.5}, metrics={"label": ["accuracy"]})

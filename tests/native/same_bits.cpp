@@ -7,6 +7,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "ops/activation_function.h"
+#include "ops/attention.h"
 #include "ops/conv2d.h"
 #include "ops/elementary.h"
 #include "ops/gemm.h"
@@ -48,6 +49,28 @@ void products() {
   }
   gemm<Target>(Gemm<T>{m, n, k, a.data(), m, true, b.data(), k, true, c.data(), n});
   print("gemm, both transposed", c);
+}
+
+template <class Target, class T>
+void attentions() {
+  constexpr int64_t batch = 2, queries = 37, keys = 1100, heads = 4, key_heads = 2, size = 20, value_size = 12;
+  constexpr int64_t rows = batch * queries * heads, all_keys = batch * keys * key_heads;
+  const auto q = numbers<T>(rows * size, 1), k = numbers<T>(all_keys * size, 2),
+             v = numbers<T>(all_keys * value_size, 3);
+  const auto dy = numbers<T>(rows * value_size, 4), added = numbers<T>(queries * keys, 5);
+  const std::vector<int64_t> lengths{keys, 700};
+  Attention<T> s{batch,     queries,  keys,           heads,
+                 key_heads, size,     value_size,     q.data(),
+                 k.data(),  v.data(), lengths.data(), {added.data(), 0, 0, keys},
+                 {},        false,    0.25,           6554,
+                 7,         9};
+  std::vector<T> y(rows * value_size), lse(rows), dq(q.size()), dk(k.size()), dv(v.size());
+  for (bool causal : {false, true}) {
+    s.causal = causal;
+    attention_forward<Target>(s, y.data(), lse.data());
+    attention_backward<Target>(s, y.data(), lse.data(), dy.data(), dq.data(), dk.data(), dv.data());
+    for (const auto* values : {&y, &lse, &dq, &dk, &dv}) print(causal ? "attention, causal" : "attention", *values);
+  }
 }
 
 template <class Target, class T>
@@ -117,6 +140,7 @@ void functions() {
 template <class Target, class T>
 void all() {
   products<Target, T>();
+  attentions<Target, T>();
   convolutions<Target, T>();
   functions<Target, T>();
 }

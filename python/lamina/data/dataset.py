@@ -57,6 +57,21 @@ class Dataset:
             self._passes += 1
         return self._make(number)
 
+    def set_pass(self, number: int) -> None:
+        """Has the next pass be the one of this number, from 0 on: what training that goes on after a break begins with.
+
+        Example:
+            >>> import lamina as lm
+            >>> data = lm.data.Dataset.range(9).shuffle(seed=1)
+            >>> orders = [list(data) for _ in range(3)]
+            >>> data.set_pass(1)
+            >>> list(data) == orders[1]
+            True
+        """
+        _not_negative(number, "set_pass: number")
+        with self._lock:
+            self._passes = int(number)
+
     def __repr__(self) -> str:
         return f"<Dataset of {'unknown' if self._size is None else self._size} elements>"
 

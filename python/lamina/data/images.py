@@ -187,7 +187,7 @@ def _decode(path: Path, size: tuple[int, int] | None, mode: str, interpolation: 
             with pillow.open(path, formats=sorted(set(FORMATS.values()))) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise ValueError(f"{picture.width}x{picture.height} pixels, more than the limit of {max_pixels}")
-                if picture.mode.startswith("I") and mode == "L":  # 16 bits a pixel
+                if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
                     wide = np.asarray(picture, np.int64)
                     picture = pillow.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
                 picture = picture.convert(mode)

@@ -34,6 +34,7 @@ from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
 from lamina.layers.function import Identity as Identity
 from lamina.layers.function import Lambda as Lambda
+from lamina.layers.hashing import Hashing as Hashing
 from lamina.layers.image_augmentation import RandomCrop as RandomCrop
 from lamina.layers.image_augmentation import RandomFlip as RandomFlip
 from lamina.layers.image_augmentation import RandomRotation as RandomRotation
@@ -45,7 +46,6 @@ from lamina.layers.image_preprocessing import Resizing as Resizing
 from lamina.layers.layer import Layer as Layer
 from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnected1D
 from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
-from lamina.layers.lookup import Hashing as Hashing
 from lamina.layers.lookup import IntegerLookup as IntegerLookup
 from lamina.layers.lookup import StringLookup as StringLookup
 from lamina.layers.masking import Masking as Masking
@@ -132,9 +132,6 @@ from lamina.layers.reshaping import Cropping2D as Cropping2D
 from lamina.layers.reshaping import Cropping3D as Cropping3D
 from lamina.layers.reshaping import Permute as Permute
 from lamina.layers.reshaping import RepeatVector as RepeatVector
-from lamina.layers.reshaping import UpSampling1D as UpSampling1D
-from lamina.layers.reshaping import UpSampling2D as UpSampling2D
-from lamina.layers.reshaping import UpSampling3D as UpSampling3D
 from lamina.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from lamina.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from lamina.layers.reshaping import ZeroPadding3D as ZeroPadding3D
@@ -145,4 +142,7 @@ from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConv
 from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
+from lamina.layers.upsampling import UpSampling1D as UpSampling1D
+from lamina.layers.upsampling import UpSampling2D as UpSampling2D
+from lamina.layers.upsampling import UpSampling3D as UpSampling3D
 from lamina.layers.time_distributed import TimeDistributed as TimeDistributed

@@ -12,8 +12,8 @@ import numpy as np
 
 from lamina import backend, random
 from lamina.data import element, resample
-from lamina.layers.core import positive
-from lamina.layers.image_preprocessing import ImageLayer, choice, fitted
+from lamina.layers.checks import choice, positive, real, seed_of
+from lamina.layers.image_preprocessing import ImageLayer, fitted
 from lamina.layers.layer import register
 
 Array = Any
@@ -32,9 +32,7 @@ class RandomImageLayer(ImageLayer):
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise TypeError(f"{self.name}: seed must be an integer or None, got {seed!r}")
-        self.seed = None if seed is None else int(seed)
+        self.seed = seed_of(seed, self.name)
         self._calls = 0
 
     def call(self, x: Any, training: bool = False) -> Any:
@@ -356,11 +354,14 @@ def span(factor: Any, owner: str, name: str, least: float, most: float) -> tuple
     """(least, most) to draw from: two numbers, or one for as far either way (as far as is allowed).
 
     Raises:
+        TypeError: if they are no numbers.
         ValueError: if they are outside of what is allowed.
     """
-    if isinstance(factor, int | float) and not isinstance(factor, bool):
+    if real(factor):
         values = max(-abs(float(factor)), least), abs(float(factor))
     elif isinstance(factor, tuple | list) and len(factor) == 2:
+        if not all(real(value) for value in factor):
+            raise TypeError(f"{owner}: {name} must hold numbers, got {factor!r}")
         first, second = sorted(float(value) for value in factor)
         values = first, second
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.data import resample
-from lamina.layers.core import channels_last, positive
+from lamina.layers.checks import channels_last, choice, positive
 from lamina.layers.layer import Layer, register
 
 Array = Any
@@ -175,14 +175,3 @@ def cropped_to_ratio(images: Array, height: int, width: int) -> Array:
 def fitted(images: Array, height: int, width: int) -> Array:
     """Pictures cut to the proportions height : width, then resized to them."""
     return resample.resize(cropped_to_ratio(images, height, width), height, width)
-
-
-def choice(value: Any, known: tuple[str, ...], owner: str, name: str) -> str:
-    """value, if it is one of the known words.
-
-    Raises:
-        ValueError: otherwise.
-    """
-    if value not in known:
-        raise ValueError(f"{owner}: {name} must be {' or '.join(repr(word) for word in known)}, got {value!r}")
-    return str(value)

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 from lamina.ops.pool import NAMES

@@ -150,7 +150,7 @@ def serialize(metric: Metric) -> dict[str, Any]:
         >>> lm.metrics.serialize(lm.metrics.Precision())["class_name"]
         'Precision'
     """
-    if type(metric).__name__ not in _classes:
+    if _classes.get(type(metric).__name__) is not type(metric):
         raise ValueError(f"metrics: {metric.name} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(metric).__name__, "config": metric.get_config()}
 

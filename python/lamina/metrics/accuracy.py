@@ -149,7 +149,8 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         labels = _labels(y_true, y_pred, self.name)
         if self.from_sorted_ids:
             return (y_pred[..., : self.k] == labels[..., None]).any(axis=-1)
-        whole = labels.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is found below
+            whole = labels.astype(np.int64)
         bad = (whole != labels) | (whole < 0) | (whole >= y_pred.shape[-1])
         if bad.any():
             raise ValueError(

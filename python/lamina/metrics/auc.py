@@ -139,7 +139,9 @@ class AUC(Metric):
         start = c.true_positives[1:] - slope * positives[1:]
         both = (positives[:-1] > 0) & (positives[1:] > 0)
         ratio = np.where(both, divide(positives[:-1], np.maximum(positives[1:], 0)), 1.0)
-        return divide(slope * (rise + start * np.log(ratio)), c.true_positives[1:] + c.false_negatives[1:])
+        return divide(
+            slope * (rise + start * ops.log(Tensor(ratio)).array), c.true_positives[1:] + c.false_negatives[1:]
+        )
 
     def reset_state(self) -> None:
         self._counts = None

@@ -78,7 +78,8 @@ def pairs_of(
         truth, predictions, weights = truth[counts], predictions[counts], weights[counts]
     numbers = []
     for what, values in (("y_true", truth), ("y_pred", predictions)):
-        whole = values.astype(np.int64).reshape(-1)
+        with np.errstate(invalid="ignore"):  # NaN is found below
+            whole = values.astype(np.int64).reshape(-1)
         bad = (whole != values.reshape(-1)) | (whole < 0) | (whole >= classes)
         if bad.any():
             raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.metrics.confusion_matrix import pairs_of
-from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, array_of
+from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned, array_of
 
 
 class IoU(Metric):
@@ -61,8 +61,7 @@ class IoU(Metric):
             truth = truth.argmax(axis=self.axis)
         if not self.sparse_y_pred:
             predictions = predictions.argmax(axis=self.axis)
-        if truth.shape != predictions.shape and truth.size == predictions.size:
-            truth = truth.reshape(predictions.shape)
+        truth, predictions = aligned(truth, predictions, self.name)
         self._matrix += pairs_of(truth, predictions, self.num_classes, sample_weight, self.name, self.ignore_class)
 
     def result(self) -> float:

@@ -8,8 +8,9 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
+from lamina.losses.loss import class_numbers, without_axis
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, weights_for
-from lamina.metrics.values import class_numbers, sample_values, without_axis
+from lamina.metrics.values import sample_values
 from lamina.ops.loss import number
 
 
@@ -284,7 +285,8 @@ class Perplexity(Mean):
         self.count += float(weights.sum())
 
     def result(self) -> float:
-        return float(np.exp(super().result())) if self.count else 0.0
+        mean = Tensor(np.array(super().result()))  # NumPy's exp gives other bits on other machines
+        return float(ops.exp(mean).array) if self.count else 0.0
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits, "mask_token_id": self.mask_token_id}

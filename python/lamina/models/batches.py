@@ -86,9 +86,7 @@ class ArrayBatches:
         self.samples = lengths[0]
         if self.samples == 0:
             raise ValueError(f"{who}: there are no samples (x has shape {arrays_in(self.x)[0].shape})")
-        self.batch_size = 32 if batch_size is None else int(batch_size)
-        if self.batch_size < 1:
-            raise ValueError(f"{who}: batch_size must be positive, got {batch_size}")
+        self.batch_size = 32 if batch_size is None else _count(batch_size, who, "batch_size")
         self.shuffle = shuffle
 
     def __len__(self) -> int:
@@ -172,9 +170,7 @@ class Repeated:
     """Data whose passes are `steps` batches: they go on where the last pass ended, and begin anew at their end."""
 
     def __init__(self, batches: ArrayBatches | IterableBatches, steps: int, who: str) -> None:
-        if steps < 1:
-            raise ValueError(f"{who}: steps must be positive, got {steps}")
-        self.batches, self.steps, self.who = batches, int(steps), who
+        self.batches, self.steps, self.who = batches, _count(steps, who, "steps"), who
         self._iterator = iter(batches)
 
     def __len__(self) -> int:
@@ -206,6 +202,14 @@ def make_batches(
             raise ValueError(f"{who}: y and sample_weight come with the batches when x is an iterable of them")
         batches = IterableBatches(x, who)
     return batches if steps is None else Repeated(batches, steps, who)
+
+
+def _count(value: Any, who: str, name: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{who}: {name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{who}: {name} must be positive, got {value}")
+    return int(value)
 
 
 def permutation(n: int) -> Array:

@@ -18,6 +18,7 @@ from lamina.ops.arithmetic import multiply as multiply
 from lamina.ops.arithmetic import negative as negative
 from lamina.ops.arithmetic import square as square
 from lamina.ops.arithmetic import subtract as subtract
+from lamina.ops.attention import attention as attention
 from lamina.ops.avg_pool import avg_pool1d as avg_pool1d
 from lamina.ops.avg_pool import avg_pool2d as avg_pool2d
 from lamina.ops.avg_pool import avg_pool3d as avg_pool3d

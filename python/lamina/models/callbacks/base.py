@@ -135,5 +135,18 @@ class CallbackList:
             function(*args)
 
 
+def frequency(save_freq: Any, owner: str) -> str | int:
+    """When to save: "epoch", or after every so many batches.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if save_freq == "epoch":
+        return "epoch"
+    if isinstance(save_freq, bool) or not hasattr(save_freq, "__index__") or save_freq < 1:
+        raise ValueError(f'{owner}: save_freq must be "epoch" or a number of batches, got {save_freq!r}')
+    return int(save_freq)
+
+
 def _overrides(callback: Callback, hook: str) -> bool:
     return hook in callback.__dict__ or getattr(type(callback), hook) is not getattr(Callback, hook)
