@@ -142,7 +142,7 @@ from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConv
 from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
+from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D
-from lamina.layers.time_distributed import TimeDistributed as TimeDistributed

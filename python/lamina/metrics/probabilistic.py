@@ -9,7 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.losses.loss import class_numbers, without_axis
-from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, weights_for
+from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, times, weights_for
 from lamina.metrics.values import sample_values
 from lamina.ops.loss import number
 
@@ -232,7 +232,7 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         if self.ignore_class is not None and (sample_weight is not None or mask is not None):
             shape = without_axis(np.shape(y_pred), self.axis)
             counts = class_numbers(np.asarray(y_true), shape, self.name) != self.ignore_class
-            mask = counts if mask is None else counts & mask_of(mask, shape, self.name)
+            mask = counts if mask is None else times(counts, weights_for(mask, shape, self.name))
         super().update_state(y_true, y_pred, sample_weight, mask)
 
     def get_config(self) -> dict[str, Any]:
