@@ -595,3 +595,68 @@ def test_a_plain_object_as_a_cell():
     assert (n.numpy() == T).all()
     with pytest.raises(ValueError, match="no get_config"):
         RNN(Counter()).get_config()
+
+
+# Convolutional
+
+
+def convolved(a, kernel, strides, same):
+    """The convolution of (N, L, C) with (K, C, O) in NumPy."""
+    size = kernel.shape[0]
+    if same:
+        total = max((-(-a.shape[1] // strides) - 1) * strides + size - a.shape[1], 0)
+        a = np.pad(a, ((0, 0), (total // 2, total - total // 2), (0, 0)))
+    windows = np.stack([a[:, i : i + size] for i in range(0, a.shape[1] - size + 1, strides)], 1)
+    return np.einsum("nlkc,kco->nlo", windows, kernel)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_conv_lstm(padding, strides):
+    rows = random.normal(size=(N, T, 9, 2))
+    layer = lm.layers.ConvLSTM1D(3, 3, strides, padding, return_sequences=True, return_state=True, dtype="float64")
+    y, h, c = layer(rows, mask=scattered)
+    kernel, recurrent, bias = layer.get_weights()
+    states = [np.zeros(h.shape), np.zeros(h.shape)]
+    before = states[0]
+    for t in range(T):
+        z = convolved(rows[:, t], kernel, strides, padding == "same") + bias + convolved(states[0], recurrent, 1, True)
+        i, f, g, o = np.split(z, 4, -1)
+        new_c = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(g)
+        new_h = sigmoid(o) * np.tanh(new_c)
+        kept = scattered[:, t, None, None]
+        before = np.where(kept, new_h, before)
+        states = [np.where(kept, new_h, states[0]), np.where(kept, new_c, states[1])]
+        np.testing.assert_allclose(y.numpy()[:, t], before, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(c.numpy(), states[1], rtol=1e-10, atol=1e-10)
+    assert layer.compute_output_shape((None, T, 9, 2))[0][1:] == y.shape[1:]
+    again, *_ = layer(rows, initial_state=[h, c])
+    assert (again.numpy() != y.numpy()).any()
+    with pytest.raises(ValueError, match="initial_state must have shapes"):
+        layer(rows, initial_state=[np.zeros((N, 3)), np.zeros((N, 3))])
+    cell = layer.cell
+    z, _ = cell(rows[:, 0], cell.get_initial_state(N))
+    fresh = layer(rows[:, :1])[0].numpy()[:, 0]
+    np.testing.assert_allclose(z.numpy(), fresh, rtol=1e-10, atol=1e-10)
+
+
+def test_conv_lstm_layers(tmp_path):
+    for rank, layer in ((1, lm.layers.ConvLSTM1D), (2, lm.layers.ConvLSTM2D), (3, lm.layers.ConvLSTM3D)):
+        shape = (3, *[5] * rank, 2)
+        video = random.normal(size=(2, *shape)).astype("float32")
+        one = layer(4, 3, dropout=0.2, recurrent_dropout=0.2, seed=1)
+        model = lm.models.Sequential([Input(shape), one, lm.layers.Flatten(), Dense(1)])
+        assert one.flops((None, *shape)) > 0
+        model.compile("adam", "mse")
+        model.fit(video, np.zeros((2, 1)), verbose=0)
+        model.save(tmp_path / "m.safetensors")
+        again = lm.models.load_model(tmp_path / "m.safetensors")
+        assert (again.predict(video, verbose=0) == model.predict(video, verbose=0)).all()
+        assert again.layers[0].get_config() == one.get_config()
+        with pytest.raises(ValueError, match=r"x must have shape \(N, T, "):
+            layer(4, 3)(video[:, 0])
+        assert not layer(4, 3)(video[:, :0]).numpy().any()
+    both = Bidirectional(lm.layers.ConvLSTM2D(2, 3, padding="same", return_sequences=True))
+    assert both(random.normal(size=(2, 3, 5, 5, 1))).shape == (2, 3, 5, 5, 4)
+    with pytest.raises(ValueError, match="do not go with a dilation_rate"):
+        lm.layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2)

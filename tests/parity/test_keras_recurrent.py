@@ -230,6 +230,25 @@ def test_stateful(kind):
         np.testing.assert_allclose(p.numpy(), q.value.detach().numpy(), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("options", [
+    {}, {"padding": "same", "return_sequences": True, "return_state": True}, {"strides": 2, "go_backwards": True},
+    {"dilation_rate": 2, "recurrent_activation": "hard_sigmoid", "use_bias": False},
+])  # fmt: skip
+@pytest.mark.parametrize("rank", [1, 2])
+def test_conv_lstm(rank, options):
+    video = random.normal(size=(2, 4, *[7] * rank, 2))
+    ours, theirs = (
+        getattr(layers, f"ConvLSTM{rank}D")(3, 3, dtype="float64", **options) for layers in (lm.layers, keras.layers)
+    )
+    ours.build((None, *video.shape[1:]))
+    theirs.build(video.shape)
+    weights = [random.normal(size=w.shape) * 0.3 for w in ours.weights]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+    compare(ours, theirs, array=video)
+    compare(ours, theirs, mask=np.array([[True, True, False, True], [True, False, False, False]]), array=video)
+
+
 def test_the_order_and_shapes_of_weights():
     for kind in KINDS:
         ours, theirs = getattr(lm.layers, kind)(H), getattr(keras.layers, kind)(H)

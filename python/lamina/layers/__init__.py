@@ -113,6 +113,9 @@ from lamina.layers.recurrent import RNN as RNN
 from lamina.layers.recurrent_cells import GRUCell as GRUCell
 from lamina.layers.recurrent_cells import LSTMCell as LSTMCell
 from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
+from lamina.layers.recurrent_conv import ConvLSTM1D as ConvLSTM1D
+from lamina.layers.recurrent_conv import ConvLSTM2D as ConvLSTM2D
+from lamina.layers.recurrent_conv import ConvLSTM3D as ConvLSTM3D
 from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
 from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
 from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn

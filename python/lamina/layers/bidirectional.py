@@ -156,9 +156,8 @@ class Bidirectional(Layer):
     def _run_fused(self, x: Any, first: Any, second: Any, mask: Any) -> Any:
         """Both directions in one op."""
         a, b = self.forward_layer, self.backward_layer
-        n = x.shape[0]
         if first is not None:
-            first, second = a.checked_states(first, n), b.checked_states(second, n)
+            first, second = a.checked_states(first, x), b.checked_states(second, x)
         kept = step_mask(mask[0] if isinstance(mask, list | tuple) else mask, x.shape[:2], self.name)
         (y, *last), (z, *end) = a.cell.run_both(
             x, b.cell, (first, second), mask=kept, zero_output_for_mask=self.return_sequences

@@ -129,31 +129,29 @@ class RNN(Layer):
                 )
             if given is None:
                 return map_leaves(lambda v: Tensor(v.array), before)
-        if given is None:
-            return None
-        given = list(given) if isinstance(given, list | tuple) else [given]
-        return self.checked_states(given, batch)
+        return None if given is None else self.checked_states(given, x)
 
-    def checked_states(self, given: list[Any], batch: Any) -> list[Any]:
+    def checked_states(self, given: Any, x: Any) -> list[Any]:
         """States that the caller passed, as tensors of the layer's dtype.
 
         Raises:
             ValueError: if there are more or fewer, or in other shapes.
         """
-        sizes = leaves_of(self.state_size)
-        flat = leaves_of(given)
-        wanted = ", ".join(f"({'N' if batch is None else batch}, {n})" for n in sizes)
+        batch = x.shape[0]
+        shapes = self._state_shapes(x.shape)
+        sizes = leaves_of(shapes)
+        flat = leaves_of(list(given) if isinstance(given, list | tuple) else [given])
+        wanted = ", ".join(str(("N" if batch is None else batch, *n.sizes)).replace("'", "") for n in sizes)
         if len(flat) != len(sizes):
             raise ValueError(f"{self.name}: initial_state must be {len(sizes)} tensors, {wanted}; got {len(flat)}")
         states = []
         for state, n in zip(flat, sizes, strict=True):
             if not isinstance(state, SymbolicTensor):
                 state = as_tensor(state)
-            if len(state.shape) < 2 or (None not in (state.shape[1], n) and state.shape[1] != n) or (
-                    None not in (batch, state.shape[0]) and state.shape[0] != batch):  # fmt: skip
+            if not _fits(state.shape, (batch, *n.sizes)):
                 raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
             states.append(state if isinstance(state, SymbolicTensor) else ops.cast(state, self._dtype))
-        return map_leaves(lambda _: states.pop(0), self.state_size)
+        return map_leaves(lambda _: states.pop(0), shapes)
 
     def _keep_states(self, states: list[Any]) -> None:
         """Remembers copies of the last states, in other arrays: a tape may hold the old ones."""
@@ -186,12 +184,13 @@ class RNN(Layer):
             states = self.get_initial_state(x.shape[0])
         if length == 0:
             shape = (x.shape[0], 0) if self.return_sequences else (x.shape[0],)
-            return Tensor(np.zeros((*shape, output_size_of(self.cell)), self._dtype)), states
+            return Tensor(np.zeros((*shape, *self._step_shape(x.shape)), self._dtype)), states
+        x, step = self._prepared(x, training)
         steps = ops.unstack(x, axis=1)
         outputs: list[Any] = []
         before: Any = None
         for t in reversed(range(length)) if self.go_backwards else range(length):
-            y, new = self.cell(steps[t], states)
+            y, new = step(steps[t], states)
             new = list(new) if isinstance(new, list | tuple) else [new]
             if mask is not None and not mask[:, t].all():
                 counts = mask[:, t]
@@ -203,6 +202,18 @@ class RNN(Layer):
             if self.return_sequences:
                 outputs.append(y)
         return ops.stack(outputs, 1) if self.return_sequences else before, states
+
+    def _prepared(self, x: Any, training: bool) -> tuple[Any, Any]:
+        """What is cut into steps, and what is called with each of them and the states."""
+        return x, self.cell
+
+    def _step_shape(self, input_shape: Any) -> Shape:
+        """The shape of a sequence's output at one step."""
+        return (output_size_of(self.cell),)
+
+    def _state_shapes(self, input_shape: Any) -> Any:
+        """The shapes of a sequence's states, in their structure."""
+        return map_leaves(lambda n: Sizes((int(n),)), self.state_size)
 
     def _run_fused(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
         """The same, all steps in one op."""
@@ -246,17 +257,17 @@ class RNN(Layer):
     def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
         if len(input_shape) < 3:
             raise ValueError(f"{self.name}: x must have shape (N, T, features), got {tuple(input_shape)}")
-        batch, size = input_shape[0], output_size_of(self.cell)
-        y = (batch, input_shape[1], size) if self.return_sequences else (batch, size)
+        batch, step = input_shape[0], self._step_shape(input_shape)
+        y = (batch, input_shape[1], *step) if self.return_sequences else (batch, *step)
         if not self.return_state:
             return y
-        return (y, *map_leaves(lambda n: (batch, int(n)), self.state_size))
+        return (y, *map_leaves(lambda n: (batch, *n.sizes), self._state_shapes(input_shape)))
 
     def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0]
         given = args[1] if len(args) > 1 else kwargs.get("initial_state")
         if given is not None:
-            self.checked_states(list(given) if isinstance(given, list | tuple) else [given], x.shape[0])
+            self.checked_states(given, x)
         return _specs(self.compute_output_shape(tuple(x.shape)), self._dtype)
 
     def flops(self, input_shape: Shape) -> int:
@@ -276,6 +287,21 @@ class RNN(Layer):
         if type(self) is RNN:
             config["cell"] = told(self.cell, self.name)  # type: ignore[assignment]
         return {**super().get_config(), **config}
+
+
+class Sizes:
+    """The shape of a state, without the batch: a leaf in a structure of them."""
+
+    __slots__ = ("sizes",)
+
+    def __init__(self, sizes: Shape) -> None:
+        self.sizes = sizes
+
+
+def _fits(shape: Any, wanted: Shape) -> bool:
+    """Whether a shape is the one that is wanted, as far as both are known."""
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(None in (m, n) or m == n for m, n in pairs)
 
 
 def fused_cell(cell: Any, training: bool) -> bool:

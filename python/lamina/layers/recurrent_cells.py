@@ -171,10 +171,13 @@ class LSTMCell(RecurrentCell):
     def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
         h, c = states_of(states, 2, self.name)
         z = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
-        z = z + self._projected(
-            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
-        )
-        i, f, g, o = ops.split(z, 4, 1)
+        return self.advance(z, h, c, training)
+
+    def advance(self, z: Any, h: Any, c: Any, training: bool) -> Any:
+        """The output and the next states, from the inputs' part of what goes into the gates."""
+        masks = self.get_recurrent_dropout_mask(h) if training else None
+        z = z + self._projected(h, masks, self.recurrent_kernel, None)
+        i, f, g, o = ops.split(z, 4, -1)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
