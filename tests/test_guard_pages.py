@@ -176,6 +176,13 @@ CASES = [
     case("global_avg_pool", "global_avg_pool", values(2, 5, 7, 19)),
     case("global_max_pool", "global_max_pool", values(2, 17, 17, 19)),
     *[batch_norm(channels, training) for channels in (1, 5, 19, 65) for training in (False, True)],
+    *[case(f"layer_norm-{n}", "layer_norm", values(5, n), values(n), values(n)) for n in SIZES],
+    *[case(f"rms_norm-{n}", "rms_norm", values(5, n), values(n)) for n in SIZES],
+    *[case(f"unit_norm-{n}", "unit_norm", values(5, n)) for n in SIZES],
+    *[case(f"group_norm-{groups}-{n}", "group_norm", values(2, 5, 3, n), values(n), values(n), groups=groups)
+      for groups, n in ((1, 1), (3, 15), (33, 33), (1, 67), (2, 130))],
+    *[case(f"instance_norm-{n}", "instance_norm", values(2, 5, 3, n), values(n), values(n)) for n in (1, 15, 33, 130)],
+    *[case(f"local_response_norm-{n}", "local_response_norm", values(2, 3, n), size=5) for n in (1, 15, 33, 130)],
     *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
       for name in ("relu", "sigmoid", "tanh", "exp", "log", "sqrt") for n in SIZES],
     *[case(f"{name}-{n}", name, values(5, n)) for name in ("softmax", "log_softmax") for n in SIZES],
@@ -208,6 +215,8 @@ CASES = [
       for op, gates in (("simple_rnn", 1), ("lstm", 4), ("gru", 3)) for count, units in ((1, 1), (2, 33), (17, 21))],
     recurrent("lstm", 4, 3, 21, lengths=np.array([3, 0, 2])),
     recurrent("gru", 3, 3, 21, mask=np.eye(3, dtype=bool)),
+    *[(f"embedding-{rows}-{n}", lambda table, rows=rows, n=n: lm.ops.embedding([rows - 1, 0, rows - 1], table),
+       [values(rows, n)]) for rows in (5, 31) for n in (*SIZES, 64, 130)],
     *[case(f"dropout-{n}", "dropout", values(n), rate=0.5, seed=7, stream=3) for n in SIZES],
     *[with_targets("softmax_cross_entropy", LABELS, n) for n in (5, 21, 1037)],
     with_targets("sigmoid_cross_entropy", np.ones((5, 21)), 21),
@@ -276,6 +285,11 @@ def test_optimizers_stay_inside(isa: str, guarded: Guarded) -> None:
             getattr(_cpu, f"{rule}_step")(weights, grads, tuple(slots), (1e-3, 0.5, 0.5, 0.5, 0.5, 0.5), 1)
         _cpu.sgd_step(weights, grads, (), (1e-3, 0.0, 0.0), 1, [0.5] * 4, [0.5] * 4, 1.0)
         _cpu.gradient_squares(grads, guarded.empty(4, np.float64))
+        table, state = guarded.copy(np.full((7, 33), 0.5, dtype)), guarded.copy(np.full((7, 33), 0.5, dtype))
+        few, rows = guarded.copy(np.full((2, 33), 0.5, dtype)), guarded.copy(np.array([1, 6]))
+        for whole in (False, True):
+            settings = (1e-3, 0.5, 0.0)
+            _cpu.sgd_step([table], [few], ([state],), settings, 1, None, None, 0.0, [(rows, whole)])
         matrix, gradient = guarded.copy(np.full((5, 33), 0.5, dtype)), guarded.copy(np.full((5, 33), 0.5, dtype))
         rows, columns = guarded.copy(np.full(5, 0.5, dtype)), guarded.copy(np.full(33, 0.5, dtype))
         _cpu.adafactor_step([matrix], [gradient], [rows], [columns], 1e-3, 0.5, 1e-30, 1e-3, 1.0)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd import row_sparse
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -109,7 +110,9 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
     node = tensor.node
     if node is None:
         before = tensor.grad_array
-        tensor.grad_array = backend.contiguous(grad) if before is None else _sum(before, grad)
+        if before is not None:
+            grad = _sum(before, grad)
+        tensor.grad_array = grad if type(grad) is row_sparse.RowSparse else backend.contiguous(grad)
         return
     given = grads.get(node)
     if given is None:
@@ -141,6 +144,8 @@ def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
     if a.dtype != b.dtype:
         raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
+    if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:
+        return row_sparse.add(a, b)
     total = backend.empty(a.shape, a.dtype, like=a)
     if a.dtype == np.float16:  # kept and cast, but not computed with
         return np.add(a, b, out=total)

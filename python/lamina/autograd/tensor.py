@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd import operators, tape
+from lamina.autograd.row_sparse import RowSparse
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -128,7 +129,10 @@ class Tensor:
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` left here, summed over calls; None before."""
-        return None if self.grad_array is None else Tensor(self.grad_array)
+        array = self.grad_array
+        if type(array) is RowSparse:
+            array = array.dense()
+        return None if array is None else Tensor(array)
 
     @grad.setter
     def grad(self, value: Any) -> None:

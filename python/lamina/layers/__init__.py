@@ -32,6 +32,7 @@ from lamina.layers.core import Reshape as Reshape
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
+from lamina.layers.embedding import Embedding as Embedding
 from lamina.layers.function import Identity as Identity
 from lamina.layers.function import Lambda as Lambda
 from lamina.layers.hashing import Hashing as Hashing

@@ -99,6 +99,7 @@ from lamina.ops.elementary import rsqrt as rsqrt
 from lamina.ops.elementary import sigmoid as sigmoid
 from lamina.ops.elementary import sqrt as sqrt
 from lamina.ops.elementary import tanh as tanh
+from lamina.ops.embedding import embedding as embedding
 from lamina.ops.focal_cross_entropy import categorical_focal_cross_entropy as categorical_focal_cross_entropy
 from lamina.ops.focal_cross_entropy import softmax_focal_cross_entropy as softmax_focal_cross_entropy
 from lamina.ops.gather import put_along_axis as put_along_axis

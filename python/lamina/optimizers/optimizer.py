@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import backend
+from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.tensor import Variable, as_tensor
 from lamina.optimizers import preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
@@ -17,6 +19,7 @@ from lamina.optimizers.schedules import LearningRateSchedule
 Array = Any
 AVERAGE = "average"  # the slot of exponential moving averages, as it is saved
 ACCUMULATOR = "gradient_accumulator"
+UNPREPARED = (None, None, 0.0)  # what kernels take for scales, decays and clip where there are none
 
 
 class Optimizer:
@@ -25,6 +28,11 @@ class Optimizer:
     A subclass names its state arrays in `slot_names` and gives `update`. The state of a weight is made when the
     weight is first seen. Before each step gradients are divided by the loss's scale, accumulated and clipped, and
     weights decay: w -= learning_rate * weight_decay * w.
+
+    The row-sparse gradient of an `Embedding` gives the step that the dense one would give. Where rows without a
+    gradient stay as they are (SGD without momentum, Adagrad; no weight decay) only the others are touched at all.
+    With ``Embedding(sparse=True)`` it is so for every rule but Lamb and Adafactor, and without accumulated gradients:
+    rows without a gradient do not move, and their moments do not fade.
 
     Args:
         learning_rate: the step size, at least 0: a number, which may be set anew at any time, a schedule, or a
@@ -108,7 +116,8 @@ class Optimizer:
         self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
-        self._prepared: tuple[Any, ...] = ()  # scales, decays and clip for the kernel, where any are needed
+        self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
+        self._row_sparse = False  # whether a gradient of this step is
 
     def _optional(self, value: Any, name: str, minimum: int) -> int | None:
         return None if value is None else whole(value, self.name, name, minimum)
@@ -174,7 +183,29 @@ class Optimizer:
         if not self.rule:
             raise NotImplementedError(f"{type(self).__name__}.update")
         kernel = getattr(backend.kernels(weights[0]), self.rule + "_step")
-        kernel(weights, grads, slots, self.settings(), self.iterations + 1, *self._prepared)
+        rows = None
+        if self._row_sparse:
+            rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
+            grads = preparation.values_of(grads)
+        kernel(weights, grads, self.kernel_slots(slots), self.settings(), self.iterations + 1, *self._prepared, rows)
+
+    def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
+        """The slots as the kernel takes them: None for one that is not kept."""
+        return slots
+
+    def _rows_of(self, grad: Array, place: int) -> tuple[Array, bool] | None:
+        """The rows of a row-sparse gradient, and whether the step changes others too."""
+        if not isinstance(grad, RowSparse):
+            return None
+        scales, decays, _ = self._prepared
+        still = self.keeps_without_gradient and not (decays and decays[place])
+        usual = scales is None or math.isfinite(scales[place])  # 0 times infinity is not 0
+        return grad.rows, not (grad.lazy or (still and usual))
+
+    @property
+    def keeps_without_gradient(self) -> bool:
+        """Whether a gradient of 0 leaves a weight and its state as they are, but for decay."""
+        return False
 
     def settings(self) -> tuple[float, ...]:
         """What the kernel of `rule` takes, the learning rate first."""
@@ -202,7 +233,7 @@ class Optimizer:
             ValueError: if numbers or shapes do not match, or there is no gradient at all.
         """
         variables = self._given if variables is None else list(variables)
-        arrays = [None if g is None else as_tensor(g).array for g in grads]
+        arrays = [g if g is None or isinstance(g, RowSparse) else as_tensor(g).array for g in grads]
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
         self._step(arrays, variables)
@@ -237,6 +268,7 @@ class Optimizer:
             variable.grad_array = None
 
     def _step(self, grads: list[Array], variables: list[Variable]) -> None:
+        self._row_sparse = False
         for i, (grad, variable) in enumerate(zip(grads, variables, strict=True)):
             if grad is None:
                 return self._step_without_missing(grads, variables)
@@ -244,6 +276,11 @@ class Optimizer:
             if grad.shape != weight.shape:
                 raise ValueError(f"{self.name}: the gradient of {variable.path} must have shape {weight.shape}, "
                                  f"got {grad.shape}")  # fmt: skip
+            if type(grad) is RowSparse:
+                grads[i] = grad = self._accepted(grad, weight)
+                if type(grad) is RowSparse:
+                    self._row_sparse = True
+                    continue
             if grad.dtype is not weight.dtype:
                 grad = backend.as_array(grad, weight.dtype)
             grads[i] = backend.contiguous(grad)
@@ -258,6 +295,14 @@ class Optimizer:
             variable.array[...] = as_tensor(variable.constraint(variable.array)).array
         self._calls += 1
         return None
+
+    def _accepted(self, grad: RowSparse, weight: Array) -> Any:
+        """A row-sparse gradient as it is, or dense for a rule that needs it whole."""
+        if type(self).update is not Optimizer.update or self.rule == "lamb":
+            return grad.dense()
+        if grad.dtype == weight.dtype:
+            return grad
+        return RowSparse(grad.rows, backend.as_array(grad.values, weight.dtype), grad.shape, grad.lazy)
 
     def _step_without_missing(self, grads: list[Array], variables: list[Variable]) -> None:
         given = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
@@ -274,7 +319,7 @@ class Optimizer:
             for places, _, _ in self._groups:
                 chosen = [sums[i] for i in places]
                 preparation.add(chosen, [grads[i] for i in places], scale)
-            grads, scale = sums, 1.0 / steps
+            grads, scale, self._row_sparse = sums, 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
             scales = self._scales(grads, scale)
             rate = self.learning_rate * (self.weight_decay or 0.0)
@@ -289,7 +334,7 @@ class Optimizer:
                     if decays:
                         preparation.decay(weights, decays)
                 self.update(weights, chosen, slots)
-            self._prepared = ()
+            self._prepared = UNPREPARED
             if steps:
                 for array in sums:
                     array.fill(0)

@@ -9,13 +9,20 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd.row_sparse import RowSparse
 
 Array = Any
 
 
+def values_of(grads: list[Array]) -> list[Array]:
+    """The arrays that gradients lie in: of a row-sparse one, its rows."""
+    return [g.values if isinstance(g, RowSparse) else g for g in grads]
+
+
 def add(sums: list[Array], grads: list[Array], scale: float) -> None:
     """sums += scale * grads: SGD with a rate of -scale."""
-    backend.kernels(sums[0]).sgd_step(sums, grads, (), (-scale, 0.0, 0.0))
+    rows = [(g.rows, False) if isinstance(g, RowSparse) else None for g in grads]
+    backend.kernels(sums[0]).sgd_step(sums, values_of(grads), (), (-scale, 0.0, 0.0), rows=rows)
 
 
 def decay(weights: list[Array], shares: list[float]) -> None:
@@ -34,7 +41,7 @@ def average(averages: list[Array], weights: list[Array], momentum: float) -> Non
 def sums_of_squares(grads: list[Array]) -> list[float]:
     """The sum of the squares of each gradient, in float64."""
     squares = np.empty(len(grads))
-    backend.kernels(grads[0]).gradient_squares(grads, squares)
+    backend.kernels(squares).gradient_squares(values_of(grads), squares)
     found: list[float] = squares.tolist()
     return found
 
