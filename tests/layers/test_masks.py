@@ -330,3 +330,12 @@ def test_time_distributed_runs_stateful_layers_step_by_step():
     layer.layer.reset_state()
     for t in range(3):
         np.testing.assert_allclose(layer.layer(video[:, t]).numpy(), y.numpy()[:, t], rtol=1e-6)
+
+
+def test_lambda():
+    masked = Masking()(x)
+    twice = lm.layers.Lambda(lambda a: a * 2, mask=lambda a, mask: mask)
+    assert (mask_of(twice(masked)) == kept).all()
+    assert mask_of(lm.layers.Lambda(lambda a: a * 2, mask=kept)(x)) is not None
+    assert lm.layers.Lambda(lambda a: a * 2)(masked)._mask is None
+    assert (lm.layers.Lambda(lambda a, mask: lm.ops.cast(mask, "float32"))(masked).numpy() == kept).all()
