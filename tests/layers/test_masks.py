@@ -339,3 +339,28 @@ def test_lambda():
     assert mask_of(lm.layers.Lambda(lambda a: a * 2, mask=kept)(x)) is not None
     assert lm.layers.Lambda(lambda a: a * 2)(masked)._mask is None
     assert (lm.layers.Lambda(lambda a, mask: lm.ops.cast(mask, "float32"))(masked).numpy() == kept).all()
+
+
+def test_time_distributed_over_sequences_of_sequences():
+    text = random.normal(size=(2, 3, T, F)).astype("float32")
+    words = random.random((2, 3, T)) < 0.6
+    words[1, 2] = False
+    text[~words] = 0
+    masked = Masking()(text)
+    assert (mask_of(masked) == words).all()
+    lstm = LSTM(4)
+    y = TimeDistributed(lstm)(masked)
+    for t in range(3):
+        np.testing.assert_allclose(y.numpy()[:, t], lstm(text[:, t], mask=words[:, t]).numpy(), rtol=1e-6)
+    assert (mask_of(y) == words.any(2)).all()
+    assert (mask_of(TimeDistributed(LSTM(4, return_sequences=True))(masked)) == words).all()
+    assert (mask_of(TimeDistributed(Dense(2))(masked)) == words).all()
+    inner = lm.models.Sequential([Input((T, F)), GRU(3)])
+    model = lm.models.Sequential([Input((3, T, F)), Masking(), TimeDistributed(inner), LSTM(2)])
+    expected = model.layers[-1](TimeDistributed(inner)(masked), mask=words.any(2))
+    assert (model(text).numpy() == expected.numpy()).all()
+    frames = random.normal(size=(2, 3, T, F)).astype("float32")
+    z = TimeDistributed(lstm)(frames, mask=words.any(2))
+    np.testing.assert_allclose(z.numpy()[0, 0], lstm(frames[0, :1]).numpy()[0], rtol=1e-6)
+    assert (mask_of(z) == words.any(2)).all()
+    assert TimeDistributed(Masking())(frames).shape == frames.shape

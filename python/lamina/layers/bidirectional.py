@@ -63,6 +63,7 @@ class Bidirectional(Layer):
 
     supports_masking = True
     _makes_masks = False
+    _takes_step_mask = True
 
     def __init__(
         self,

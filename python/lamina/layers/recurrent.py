@@ -62,6 +62,7 @@ class RNN(Layer):
 
     supports_masking = True
     _makes_masks = False
+    _takes_step_mask = True
     _states: list[Any] | None = None
 
     def __init__(
