@@ -582,6 +582,13 @@ def test_a_cell_of_ones_own(tmp_path):
     assert (again.predict(x, verbose=0) == model.predict(x, verbose=0)).all()
 
 
+def test_the_dtype_is_the_cells():
+    layer = RNN([LSTMCell(2, dtype="float64"), GRUCell(3, dtype="float64")])
+    assert layer.dtype == layer.cell.dtype == layer(x).numpy().dtype == "float64"
+    with pytest.raises(ValueError, match="the cell computes in float32, the layer in float64"):
+        RNN(GRUCell(3), dtype="float64")
+
+
 def test_a_plain_object_as_a_cell():
     class Counter:
         state_size = 1

@@ -12,7 +12,15 @@ from lamina.autograd.tensor import Tensor, Variable, as_tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell
-from lamina.layers.recurrent_stack import StackedRNNCells, check_cell, output_size_of, sizes_of, told, zero_states
+from lamina.layers.recurrent_stack import (
+    StackedRNNCells,
+    check_cell,
+    dtype_of,
+    output_size_of,
+    sizes_of,
+    told,
+    zero_states,
+)
 from lamina.layers.shapes import Shape
 
 
@@ -45,8 +53,8 @@ class RNN(Layer):
 
     Raises:
         TypeError: if the cell is none.
-        ValueError: in a call, for states of another number or shape, masks of another shape, and, if stateful, for
-            another batch size.
+        ValueError: if the cell's dtype is another than the layer's; in a call, for states of another number or shape,
+            masks of another shape, and, if stateful, for another batch size.
 
     Example of a cell of one's own:
         >>> import lamina as lm
@@ -76,10 +84,13 @@ class RNN(Layer):
         zero_output_for_mask: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(cell, list | tuple):
-            cell = StackedRNNCells(cell)
-        self.cell = check_cell(cell, self.name)
+        cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else check_cell(cell, type(self).__name__)
+        super().__init__(**dtype_of(cell, kwargs))
+        if isinstance(cell, Layer) and cell._dtype != self._dtype:
+            raise ValueError(
+                f"{self.name}: the cell computes in {cell.dtype}, the layer in {self.dtype}: give both one"
+            )
+        self.cell = cell
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
@@ -206,7 +217,10 @@ class RNN(Layer):
 
     def _prepared(self, x: Any, training: bool) -> tuple[Any, Any]:
         """What is cut into steps, and what is called with each of them and the states."""
-        return x, self.cell
+        cell = self.cell
+        if isinstance(cell, RecurrentCell) and cell.by_parts():
+            return cell.project(x, training), lambda z, states: cell.advance(z, states, training)
+        return x, cell
 
     def _step_shape(self, input_shape: Any) -> Shape:
         """The shape of a sequence's output at one step."""

@@ -154,14 +154,43 @@ class RecurrentCell(Layer):
     def _weights(self) -> tuple[Any, Any, Any]:
         return self.kernel, self.recurrent_kernel, self.bias
 
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        found = states_of(states, len(self.state_size) if isinstance(self.state_size, list) else 1, self.name)
+        y, new = self.advance(self.project(x, training), found, training)
+        return y, new if isinstance(states, list | tuple) else new[0]
+
+    def by_parts(self) -> bool:
+        """Whether `call` is what `project` of all steps at once and `advance` step by step do."""
+        return type(self).call is RecurrentCell.call
+
+    def project(self, x: Any, training: bool) -> Any:
+        """What the inputs of one step (N, features), or of all steps (N, T, features), give to the gates."""
+        masks = None
+        if training and self.dropout > 0:
+            masks = self.get_dropout_mask(x if x.ndim == 2 else x[:, 0])
+            if masks is not None and x.ndim == 3:
+                masks = [ops.expand_dims(mask, 1) for mask in masks]
+        return self._projected(x, masks, self.kernel, self._input_bias())
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        """The output of a step and the next states, from what `project` gave."""
+        raise NotImplementedError(f"{type(self).__name__}.advance")
+
+    def _input_bias(self) -> Any:
+        return self.bias
+
     def _projected(self, x: Any, masks: list[Tensor] | None, kernel: Any, bias: Any) -> Any:
         """x kernel + bias, (N, gates * units); with several masks each gate sees x through its own."""
         if masks is None or len(masks) == 1:
-            x = x if masks is None else x * masks[0]
-            return ops.matmul(x, kernel) if bias is None else ops.dense(x, kernel, bias)
+            return ops.dense(x if masks is None else x * masks[0], kernel, bias)
         parts = zip(masks, ops.split(kernel, len(masks), 1), strict=True)
-        y = ops.concatenate([ops.matmul(x * mask, part) for mask, part in parts], 1)
+        y = ops.concatenate([ops.dense(x * mask, part) for mask, part in parts], -1)
         return y if bias is None else y + bias
+
+    def _from_state(self, h: Any, training: bool) -> Any:
+        """What the state gives to the gates."""
+        masks = self.get_recurrent_dropout_mask(h) if training else None
+        return self._projected(h, masks, self.recurrent_kernel, None)
 
     def flops(self, input_shape: Shape) -> int:
         return self.gates * self.units * (2 * (input_shape[-1] + self.units) + 2 * self.use_bias)

@@ -10,7 +10,7 @@ import numpy as np
 from lamina import ops
 from lamina.layers import activations
 from lamina.layers.layer import register
-from lamina.layers.recurrent_base import RecurrentCell, states_of
+from lamina.layers.recurrent_base import RecurrentCell
 
 FUSED = ("tanh", "relu", "sigmoid", "linear")  # activations that ops.simple_rnn has
 
@@ -51,7 +51,7 @@ class SimpleRNNCell(RecurrentCell):
     """
 
     def fused(self) -> bool:
-        return type(self).call is SimpleRNNCell.call and self._activation_name in FUSED
+        return self.by_parts() and self._activation_name in FUSED
 
     def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
         w, u, b = self._weights()
@@ -64,14 +64,9 @@ class SimpleRNNCell(RecurrentCell):
     def options(self) -> dict[str, Any]:
         return {"activation": self._activation_name}
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        (h,) = states_of(states, 1, self.name)
-        y = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
-        y = y + self._projected(
-            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
-        )
-        y = self.activation(y)
-        return y, [y] if isinstance(states, list | tuple) else y
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        y = self.activation(z + self._from_state(states[0], training))
+        return y, [y]
 
 
 @register
@@ -159,7 +154,7 @@ class LSTMCell(RecurrentCell):
         return first
 
     def fused(self) -> bool:
-        return type(self).call is LSTMCell.call and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+        return self.by_parts() and self._activation_name == "tanh" and self._gate_name == "sigmoid"
 
     def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
         w, u, b = self._weights()
@@ -168,16 +163,9 @@ class LSTMCell(RecurrentCell):
     def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
         return ops.bidirectional_lstm(x, self._weights(), other._weights(), states, **options)
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        h, c = states_of(states, 2, self.name)
-        z = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
-        return self.advance(z, h, c, training)
-
-    def advance(self, z: Any, h: Any, c: Any, training: bool) -> Any:
-        """The output and the next states, from the inputs' part of what goes into the gates."""
-        masks = self.get_recurrent_dropout_mask(h) if training else None
-        z = z + self._projected(h, masks, self.recurrent_kernel, None)
-        i, f, g, o = ops.split(z, 4, -1)
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        h, c = states
+        i, f, g, o = ops.split(z + self._from_state(h, training), 4, -1)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
@@ -271,7 +259,7 @@ class GRUCell(RecurrentCell):
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
     def fused(self) -> bool:
-        return type(self).call is GRUCell.call and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+        return self.by_parts() and self._activation_name == "tanh" and self._gate_name == "sigmoid"
 
     def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
         w, u, b = self._weights()
@@ -284,18 +272,17 @@ class GRUCell(RecurrentCell):
     def options(self) -> dict[str, Any]:
         return {"reset_after": self.reset_after}
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        (h,) = states_of(states, 1, self.name)
-        drop = self.get_dropout_mask(x) if training else None
+    def _input_bias(self) -> Any:
+        return self.bias[0] if self.bias is not None and self.reset_after else self.bias
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        (h,) = states
         masks = self.get_recurrent_dropout_mask(h) if training else None
-        of_input, of_state = self.bias, None
-        if self.bias is not None and self.reset_after:
-            of_input, of_state = ops.unstack(self.bias)
-        given = self._projected(x, drop, self.kernel, of_input)
-        x_z, x_r, x_h = ops.split(given, 3, 1)
+        x_z, x_r, x_h = ops.split(z, 3, 1)
         gate, two = self.recurrent_activation, 2 * self.units
         if self.reset_after:
-            h_z, h_r, h_h = ops.split(self._projected(h, masks, self.recurrent_kernel, of_state), 3, 1)
+            bias = None if self.bias is None else self.bias[1]
+            h_z, h_r, h_h = ops.split(self._projected(h, masks, self.recurrent_kernel, bias), 3, 1)
             z, r = gate(x_z + h_z), gate(x_r + h_r)
             g = self.activation(x_h + r * h_h)
         else:
@@ -306,7 +293,7 @@ class GRUCell(RecurrentCell):
             kept = h if masks is None else h * masks[-1]
             g = self.activation(x_h + ops.matmul(r * kept, of_candidates))
         y = z * h + (1 - z) * g
-        return y, [y] if isinstance(states, list | tuple) else y
+        return y, [y]
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from lamina import ops
-from lamina.autograd.symbolic import leaves_of
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import channels_last
 from lamina.layers.conv_base import padding_of, window_count
@@ -92,6 +90,18 @@ class ConvLSTMCell(LSTMCell):
 
     def fused(self) -> bool:
         return False
+
+    def project(self, x: Any, training: bool) -> Any:
+        """What the inputs of one step (N, ..., channels), or of all steps (N, T, ..., channels), give to the gates."""
+        if x.ndim == self.rank + 2:
+            masks = self.get_dropout_mask(x) if training else None
+            return self._projected(x, masks, self.kernel, self.bias)
+        if training and self.dropout > 0:
+            drop: Any = self.get_dropout_mask(x[:, 0])
+            x = x * ops.expand_dims(drop[0], 1)
+        n, length = x.shape[:2]
+        z = self._projected(ops.reshape(x, (n * length, *x.shape[2:])), None, self.kernel, self.bias)
+        return ops.reshape(z, (n, length, *z.shape[1:]))
 
     def _projected(self, x: Any, masks: list[Tensor] | None, kernel: Any, bias: Any) -> Any:
         x = x if masks is None else x * masks[0]
@@ -195,25 +205,11 @@ class ConvLSTM(Recurrent):
     def _state_shapes(self, input_shape: Any) -> Any:
         return [Sizes(self._step_shape(input_shape)) for _ in range(2)]
 
-    def _prepared(self, x: Any, training: bool) -> tuple[Any, Any]:
-        cell = self.cell
-        if training and cell.dropout > 0:
-            x = x * ops.expand_dims(cell.get_dropout_mask(x[:, 0])[0], 1)
-        n, length = x.shape[:2]
-        z = cell._projected(ops.reshape(x, (n * length, *x.shape[2:])), None, cell.kernel, cell.bias)
-        z = ops.reshape(z, (n, length, *z.shape[1:]))
-        return z, functools.partial(_advance, cell, training)
-
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for name in ("rank", "implementation", "unroll", "zero_output_for_mask"):
             del config[name]
         return config
-
-
-def _advance(cell: Any, training: bool, z: Any, states: Any) -> Any:
-    h, c = leaves_of(states)
-    return cell.advance(z, h, c, training)
 
 
 @register

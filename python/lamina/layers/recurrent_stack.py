@@ -56,6 +56,11 @@ def output_size_of(cell: Any) -> int:
     return int(leaves_of(cell.state_size)[0] if size is None else size)
 
 
+def dtype_of(cell: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """A layer's options with the dtype of its cell, where they name none."""
+    return options if not isinstance(cell, Layer) else {"dtype": cell._dtype, **options}
+
+
 def zero_states(cell: Any, batch: int, dtype: Any) -> list[Any]:
     """The states that a cell begins with."""
     if hasattr(cell, "get_initial_state"):
@@ -87,8 +92,9 @@ class StackedRNNCells(Layer):
     """
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cells = [check_cell(cell, self.name) for cell in cells]
+        cells = [check_cell(cell, type(self).__name__) for cell in cells]
+        super().__init__(**(dtype_of(cells[0], kwargs) if cells else kwargs))
+        self.cells = cells
         if not self.cells:
             raise ValueError(f"{self.name}: expected at least one cell")
 
