@@ -34,6 +34,7 @@ FAMILIES = {
     "image": "bench.ops.bench_image",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
+    "lstm_step": "bench.steps.bench_lstm_step",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
     "import": "bench.bench_import",

@@ -114,6 +114,8 @@ def test_masks_given_and_carried_do_the_same():
     assert (with_states.numpy() == given.numpy()).all()
     assert (layer(Masking()(x), mask=np.ones((N, T), bool)).numpy() == layer(x).numpy()).all()
     assert (layer(x, None, kept).numpy() == given.numpy()).all()
+    assert (layer(x, mask=kept.tolist()).numpy() == given.numpy()).all()
+    assert (layer(x[1:2], mask=kept[1:2].tolist()).numpy() == given.numpy()[1:2]).all()
     twice = layer(lm.tensor(x.astype("float64")), mask=kept.astype("int8"))
     assert (twice.numpy() == given.numpy()).all()
 
@@ -237,6 +239,9 @@ def test_losses_take_the_masks_of_predictions():
         masked = lm.tensor(y.numpy())
         masked._mask = lm.tensor(kept)
         assert loss(target, masked).item() == expected
+    ignoring = lm.metrics.SparseCategoricalCrossentropy(ignore_class=0)
+    expected = -np.log(np.take_along_axis(y.numpy(), labels[..., None], -1)[..., 0])[kept & (labels != 0)].mean()
+    assert ignoring(labels, masked) == pytest.approx(expected, rel=1e-5)
     metric = lm.metrics.SparseCategoricalAccuracy()
     assert metric(labels, masked) == pytest.approx((y.numpy().argmax(-1) == labels)[kept].mean())
 
@@ -325,3 +330,37 @@ def test_time_distributed_runs_stateful_layers_step_by_step():
     layer.layer.reset_state()
     for t in range(3):
         np.testing.assert_allclose(layer.layer(video[:, t]).numpy(), y.numpy()[:, t], rtol=1e-6)
+
+
+def test_lambda():
+    masked = Masking()(x)
+    twice = lm.layers.Lambda(lambda a: a * 2, mask=lambda a, mask: mask)
+    assert (mask_of(twice(masked)) == kept).all()
+    assert mask_of(lm.layers.Lambda(lambda a: a * 2, mask=kept)(x)) is not None
+    assert lm.layers.Lambda(lambda a: a * 2)(masked)._mask is None
+    assert (lm.layers.Lambda(lambda a, mask: lm.ops.cast(mask, "float32"))(masked).numpy() == kept).all()
+
+
+def test_time_distributed_over_sequences_of_sequences():
+    text = random.normal(size=(2, 3, T, F)).astype("float32")
+    words = random.random((2, 3, T)) < 0.6
+    words[1, 2] = False
+    text[~words] = 0
+    masked = Masking()(text)
+    assert (mask_of(masked) == words).all()
+    lstm = LSTM(4)
+    y = TimeDistributed(lstm)(masked)
+    for t in range(3):
+        np.testing.assert_allclose(y.numpy()[:, t], lstm(text[:, t], mask=words[:, t]).numpy(), rtol=1e-6)
+    assert (mask_of(y) == words.any(2)).all()
+    assert (mask_of(TimeDistributed(LSTM(4, return_sequences=True))(masked)) == words).all()
+    assert (mask_of(TimeDistributed(Dense(2))(masked)) == words).all()
+    inner = lm.models.Sequential([Input((T, F)), GRU(3)])
+    model = lm.models.Sequential([Input((3, T, F)), Masking(), TimeDistributed(inner), LSTM(2)])
+    expected = model.layers[-1](TimeDistributed(inner)(masked), mask=words.any(2))
+    assert (model(text).numpy() == expected.numpy()).all()
+    frames = random.normal(size=(2, 3, T, F)).astype("float32")
+    z = TimeDistributed(lstm)(frames, mask=words.any(2))
+    np.testing.assert_allclose(z.numpy()[0, 0], lstm(frames[0, :1]).numpy()[0], rtol=1e-6)
+    assert (mask_of(z) == words.any(2)).all()
+    assert TimeDistributed(Masking())(frames).shape == frames.shape

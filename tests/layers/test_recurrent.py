@@ -308,18 +308,96 @@ def test_dropout_is_the_same_in_all_steps(kind):
     assert (layer(constant).numpy() == layer(constant).numpy()).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_recurrent_dropout_has_a_mask_a_gate(kind):
+@pytest.mark.parametrize("kind", [LSTM, GRU])
+def test_recurrent_dropout_with_a_mask_a_gate(kind):
     lm.set_seed(3)
-    layer = kind(6, recurrent_dropout=0.5, dropout=0.25, return_sequences=True)
+    layer = kind(6, recurrent_dropout=0.5, dropout=0.25, return_sequences=True, implementation=1)
     a = lm.tensor(random.normal(size=(3, 9, 8)).astype("float32"), requires_grad=True)
     y = layer(a, training=True)
     assert (y.numpy() != layer(a).numpy()).any()
     lm.ops.sum(y).backward()
     assert np.isfinite(a.grad.numpy()).all()
     masks = layer.cell.get_recurrent_dropout_mask(lm.ops.zeros((3, 6)))
-    assert len(masks) == layer.cell.gates
-    assert len({m.numpy().tobytes() for m in masks}) == layer.cell.gates
+    assert len({m.numpy().tobytes() for m in masks}) == len(masks) == layer.cell.gates
+
+
+# One op for all steps
+
+
+def by_steps(layer):
+    """The same layer, its cell called step by step."""
+    other = type(layer).from_config(layer.get_config())
+    other.build((None, T, F))
+    other.set_weights(layer.get_weights())
+    for inner in other.layers_inside():
+        if hasattr(inner, "fused"):
+            inner.fused = lambda: False
+    return other
+
+
+@pytest.mark.parametrize("mask", [None, scattered])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_op_does_what_steps_do(kind, mask):
+    first = [random.normal(size=(N, H)) for _ in range(KINDS[kind])]
+    for options in (
+        {}, {"use_bias": False}, {"return_sequences": True}, {"go_backwards": True, "return_sequences": True},
+        {"dropout": 0.4, "seed": 3}, {"dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3, "return_state": True},
+        {"zero_output_for_mask": True, "return_sequences": True, "return_state": True},
+        *([{"reset_after": False}] if kind is GRU else []),
+        *([{"activation": "relu"}, {"activation": "linear"}] if kind is SimpleRNN else []),
+    ):  # fmt: skip
+        layer = kind(H, dtype="float64", **options)
+        layer.build((None, T, F))
+        layer.set_weights([random.normal(size=w.shape) * 0.5 for w in layer.weights])
+        other = by_steps(layer)
+        for states in (None, first):
+            grads = []
+            results = []
+            for one in (layer, other):
+                one.zero_grad()
+                a = lm.tensor(x, requires_grad=True)
+                y = one(a, mask=mask, initial_state=states, training=True)
+                y = list(y) if isinstance(y, tuple) else [y]
+                results.append([t.numpy() for t in y])
+                total = sum((lm.ops.sum(t * t) for t in y), lm.tensor(np.zeros(())))
+                total.backward()
+                grads.append([t.grad.numpy() for t in (a, *one.weights)])
+            for p, q in zip(results[0] + grads[0], results[1] + grads[1], strict=True):
+                np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
+
+
+def test_a_layer_is_one_node():
+    for layer in (LSTM(H), GRU(H), SimpleRNN(H), RNN(LSTMCell(H))):
+        a = lm.tensor(x.astype("float32"), requires_grad=True)
+        y = layer(a)
+        assert y.node.inputs[0] is a
+    both = Bidirectional(LSTM(H))(a)
+    assert both.node.inputs[0].node.inputs[0] is a
+    assert both.node.inputs[0].node is both.node.inputs[1].node
+
+
+@pytest.mark.parametrize("mask", [None, prefix])
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_directions_in_one_op(kind, mask):
+    first = [random.normal(size=(N, H)) for _ in range(2 * KINDS[kind])]
+    sequences = {"return_sequences": True}
+    for options in (
+        {},
+        sequences,
+        {"return_state": True},
+        {**sequences, "stateful": True},
+        {"dropout": 0.4, "seed": 3},
+    ):
+        layer = Bidirectional(kind(H, dtype="float64", **options), dtype="float64", merge_mode="mul")
+        layer(x)
+        if "stateful" in options:
+            layer.reset_state()
+        other = by_steps(layer)
+        for training in (False, True):
+            for states in (None, first):
+                y, z = (one(x, mask=mask, initial_state=states, training=training) for one in (layer, other))
+                for p, q in zip(y, z, strict=True) if isinstance(y, tuple) else [(y, z)]:
+                    np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-9, atol=1e-11)
 
 
 # Shapes, configurations, files
@@ -504,6 +582,13 @@ def test_a_cell_of_ones_own(tmp_path):
     assert (again.predict(x, verbose=0) == model.predict(x, verbose=0)).all()
 
 
+def test_the_dtype_is_the_cells():
+    layer = RNN([LSTMCell(2, dtype="float64"), GRUCell(3, dtype="float64")])
+    assert layer.dtype == layer.cell.dtype == layer(x).numpy().dtype == "float64"
+    with pytest.raises(ValueError, match="the cell computes in float32, the layer in float64"):
+        RNN(GRUCell(3), dtype="float64")
+
+
 def test_a_plain_object_as_a_cell():
     class Counter:
         state_size = 1
@@ -517,3 +602,68 @@ def test_a_plain_object_as_a_cell():
     assert (n.numpy() == T).all()
     with pytest.raises(ValueError, match="no get_config"):
         RNN(Counter()).get_config()
+
+
+# Convolutional
+
+
+def convolved(a, kernel, strides, same):
+    """The convolution of (N, L, C) with (K, C, O) in NumPy."""
+    size = kernel.shape[0]
+    if same:
+        total = max((-(-a.shape[1] // strides) - 1) * strides + size - a.shape[1], 0)
+        a = np.pad(a, ((0, 0), (total // 2, total - total // 2), (0, 0)))
+    windows = np.stack([a[:, i : i + size] for i in range(0, a.shape[1] - size + 1, strides)], 1)
+    return np.einsum("nlkc,kco->nlo", windows, kernel)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("strides", [1, 2])
+def test_conv_lstm(padding, strides):
+    rows = random.normal(size=(N, T, 9, 2))
+    layer = lm.layers.ConvLSTM1D(3, 3, strides, padding, return_sequences=True, return_state=True, dtype="float64")
+    y, h, c = layer(rows, mask=scattered)
+    kernel, recurrent, bias = layer.get_weights()
+    states = [np.zeros(h.shape), np.zeros(h.shape)]
+    before = states[0]
+    for t in range(T):
+        z = convolved(rows[:, t], kernel, strides, padding == "same") + bias + convolved(states[0], recurrent, 1, True)
+        i, f, g, o = np.split(z, 4, -1)
+        new_c = sigmoid(f) * states[1] + sigmoid(i) * np.tanh(g)
+        new_h = sigmoid(o) * np.tanh(new_c)
+        kept = scattered[:, t, None, None]
+        before = np.where(kept, new_h, before)
+        states = [np.where(kept, new_h, states[0]), np.where(kept, new_c, states[1])]
+        np.testing.assert_allclose(y.numpy()[:, t], before, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(c.numpy(), states[1], rtol=1e-10, atol=1e-10)
+    assert layer.compute_output_shape((None, T, 9, 2))[0][1:] == y.shape[1:]
+    again, *_ = layer(rows, initial_state=[h, c])
+    assert (again.numpy() != y.numpy()).any()
+    with pytest.raises(ValueError, match="initial_state must have shapes"):
+        layer(rows, initial_state=[np.zeros((N, 3)), np.zeros((N, 3))])
+    cell = layer.cell
+    z, _ = cell(rows[:, 0], cell.get_initial_state(N))
+    fresh = layer(rows[:, :1])[0].numpy()[:, 0]
+    np.testing.assert_allclose(z.numpy(), fresh, rtol=1e-10, atol=1e-10)
+
+
+def test_conv_lstm_layers(tmp_path):
+    for rank, layer in ((1, lm.layers.ConvLSTM1D), (2, lm.layers.ConvLSTM2D), (3, lm.layers.ConvLSTM3D)):
+        shape = (3, *[5] * rank, 2)
+        video = random.normal(size=(2, *shape)).astype("float32")
+        one = layer(4, 3, dropout=0.2, recurrent_dropout=0.2, seed=1)
+        model = lm.models.Sequential([Input(shape), one, lm.layers.Flatten(), Dense(1)])
+        assert one.flops((None, *shape)) > 0
+        model.compile("adam", "mse")
+        model.fit(video, np.zeros((2, 1)), verbose=0)
+        model.save(tmp_path / "m.safetensors")
+        again = lm.models.load_model(tmp_path / "m.safetensors")
+        assert (again.predict(video, verbose=0) == model.predict(video, verbose=0)).all()
+        assert again.layers[0].get_config() == one.get_config()
+        with pytest.raises(ValueError, match=r"x must have shape \(N, T, "):
+            layer(4, 3)(video[:, 0])
+        assert not layer(4, 3)(video[:, :0]).numpy().any()
+    both = Bidirectional(lm.layers.ConvLSTM2D(2, 3, padding="same", return_sequences=True))
+    assert both(random.normal(size=(2, 3, 5, 5, 1))).shape == (2, 3, 5, 5, 4)
+    with pytest.raises(ValueError, match="do not go with a dilation_rate"):
+        lm.layers.ConvLSTM2D(2, 3, strides=2, dilation_rate=2)

@@ -6,6 +6,8 @@ from typing import Any
 
 from lamina import ops
 from lamina.layers.layer import Layer, call_state, class_named, register
+from lamina.layers.masks import step_mask
+from lamina.layers.recurrent import RNN, fused_cell
 from lamina.layers.shapes import Shape
 
 MODES = ("concat", "sum", "ave", "mul", None)
@@ -61,6 +63,7 @@ class Bidirectional(Layer):
 
     supports_masking = True
     _makes_masks = False
+    _takes_step_mask = True
 
     def __init__(
         self,
@@ -118,8 +121,10 @@ class Bidirectional(Layer):
             self.backward_layer.set_weights(self._first_weights[half:])
             self._first_weights = None
 
-    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
         first, second = self._halves(initial_state)
+        if self._in_one_op(sequences, training, mask, initial_state):
+            return self._run_fused(sequences, first, second, mask)
         options = {} if mask is None else {"mask": mask}
         y = self.forward_layer(sequences, **options, **({} if first is None else {"initial_state": first}))
         z = self.backward_layer(sequences, **options, **({} if second is None else {"initial_state": second}))
@@ -133,6 +138,37 @@ class Bidirectional(Layer):
         if not self.return_state:
             return y
         return (*y, *states) if self.merge_mode is None else (y, *states)
+
+    def _in_one_op(self, x: Any, training: bool, mask: Any, states: Any) -> bool:
+        """Whether an op runs both directions at once as the two layers would one after the other."""
+        a, b = self.forward_layer, self.backward_layer
+        if not (isinstance(a, RNN) and isinstance(b, RNN)) or a.stateful or a.go_backwards or x.ndim != 3:
+            return False
+        one, other = a.cell, b.cell
+        if type(one) is not type(other) or not (fused_cell(one, training) and fused_cell(other, training)):
+            return False
+        if training and (one.dropout or one.recurrent_dropout or other.dropout or other.recurrent_dropout):
+            return False
+        if a.activity_regularizer is not None or b.activity_regularizer is not None or not x.shape[1]:
+            return False
+        alike = one.units == other.units and one.options() == other.options()
+        return alike and (self.return_sequences or mask is None or states is None)
+
+    def _run_fused(self, x: Any, first: Any, second: Any, mask: Any) -> Any:
+        """Both directions in one op."""
+        a, b = self.forward_layer, self.backward_layer
+        if first is not None:
+            first, second = a.checked_states(first, x), b.checked_states(second, x)
+        kept = step_mask(mask[0] if isinstance(mask, list | tuple) else mask, x.shape[:2], self.name)
+        (y, *last), (z, *end) = a.cell.run_both(
+            x, b.cell, (first, second), mask=kept, zero_output_for_mask=self.return_sequences
+        )
+        if not self.return_sequences:
+            y, z = last[0], end[0]
+        y = self._merged(y, z)
+        if not self.return_state:
+            return y
+        return (*y, *last, *end) if self.merge_mode is None else (y, *last, *end)
 
     def _halves(self, states: Any) -> tuple[Any, Any]:
         """The states for the forward layer and those for the other one."""

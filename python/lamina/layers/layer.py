@@ -107,6 +107,7 @@ class Layer(Weighted):
     _takes_training: ClassVar[bool] = False
     _mask_arguments: ClassVar[MaskArguments] = MaskArguments(lambda self, x: None)
     _makes_masks: ClassVar[bool] = False  # whether compute_mask has something to say without a mask of the input too
+    _takes_step_mask: ClassVar[bool] = False  # whether the mask that call takes is of the input's steps, (N, T)
     _mask_lost = False  # whether it was said that a mask ends here
     _tells_shape: bool = False  # whether there is a compute_output_shape of its own, not by trial
 

@@ -17,6 +17,7 @@ from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor
 
 CARRIERS = (Tensor, SymbolicTensor)
+NUMBERS = (bool, int, float, np.generic)
 
 
 def masks_of(x: Any) -> Any:
@@ -119,7 +120,10 @@ class MaskArguments:
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The mask that the caller passed, for the arguments after the first; None if there is none."""
         if "mask" in kwargs:
-            return kwargs["mask"]
+            mask = kwargs["mask"]
+            if isinstance(mask, list | tuple) and all(isinstance(m, NUMBERS) for m in leaves_of(mask)) and mask:
+                mask = kwargs["mask"] = np.asarray(mask)  # one mask, rather than a list of masks
+            return mask
         return args[self.place - 1] if self.own and len(args) >= self.place else None
 
     def fill(self, args: tuple[Any, ...], kwargs: dict[str, Any], mask: Any) -> None:

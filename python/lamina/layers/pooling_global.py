@@ -69,6 +69,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     axes = 1
     _makes_masks = False
+    _takes_step_mask = True
 
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is not None:

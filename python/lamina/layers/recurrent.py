@@ -1,4 +1,4 @@
-"""RNN, which runs any cell over sequences step by step, and StackedRNNCells, several cells as one."""
+"""RNN: any cell, run over sequences. Lamina's own cells run in one op, others step by step."""
 
 from __future__ import annotations
 
@@ -9,133 +9,19 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, Variable, as_tensor
-from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.layer import Layer, register
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell
+from lamina.layers.recurrent_stack import (
+    StackedRNNCells,
+    check_cell,
+    dtype_of,
+    output_size_of,
+    sizes_of,
+    told,
+    zero_states,
+)
 from lamina.layers.shapes import Shape
-
-
-def check_cell(cell: Any, owner: str) -> Any:
-    """A cell, made anew if it is a configuration.
-
-    Raises:
-        TypeError: if it cannot be called, or has no state_size.
-    """
-    if isinstance(cell, dict) and "class_name" in cell:
-        cell = class_named(cell["class_name"]).from_config(cell.get("config", {}))
-    if not callable(cell) or not hasattr(cell, "state_size"):
-        raise TypeError(f"{owner}: a cell must be callable, as cell(x, states), and have a state_size; got {cell!r}")
-    return cell
-
-
-def told(cell: Any, owner: str) -> dict[str, Any]:
-    """A cell as class name and configuration.
-
-    Raises:
-        ValueError: if it has no get_config.
-    """
-    if not hasattr(cell, "get_config"):
-        raise ValueError(f"{owner}: the cell {type(cell).__name__} has no get_config, so it cannot be saved")
-    return {"class_name": type(cell).__name__, "config": cell.get_config()}
-
-
-def sizes_of(cell: Any, owner: str) -> list[Any]:
-    """The state sizes of a cell as a list, nested for stacked cells.
-
-    Raises:
-        TypeError: if they are no integers.
-    """
-    sizes = cell.state_size
-    sizes = list(sizes) if isinstance(sizes, list | tuple) else [sizes]
-    for n in leaves_of(sizes):
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{owner}: the cell's state_size must be an integer or a list of them, got {sizes!r}")
-    return sizes
-
-
-def output_size_of(cell: Any) -> int:
-    """How many numbers a cell gives: its output_size, or the size of its first state."""
-    size = getattr(cell, "output_size", None)
-    return int(leaves_of(cell.state_size)[0] if size is None else size)
-
-
-def zero_states(cell: Any, batch: int, dtype: Any) -> list[Any]:
-    """The states that a cell begins with."""
-    if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=batch)
-        return list(states) if isinstance(states, list | tuple) else [states]
-    sizes = cell.state_size if isinstance(cell.state_size, list | tuple) else [cell.state_size]
-    return [Tensor(np.zeros((batch, int(n)), dtype)) for n in sizes]
-
-
-@register
-class StackedRNNCells(Layer):
-    """Several cells as one: each takes what the one before gave.
-
-    Args:
-        cells: the cells.
-        **kwargs: name, trainable, dtype: see Layer.
-
-    Its states are a list with the states of each cell.
-
-    Raises:
-        TypeError: if one is no cell.
-        ValueError: if there are none.
-
-    Example:
-        >>> import lamina as lm
-        >>> cells = [lm.layers.LSTMCell(4), lm.layers.LSTMCell(5)]
-        >>> lm.layers.RNN(lm.layers.StackedRNNCells(cells))(lm.ops.ones((2, 7, 3))).shape
-        (2, 5)
-    """
-
-    def __init__(self, cells: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cells = [check_cell(cell, self.name) for cell in cells]
-        if not self.cells:
-            raise ValueError(f"{self.name}: expected at least one cell")
-
-    @property
-    def state_size(self) -> list[Any]:
-        return [cell.state_size for cell in self.cells]
-
-    @property
-    def output_size(self) -> int:
-        return output_size_of(self.cells[-1])
-
-    def get_initial_state(self, batch_size: int) -> list[Any]:
-        """The states that the cells begin with, a list (or a tensor) for each."""
-        found = [zero_states(cell, batch_size, self._dtype) for cell in self.cells]
-        nested = [isinstance(cell.state_size, list | tuple) for cell in self.cells]
-        return [states if many else states[0] for states, many in zip(found, nested, strict=True)]
-
-    def build(self, input_shape: Any) -> None:
-        for cell in self.cells:
-            if isinstance(cell, Layer) and not cell.built:
-                cell.build(input_shape)
-            input_shape = (input_shape[0], output_size_of(cell))
-
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        if not isinstance(states, list | tuple) or len(states) != len(self.cells):
-            raise ValueError(f"{self.name}: expected the states of {len(self.cells)} cells, got {len(states)}")
-        new = []
-        for cell, state in zip(self.cells, states, strict=True):
-            many = isinstance(state, list | tuple)
-            x, after = cell(x, list(state) if many else [state])
-            if not many and isinstance(after, list | tuple):
-                (after,) = after
-            new.append(after)
-        return x, new
-
-    def flops(self, input_shape: Shape) -> int:
-        total = 0
-        for cell in self.cells:
-            total += cell.flops(input_shape) if isinstance(cell, Layer) else 0
-            input_shape = (None, output_size_of(cell))
-        return total
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "cells": [told(cell, self.name) for cell in self.cells]}
 
 
 @register
@@ -162,10 +48,13 @@ class RNN(Layer):
 
     Weights: those of the cell.
 
+    SimpleRNNCell, LSTMCell and GRUCell with the activations that they come with (the first also with relu, sigmoid and
+    linear) run in one op, forward and backward; other cells step by step.
+
     Raises:
         TypeError: if the cell is none.
-        ValueError: in a call, for states of another number or shape, masks of another shape, and, if stateful, for
-            another batch size.
+        ValueError: if the cell's dtype is another than the layer's; in a call, for states of another number or shape,
+            masks of another shape, and, if stateful, for another batch size.
 
     Example of a cell of one's own:
         >>> import lamina as lm
@@ -181,6 +70,7 @@ class RNN(Layer):
 
     supports_masking = True
     _makes_masks = False
+    _takes_step_mask = True
     _states: list[Any] | None = None
 
     def __init__(
@@ -194,10 +84,13 @@ class RNN(Layer):
         zero_output_for_mask: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if isinstance(cell, list | tuple):
-            cell = StackedRNNCells(cell)
-        self.cell = check_cell(cell, self.name)
+        cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else check_cell(cell, type(self).__name__)
+        super().__init__(**dtype_of(cell, kwargs))
+        if isinstance(cell, Layer) and cell._dtype != self._dtype:
+            raise ValueError(
+                f"{self.name}: the cell computes in {cell.dtype}, the layer in {self.dtype}: give both one"
+            )
+        self.cell = cell
         self.return_sequences = bool(return_sequences)
         self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
@@ -232,8 +125,8 @@ class RNN(Layer):
         """Another name for `reset_state`."""
         self.reset_state()
 
-    def _first_states(self, given: Any, x: Any) -> list[Any]:
-        """The states to begin with: those that were passed, those of the batch before, or zeros."""
+    def _first_states(self, given: Any, x: Any) -> list[Any] | None:
+        """The states to begin with: those that were passed, those of the batch before, or None for zeros."""
         batch = x.shape[0]
         before = self._states
         if self.stateful:
@@ -248,31 +141,29 @@ class RNN(Layer):
                 )
             if given is None:
                 return map_leaves(lambda v: Tensor(v.array), before)
-        if given is None:
-            return self.get_initial_state(batch)
-        given = list(given) if isinstance(given, list | tuple) else [given]
-        return self._checked_states(given, batch)
+        return None if given is None else self.checked_states(given, x)
 
-    def _checked_states(self, given: list[Any], batch: Any) -> list[Any]:
+    def checked_states(self, given: Any, x: Any) -> list[Any]:
         """States that the caller passed, as tensors of the layer's dtype.
 
         Raises:
             ValueError: if there are more or fewer, or in other shapes.
         """
-        sizes = leaves_of(self.state_size)
-        flat = leaves_of(given)
-        wanted = ", ".join(f"({'N' if batch is None else batch}, {n})" for n in sizes)
+        batch = x.shape[0]
+        shapes = self._state_shapes(x.shape)
+        sizes = leaves_of(shapes)
+        flat = leaves_of(list(given) if isinstance(given, list | tuple) else [given])
+        wanted = ", ".join(str(("N" if batch is None else batch, *n.sizes)).replace("'", "") for n in sizes)
         if len(flat) != len(sizes):
             raise ValueError(f"{self.name}: initial_state must be {len(sizes)} tensors, {wanted}; got {len(flat)}")
         states = []
         for state, n in zip(flat, sizes, strict=True):
             if not isinstance(state, SymbolicTensor):
                 state = as_tensor(state)
-            if len(state.shape) < 2 or (None not in (state.shape[1], n) and state.shape[1] != n) or (
-                    None not in (batch, state.shape[0]) and state.shape[0] != batch):  # fmt: skip
+            if not _fits(state.shape, (batch, *n.sizes)):
                 raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
             states.append(state if isinstance(state, SymbolicTensor) else ops.cast(state, self._dtype))
-        return map_leaves(lambda _: states.pop(0), self.state_size)
+        return map_leaves(lambda _: states.pop(0), shapes)
 
     def _keep_states(self, states: list[Any]) -> None:
         """Remembers copies of the last states, in other arrays: a tape may hold the old ones."""
@@ -296,17 +187,22 @@ class RNN(Layer):
             self._keep_states(states)
         return (y, *states) if self.return_state else y
 
-    def _run(self, x: Any, states: list[Any], mask: Any, training: bool) -> tuple[Any, list[Any]]:
+    def _run(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
         """The output (of all steps or the last one) and the last states."""
         length = x.shape[1]
+        if length and fused_cell(self.cell, training):
+            return self._run_fused(x, states, mask, training)
+        if states is None:
+            states = self.get_initial_state(x.shape[0])
         if length == 0:
             shape = (x.shape[0], 0) if self.return_sequences else (x.shape[0],)
-            return Tensor(np.zeros((*shape, output_size_of(self.cell)), self._dtype)), states
+            return Tensor(np.zeros((*shape, *self._step_shape(x.shape)), self._dtype)), states
+        x, step = self._prepared(x, training)
         steps = ops.unstack(x, axis=1)
         outputs: list[Any] = []
         before: Any = None
         for t in reversed(range(length)) if self.go_backwards else range(length):
-            y, new = self.cell(steps[t], states)
+            y, new = step(steps[t], states)
             new = list(new) if isinstance(new, list | tuple) else [new]
             if mask is not None and not mask[:, t].all():
                 counts = mask[:, t]
@@ -319,13 +215,52 @@ class RNN(Layer):
                 outputs.append(y)
         return ops.stack(outputs, 1) if self.return_sequences else before, states
 
+    def _prepared(self, x: Any, training: bool) -> tuple[Any, Any]:
+        """What is cut into steps, and what is called with each of them and the states."""
+        cell = self.cell
+        if isinstance(cell, RecurrentCell) and cell.by_parts():
+            return cell.project(x, training), lambda z, states: cell.advance(z, states, training)
+        return x, cell
+
+    def _step_shape(self, input_shape: Any) -> Shape:
+        """The shape of a sequence's output at one step."""
+        return (output_size_of(self.cell),)
+
+    def _state_shapes(self, input_shape: Any) -> Any:
+        """The shapes of a sequence's states, in their structure."""
+        return map_leaves(lambda n: Sizes((int(n),)), self.state_size)
+
+    def _run_fused(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
+        """The same, all steps in one op."""
+        cell, scale = self.cell, None
+        if training:
+            drop = cell.get_dropout_mask(x[:, 0]) if cell.dropout > 0 else None
+            if drop is not None:
+                x = x * ops.expand_dims(drop[0], 1)
+            if cell.recurrent_dropout > 0:
+                shaped = np.empty((x.shape[0], cell.units), self._dtype)
+                scale = cell.get_recurrent_dropout_mask(Tensor(shaped))[0]
+        y, *last = cell.run(
+            x, states, mask=mask, recurrent_scale=scale, go_backwards=self.go_backwards,
+            zero_output_for_mask=self.zero_output_for_mask,
+        )  # fmt: skip
+        if self.return_sequences:
+            return y, last
+        if mask is None or (states is None and not self.zero_output_for_mask):
+            return last[0], last  # the state is the last output; y has no part in the gradient
+        return y[:, -1], last
+
     def _forget_dropout(self) -> None:
         """The next sequences get dropout masks of their own."""
-        if isinstance(self.cell, Layer):
-            for cell in self.cell.layers_inside():
-                if isinstance(cell, RecurrentCell):
-                    cell.reset_dropout_mask()
-                    cell.reset_recurrent_dropout_mask()
+        cell = self.cell
+        if isinstance(cell, RecurrentCell):
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
+        elif isinstance(cell, Layer):
+            for inner in cell.layers_inside():
+                if isinstance(inner, RecurrentCell):
+                    inner.reset_dropout_mask()
+                    inner.reset_recurrent_dropout_mask()
 
     # Shapes and masks
 
@@ -337,17 +272,17 @@ class RNN(Layer):
     def compute_output_shape(self, input_shape: Any, initial_state_shape: Any = None) -> Any:
         if len(input_shape) < 3:
             raise ValueError(f"{self.name}: x must have shape (N, T, features), got {tuple(input_shape)}")
-        batch, size = input_shape[0], output_size_of(self.cell)
-        y = (batch, input_shape[1], size) if self.return_sequences else (batch, size)
+        batch, step = input_shape[0], self._step_shape(input_shape)
+        y = (batch, input_shape[1], *step) if self.return_sequences else (batch, *step)
         if not self.return_state:
             return y
-        return (y, *map_leaves(lambda n: (batch, int(n)), self.state_size))
+        return (y, *map_leaves(lambda n: (batch, *n.sizes), self._state_shapes(input_shape)))
 
     def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0]
         given = args[1] if len(args) > 1 else kwargs.get("initial_state")
         if given is not None:
-            self._checked_states(list(given) if isinstance(given, list | tuple) else [given], x.shape[0])
+            self.checked_states(given, x)
         return _specs(self.compute_output_shape(tuple(x.shape)), self._dtype)
 
     def flops(self, input_shape: Shape) -> int:
@@ -367,6 +302,28 @@ class RNN(Layer):
         if type(self) is RNN:
             config["cell"] = told(self.cell, self.name)  # type: ignore[assignment]
         return {**super().get_config(), **config}
+
+
+class Sizes:
+    """The shape of a state, without the batch: a leaf in a structure of them."""
+
+    __slots__ = ("sizes",)
+
+    def __init__(self, sizes: Shape) -> None:
+        self.sizes = sizes
+
+
+def _fits(shape: Any, wanted: Shape) -> bool:
+    """Whether a shape is the one that is wanted, as far as both are known."""
+    pairs = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(None in (m, n) or m == n for m, n in pairs)
+
+
+def fused_cell(cell: Any, training: bool) -> bool:
+    """Whether an op runs a whole sequence as this cell would, step by step."""
+    if not isinstance(cell, RecurrentCell) or not cell.fused():
+        return False
+    return not (training and cell.implementation == 1 and (cell.dropout or cell.recurrent_dropout))
 
 
 def _chosen(counts: Any, new: Any, old: Any) -> Any:

@@ -18,11 +18,12 @@ class RecurrentCell(Layer):
     """What the cells share: weights for several gates side by side, their options, and dropout.
 
     Dropout masks are drawn at the first step in training and kept for the following ones, until
-    `reset_dropout_mask` and `reset_recurrent_dropout_mask`, which a layer calls after each sequence. With
-    recurrent_dropout each gate has masks of its own.
+    `reset_dropout_mask` and `reset_recurrent_dropout_mask`, which a layer calls after each sequence. All gates share
+    one; with ``implementation=1`` each has its own.
     """
 
     gates: ClassVar[int] = 1
+    implementation = 2
     _input_masks: list[Tensor] | None = None
     _recurrent_masks: list[Tensor] | None = None
 
@@ -101,13 +102,13 @@ class RecurrentCell(Layer):
     # Dropout
 
     def get_dropout_mask(self, x: Any) -> list[Tensor] | None:
-        """What the inputs of every step are multiplied with: one mask, or with recurrent_dropout one a gate."""
+        """What the inputs of every step are multiplied with: one mask for all gates, or one for each."""
         if self._input_masks is None and self.dropout > 0:
             self._input_masks = self._draw(x, self.dropout)
         return self._input_masks
 
     def get_recurrent_dropout_mask(self, h: Any) -> list[Tensor] | None:
-        """What the state of every step is multiplied with, a mask a gate."""
+        """What the state of every step is multiplied with: one mask for all gates, or one for each."""
         if self._recurrent_masks is None and self.recurrent_dropout > 0:
             self._recurrent_masks = self._draw(h, self.recurrent_dropout)
         return self._recurrent_masks
@@ -122,7 +123,7 @@ class RecurrentCell(Layer):
 
     def _draw(self, x: Any, rate: float) -> list[Tensor]:
         masks = []
-        for _ in range(self.gates if self.recurrent_dropout > 0 else 1):
+        for _ in range(self.gates if self.implementation == 1 else 1):
             if self.seed is None:
                 seed, stream = random.get_seed(), random.next_stream()
             else:
@@ -132,16 +133,64 @@ class RecurrentCell(Layer):
             masks.append(ops.dropout(ones, rate, seed, stream))
         return masks
 
-    # One step
+    # Steps
+
+    def fused(self) -> bool:
+        """Whether `run` does what the cell would do step by step."""
+        return False
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        """All steps of x (N, T, features) in one op: the outputs of all of them, then the last states."""
+        raise NotImplementedError(f"{type(self).__name__}.run")
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        """All steps in one op, with a cell of the same kind that takes them from the end."""
+        raise NotImplementedError(f"{type(self).__name__}.run_both")
+
+    def options(self) -> dict[str, Any]:
+        """What two cells must agree in to run in one op."""
+        return {}
+
+    def _weights(self) -> tuple[Any, Any, Any]:
+        return self.kernel, self.recurrent_kernel, self.bias
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        found = states_of(states, len(self.state_size) if isinstance(self.state_size, list) else 1, self.name)
+        y, new = self.advance(self.project(x, training), found, training)
+        return y, new if isinstance(states, list | tuple) else new[0]
+
+    def by_parts(self) -> bool:
+        """Whether `call` is what `project` of all steps at once and `advance` step by step do."""
+        return type(self).call is RecurrentCell.call
+
+    def project(self, x: Any, training: bool) -> Any:
+        """What the inputs of one step (N, features), or of all steps (N, T, features), give to the gates."""
+        masks = None
+        if training and self.dropout > 0:
+            masks = self.get_dropout_mask(x if x.ndim == 2 else x[:, 0])
+            if masks is not None and x.ndim == 3:
+                masks = [ops.expand_dims(mask, 1) for mask in masks]
+        return self._projected(x, masks, self.kernel, self._input_bias())
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        """The output of a step and the next states, from what `project` gave."""
+        raise NotImplementedError(f"{type(self).__name__}.advance")
+
+    def _input_bias(self) -> Any:
+        return self.bias
 
     def _projected(self, x: Any, masks: list[Tensor] | None, kernel: Any, bias: Any) -> Any:
         """x kernel + bias, (N, gates * units); with several masks each gate sees x through its own."""
         if masks is None or len(masks) == 1:
-            x = x if masks is None else x * masks[0]
-            return ops.matmul(x, kernel) if bias is None else ops.dense(x, kernel, bias)
+            return ops.dense(x if masks is None else x * masks[0], kernel, bias)
         parts = zip(masks, ops.split(kernel, len(masks), 1), strict=True)
-        y = ops.concatenate([ops.matmul(x * mask, part) for mask, part in parts], 1)
+        y = ops.concatenate([ops.dense(x * mask, part) for mask, part in parts], -1)
         return y if bias is None else y + bias
+
+    def _from_state(self, h: Any, training: bool) -> Any:
+        """What the state gives to the gates."""
+        masks = self.get_recurrent_dropout_mask(h) if training else None
+        return self._projected(h, masks, self.recurrent_kernel, None)
 
     def flops(self, input_shape: Shape) -> int:
         return self.gates * self.units * (2 * (input_shape[-1] + self.units) + 2 * self.use_bias)

@@ -10,7 +10,14 @@ import numpy as np
 from lamina import ops
 from lamina.layers import activations
 from lamina.layers.layer import register
-from lamina.layers.recurrent_base import RecurrentCell, states_of
+from lamina.layers.recurrent_base import RecurrentCell
+
+FUSED = ("tanh", "relu", "sigmoid", "linear")  # activations that ops.simple_rnn has
+
+
+def _single(states: Any) -> Any:
+    """The only state, where there are states."""
+    return None if states is None else states[0]
 
 
 @register
@@ -43,14 +50,23 @@ class SimpleRNNCell(RecurrentCell):
         Elman 1990, "Finding Structure in Time".
     """
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        (h,) = states_of(states, 1, self.name)
-        y = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
-        y = y + self._projected(
-            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
-        )
-        y = self.activation(y)
-        return y, [y] if isinstance(states, list | tuple) else y
+    def fused(self) -> bool:
+        return self.by_parts() and self._activation_name in FUSED
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.simple_rnn(x, w, u, b, _single(states), **self.options(), **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        pair = _single(states[0]), _single(states[1])
+        return ops.bidirectional_simple_rnn(x, self._weights(), other._weights(), pair, **self.options(), **options)
+
+    def options(self) -> dict[str, Any]:
+        return {"activation": self._activation_name}
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        y = self.activation(z + self._from_state(states[0], training))
+        return y, [y]
 
 
 @register
@@ -76,7 +92,7 @@ class LSTMCell(RecurrentCell):
         kernel_constraint, recurrent_constraint, bias_constraint: what the weights are held to.
         dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
         seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
-        implementation: accepted for Keras's sake.
+        implementation: 1 for dropout masks of each gate's own; else all gates share one.
         **kwargs: name, trainable, dtype: see Layer.
 
     Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,).
@@ -123,6 +139,7 @@ class LSTMCell(RecurrentCell):
         )  # fmt: skip
         self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
         self.unit_forget_bias = bool(unit_forget_bias)
+        self.implementation = implementation
         self.state_size = [self.units, self.units]
 
     def _first_bias(self) -> Any:
@@ -136,13 +153,19 @@ class LSTMCell(RecurrentCell):
 
         return first
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        h, c = states_of(states, 2, self.name)
-        z = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, self.bias)
-        z = z + self._projected(
-            h, self.get_recurrent_dropout_mask(h) if training else None, self.recurrent_kernel, None
-        )
-        i, f, g, o = ops.split(z, 4, 1)
+    def fused(self) -> bool:
+        return self.by_parts() and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.lstm(x, w, u, b, states, **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        return ops.bidirectional_lstm(x, self._weights(), other._weights(), states, **options)
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        h, c = states
+        i, f, g, o = ops.split(z + self._from_state(h, training), 4, -1)
         gate = self.recurrent_activation
         c = gate(f) * c + gate(i) * self.activation(g)
         h = gate(o) * self.activation(c)
@@ -153,6 +176,7 @@ class LSTMCell(RecurrentCell):
             **super().get_config(),
             "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
             "unit_forget_bias": self.unit_forget_bias,
+            "implementation": self.implementation,
         }
 
 
@@ -181,7 +205,7 @@ class GRUCell(RecurrentCell):
         dropout, recurrent_dropout: rates, from 0 to 1, at which inputs and state are dropped in training.
         reset_after: whether the reset gate comes after the product with the recurrent kernel.
         seed: None to go by `lamina.set_seed`, or an integer for masks of its own.
-        implementation: accepted for Keras's sake.
+        implementation: 1 for dropout masks of each gate's own; else all gates share one.
         **kwargs: name, trainable, dtype: see Layer.
 
     Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units): that of the inputs and
@@ -229,36 +253,52 @@ class GRUCell(RecurrentCell):
         )  # fmt: skip
         self._gate_name, self.recurrent_activation = activations.get(recurrent_activation, self.name)
         self.reset_after = bool(reset_after)
+        self.implementation = implementation
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def call(self, x: Any, states: Any, training: bool = False) -> Any:  # type: ignore[override]
-        (h,) = states_of(states, 1, self.name)
+    def fused(self) -> bool:
+        return self.by_parts() and self._activation_name == "tanh" and self._gate_name == "sigmoid"
+
+    def run(self, x: Any, states: list[Any] | None, **options: Any) -> Any:
+        w, u, b = self._weights()
+        return ops.gru(x, w, u, b, _single(states), **self.options(), **options)
+
+    def run_both(self, x: Any, other: Any, states: tuple[Any, Any], **options: Any) -> Any:
+        pair = _single(states[0]), _single(states[1])
+        return ops.bidirectional_gru(x, self._weights(), other._weights(), pair, **self.options(), **options)
+
+    def options(self) -> dict[str, Any]:
+        return {"reset_after": self.reset_after}
+
+    def _input_bias(self) -> Any:
+        return self.bias[0] if self.bias is not None and self.reset_after else self.bias
+
+    def advance(self, z: Any, states: list[Any], training: bool) -> tuple[Any, list[Any]]:
+        (h,) = states
         masks = self.get_recurrent_dropout_mask(h) if training else None
-        of_input, of_state = self.bias, None
-        if self.bias is not None and self.reset_after:
-            of_input, of_state = ops.unstack(self.bias)
-        given = self._projected(x, self.get_dropout_mask(x) if training else None, self.kernel, of_input)
-        x_z, x_r, x_h = ops.split(given, 3, 1)
+        x_z, x_r, x_h = ops.split(z, 3, 1)
         gate, two = self.recurrent_activation, 2 * self.units
         if self.reset_after:
-            h_z, h_r, h_h = ops.split(self._projected(h, masks, self.recurrent_kernel, of_state), 3, 1)
+            bias = None if self.bias is None else self.bias[1]
+            h_z, h_r, h_h = ops.split(self._projected(h, masks, self.recurrent_kernel, bias), 3, 1)
             z, r = gate(x_z + h_z), gate(x_r + h_r)
             g = self.activation(x_h + r * h_h)
         else:
             of_gates, of_candidates = ops.split(self.recurrent_kernel, [two], 1)
-            inner = self._projected(h, None if masks is None else masks[:2], of_gates, None)
+            inner = self._projected(h, masks if masks is None or len(masks) == 1 else masks[:2], of_gates, None)
             h_z, h_r = ops.split(inner, 2, 1)
             z, r = gate(x_z + h_z), gate(x_r + h_r)
-            kept = h if masks is None else h * masks[2]
+            kept = h if masks is None else h * masks[-1]
             g = self.activation(x_h + ops.matmul(r * kept, of_candidates))
         y = z * h + (1 - z) * g
-        return y, [y] if isinstance(states, list | tuple) else y
+        return y, [y]
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "recurrent_activation": activations.serialize(self._gate_name, self.recurrent_activation, self.name),
             "reset_after": self.reset_after,
+            "implementation": self.implementation,
         }

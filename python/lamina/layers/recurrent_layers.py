@@ -154,7 +154,8 @@ class LSTM(Recurrent):
         go_backwards: whether steps are taken from the last to the first; outputs come in the order of the steps taken.
         stateful: whether the next batch goes on from the states that this one ended with; see RNN.
         unroll, use_cudnn: accepted for Keras's sake; they change nothing.
-        **kwargs: zero_output_for_mask: see RNN; name, trainable, dtype, input_shape: see Layer.
+        **kwargs: zero_output_for_mask: see RNN; implementation: 1 for dropout of each gate's own (else all share it);
+            name, trainable, dtype, input_shape: see Layer.
 
     Weights: kernel (features, 4 units), recurrent_kernel (units, 4 units), bias (4 units,); gates in the order i, f, g
     (Keras: c), o.
@@ -250,7 +251,8 @@ class GRU(Recurrent):
         stateful: whether the next batch goes on from the states that this one ended with; see RNN.
         unroll, use_cudnn: accepted for Keras's sake; they change nothing.
         reset_after: whether the reset gate comes after the product with the recurrent kernel.
-        **kwargs: zero_output_for_mask: see RNN; name, trainable, dtype, input_shape: see Layer.
+        **kwargs: zero_output_for_mask: see RNN; implementation: 1 for dropout of each gate's own (else all share it);
+            name, trainable, dtype, input_shape: see Layer.
 
     Weights: kernel (features, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units), that of the inputs and
     that of the state, or (3 units,) without reset_after; gates in the order z, r, h.

@@ -6,8 +6,9 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.symbolic import leaves_of, map_leaves
+from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, class_named, register
-from lamina.layers.masks import step_mask
+from lamina.layers.masks import step_mask, with_masks
 from lamina.layers.normalization import BatchNormalization
 from lamina.layers.shapes import Shape, is_shape, map_shapes, shape_leaves
 
@@ -26,7 +27,7 @@ class TimeDistributed(Layer):
     Weights: those of the layer.
 
     A mask (N, T) goes on to the layers that follow, and its steps (N,) go to the layer inside where its ``call`` takes
-    ``mask``.
+    ``mask``. Where the steps are sequences themselves, a mask (N, T, steps) is that of these sequences.
 
     Raises:
         TypeError: if it is given no layer.
@@ -39,7 +40,8 @@ class TimeDistributed(Layer):
         (2, 5, 6, 6, 4)
     """
 
-    supports_masking = True
+    _makes_masks = False
+    _takes_step_mask = True
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,16 +66,41 @@ class TimeDistributed(Layer):
         first = leaves_of(x)[0]
         self._of_step(first.shape)
         n, length = first.shape[:2]
-        kept: Any = step_mask(mask, (n, length), self.name)
-        takes_mask = kept is not None and self.layer._mask_arguments.own
+        kept = self._mask_of(mask, first)
         if length and self._by_steps(training):
-            steps = [self.layer(_step_of(x, t), **({"mask": kept[:, t]} if takes_mask else {})) for t in range(length)]
+            steps = [self._inside(_step_of(x, t), None if kept is None else kept[:, t]) for t in range(length)]
             parts = [leaves_of(step) for step in steps]
             joined = iter([ops.stack([part[i] for part in parts], 1) for i in range(len(parts[0]))])
             return map_leaves(lambda _: next(joined), steps[0])
         flat = map_leaves(lambda a: ops.reshape(a, (n * length, *a.shape[2:])), x)
-        y = self.layer(flat, **({"mask": kept.reshape(-1)} if takes_mask else {}))
-        return map_leaves(lambda a: ops.reshape(a, (n, length, *a.shape[1:])), y)
+        y = self._inside(flat, None if kept is None else kept.reshape(-1, *kept.shape[2:]))
+        return map_leaves(lambda a: _unfolded(a, n, length), y)
+
+    def _mask_of(self, mask: Any, x: Any) -> Any:
+        """The mask as booleans: (N, T), or more where the steps of x are sequences themselves."""
+        mask = next(iter(leaves_of(mask)), None) if isinstance(mask, list | tuple | dict) else mask
+        if mask is None:
+            return None
+        shape = tuple(mask.shape)
+        deep = x.ndim > 3 and len(shape) > 2
+        return step_mask(mask, (*x.shape[:2], *(shape[2:] if deep else ())), self.name)
+
+    def _inside(self, x: Any, mask: Any) -> Any:
+        """The layer on one step, or on all of them; a mask of its inputs' steps goes along with these."""
+        if mask is None:
+            return self.layer(x)
+        if mask.ndim > 1:
+            return self.layer(with_masks(x, mask) if isinstance(x, Tensor) else x)
+        if self.layer._mask_arguments.own and not self.layer._takes_step_mask:
+            return self.layer(x, mask=mask)
+        return self.layer(x)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """Which steps count: those of which any part does."""
+        mask = next(iter(leaves_of(mask)), None) if isinstance(mask, list | tuple | dict) else mask
+        if mask is None or len(mask.shape) < 3:
+            return mask
+        return ops.any(mask, tuple(range(2, len(mask.shape))))
 
     def _by_steps(self, training: bool) -> bool:
         return any(
@@ -97,3 +124,11 @@ class TimeDistributed(Layer):
 def _step_of(x: Any, t: int) -> Any:
     """Step t of all sequences."""
     return map_leaves(lambda a: a[:, t], x)
+
+
+def _unfolded(y: Any, n: int, length: int) -> Any:
+    """(N T, ...) as (N, T, ...); so its mask, if it has one of steps."""
+    z = ops.reshape(y, (n, length, *y.shape[1:]))
+    if y._mask is not None and len(y._mask.shape) > 1:
+        z._mask = ops.reshape(y._mask, (n, length, *y._mask.shape[1:]))
+    return z

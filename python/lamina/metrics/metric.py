@@ -194,7 +194,7 @@ class MeanMetricWrapper(Mean):
         if mask is not None:
             counts = weights_for(mask, values.shape, self.name)
             given = None if sample_weight is None else weights_for(sample_weight, values.shape, self.name)
-            sample_weight = counts if given is None else _times(counts, given)
+            sample_weight = counts if given is None else times(counts, given)
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -229,7 +229,7 @@ def weights_for(sample_weight: Any, shape: tuple[int, ...], name: str) -> Array:
     return weights
 
 
-def _times(a: Array, b: Array) -> Array:
+def times(a: Array, b: Array) -> Array:
     """a * b, the one of fewer axes spread over the other's last ones."""
     if a.ndim < b.ndim:
         a, b = b, a

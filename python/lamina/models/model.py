@@ -67,6 +67,7 @@ class Model(Trained):
 
     _graph: Graph | None = None
     _tells_shape = False  # but for those made of a graph
+    _takes_step_mask = True
 
     def __init__(
         self,
