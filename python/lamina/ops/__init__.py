@@ -72,6 +72,8 @@ from lamina.ops.creation import ones as ones
 from lamina.ops.creation import ones_like as ones_like
 from lamina.ops.creation import zeros as zeros
 from lamina.ops.creation import zeros_like as zeros_like
+from lamina.ops.ctc_decode import ctc_decode as ctc_decode
+from lamina.ops.ctc_loss import ctc_loss as ctc_loss
 from lamina.ops.dense import dense as dense
 from lamina.ops.depthwise_conv import depthwise_conv1d as depthwise_conv1d
 from lamina.ops.depthwise_conv import depthwise_conv2d as depthwise_conv2d
