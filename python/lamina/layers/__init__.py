@@ -6,6 +6,8 @@ from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
 from lamina.layers.bidirectional import Bidirectional as Bidirectional
+from lamina.layers.attention import AdditiveAttention as AdditiveAttention
+from lamina.layers.attention import Attention as Attention
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
 from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
@@ -69,6 +71,8 @@ from lamina.layers.merging import maximum as maximum
 from lamina.layers.merging import minimum as minimum
 from lamina.layers.merging import multiply as multiply
 from lamina.layers.merging import subtract as subtract
+from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
+from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
 from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
 from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization
