@@ -411,3 +411,12 @@ def test_class_numbers_of_nan_are_refused():
     for wrong in (np.nan, np.inf, 0.5):
         with pytest.raises(ValueError, match="y_true must hold class numbers, got"):
             loss(np.array([wrong, 1.0]), np.full((2, 3), 1 / 3))
+
+
+def test_logarithms_are_not_taken_for_probabilities():
+    """The same loss with a tape and without: log_softmax gives no probabilities, whatever made them."""
+    x = lm.tensor([[1.0, 2.0, 4.0]], requires_grad=True)
+    y = lm.ops.log_softmax(x)
+    for loss in (lm.losses.CategoricalCrossentropy(), lm.losses.SparseCategoricalCrossentropy()):
+        target = [[0.0, 1.0, 0.0]] if loss.name == "categorical_crossentropy" else [1]
+        assert loss(target, y).item() == loss(target, y.detach()).item()

@@ -15,7 +15,7 @@ def test_glu(axis):
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"glu: the size of axis -1 must be even, got shape \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"glu: the size of axis 1 must be even, got shape \(2, 3\)"):
         lm.ops.glu(np.zeros((2, 3)))
     with pytest.raises(ValueError, match="glu: axis 2 is out of range"):
         lm.ops.glu(np.zeros((2, 4)), 2)

@@ -106,9 +106,9 @@ def test_infinities_and_nan():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"softmax: axis 2 is out of range for shape \(3, 4\)"):
+    with pytest.raises(ValueError, match="softmax: axis 2 is out of range for 2 dimensions"):
         lm.ops.softmax(np.zeros((3, 4)), axis=2)
-    with pytest.raises(ValueError, match=r"softmax: axis -1 is out of range for shape \(\)"):
+    with pytest.raises(ValueError, match="softmax: axis -1 is out of range for 0 dimensions"):
         lm.ops.softmax(1.0)
     with pytest.raises(TypeError, match="softmax: axis must be an integer, got None"):
         lm.ops.softmax(np.zeros((3, 4)), axis=None)

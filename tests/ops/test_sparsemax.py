@@ -27,7 +27,7 @@ def test_special_values():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match=r"sparsemax: axis 2 is out of range for shape \(3, 4\)"):
+    with pytest.raises(ValueError, match="sparsemax: axis 2 is out of range for 2 dimensions"):
         lm.ops.sparsemax(np.zeros((3, 4)), axis=2)
-    with pytest.raises(ValueError, match=r"sparsemax: axis -1 is empty, got shape \(3, 0\)"):
+    with pytest.raises(ValueError, match=r"sparsemax: axis 1 is empty, got shape \(3, 0\)"):
         lm.ops.sparsemax(np.zeros((3, 0)))

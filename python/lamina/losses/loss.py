@@ -192,8 +192,8 @@ def input_of(y_pred: Tensor, function: type[Function], axis: int = -1) -> Tensor
     node: Any = y_pred.node
     if not isinstance(node, function) or node.freed:
         return None
-    if hasattr(node, "axis") and node.axis % y_pred.ndim != axis % y_pred.ndim:
-        return None
+    if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or node.logarithm):
+        return None  # of another axis, or log_softmax's: those are no probabilities
     return node.inputs[0]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 
+SEVERAL = {1: "an integer", 2: "an integer or a pair of them", 3: "an integer or three of them"}
+
 
 def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
     """x as a float32 or float64 tensor. Integers and booleans are cast to float32.
@@ -66,19 +68,25 @@ def sizes(shape: Any, op: str, least: int | None = 0) -> tuple[int, ...]:
     return tuple([int(n) for n in given])
 
 
-def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
-    """Two integers from one or two, each at least `minimum`.
+def integers(value: Any, count: int, op: str, name: str, minimum: int = 1) -> tuple[int, ...]:
+    """`count` integers from one or as many, each at least `minimum`.
 
     Raises:
         TypeError: if they are no integers.
-        ValueError: if there are not one or two, or one is too small.
+        ValueError: if there are neither one nor `count`, or one is too small.
     """
-    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(values) != 2:
-        raise ValueError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
+    if len(values) != count:
+        raise ValueError(f"{op}: {name} must be {SEVERAL[count]}, got {value!r}")
     for v in values:
         if isinstance(v, bool) or not hasattr(v, "__index__"):
-            raise TypeError(f"{op}: {name} must be an integer or a pair of them, got {value!r}")
+            raise TypeError(f"{op}: {name} must be {SEVERAL[count]}, got {value!r}")
         if v < minimum:
             raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")
-    return int(values[0]), int(values[1])
+    return tuple([int(v) for v in values])
+
+
+def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
+    """`integers` for two."""
+    first, second = integers(value, 2, op, name, minimum)
+    return first, second

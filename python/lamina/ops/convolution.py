@@ -12,7 +12,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.activations import activation_number
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import float_tensor, integer, same_dtype
 from lamina.ops.convolution_window import Shape, output_size, window_of
 
 IMAGES = {1: "(N, T, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
@@ -197,11 +197,7 @@ def check_bias(op: str, bias: Tensor | None, filters: int) -> None:
 
 def check_groups(op: str, channels: int, kernel_shape: Shape, groups: Any) -> int:
     """The groups as a number, after checks against the channels of x and the kernel."""
-    if isinstance(groups, bool) or not hasattr(groups, "__index__"):
-        raise TypeError(f"{op}: groups must be an integer, got {groups!r}")
-    groups = int(groups)
-    if groups < 1:
-        raise ValueError(f"{op}: groups must be at least 1, got {groups}")
+    groups = integer(groups, op, "groups", 1)
     if channels % groups or kernel_shape[-1] % groups:
         raise ValueError(
             f"{op}: groups must divide the {channels} channels of x and the {kernel_shape[-1]} filters, got {groups}"

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.ops.checks import integers as integers
+
 Shape = tuple[int, ...]
 
 SIDES = {1: "(left, right)", 2: "((top, bottom), (left, right))", 3: "((front, back), (top, bottom), (left, right))"}
-SEVERAL = {1: "an integer", 2: "an integer or a pair of them", 3: "an integer or three of them"}
-
-
-def integers(value: Any, rank: int, op: str, name: str, minimum: int = 1) -> Shape:
-    """`rank` integers from one, or from so many, each at least `minimum`.
-
-    Raises:
-        TypeError: if they are no integers.
-        ValueError: if there are not so many, or one is too small.
-    """
-    values = tuple(value) if isinstance(value, tuple | list) else (value,) * rank
-    if len(values) != rank:
-        raise ValueError(f"{op}: {name} must be {SEVERAL[rank]}, got {value!r}")
-    for v in values:
-        if isinstance(v, bool) or not hasattr(v, "__index__"):
-            raise TypeError(f"{op}: {name} must be {SEVERAL[rank]}, got {value!r}")
-        if v < minimum:
-            raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")
-    return tuple([int(v) for v in values])
 
 
 def explicit_padding(padding: Any, rank: int, op: str) -> tuple[Shape, ...]:

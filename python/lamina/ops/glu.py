@@ -9,7 +9,7 @@ from lamina.ops.arithmetic import multiply
 from lamina.ops.checks import float_tensor
 from lamina.ops.elementary import sigmoid
 from lamina.ops.joining import split
-from lamina.ops.softmax import checked_axis
+from lamina.ops.shapes import one_axis
 
 
 def glu(x: Any, axis: int = -1) -> Tensor:
@@ -34,7 +34,7 @@ def glu(x: Any, axis: int = -1) -> Tensor:
         Dauphin et al. 2017, "Language Modeling with Gated Convolutional Networks", arXiv:1612.08083.
     """
     x = float_tensor(x, "glu")
-    axis = checked_axis(x, axis, "glu")
+    axis = one_axis("glu", axis, x.ndim)
     if x.shape[axis] % 2:
         raise ValueError(f"glu: the size of axis {axis} must be even, got shape {x.shape}")
     a, b = split(x, 2, axis)

@@ -9,7 +9,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.axes import chosen_axes, to_end
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import float_tensor, integer, same_dtype
 from lamina.ops.shapes import transpose
 
 
@@ -54,8 +54,7 @@ def _group_norm(op: str, x: Any, gamma: Any, beta: Any, groups: int | None, axis
         raise ValueError(f"{op}: x must have at least one value a sample, got shape {x.shape}")
     if groups is None:
         groups = channels
-    if isinstance(groups, bool) or not hasattr(groups, "__index__"):
-        raise TypeError(f"{op}: groups must be an integer, got {groups!r}")
+    groups = integer(groups, op, "groups")
     if groups < 1 or channels % groups:
         raise ValueError(f"{op}: groups must divide the channels, {channels}, got {groups}")
     tensors = {n: None if t is None else float_tensor(t, op, n) for n, t in {"gamma": gamma, "beta": beta}.items()}
@@ -66,7 +65,7 @@ def _group_norm(op: str, x: Any, gamma: Any, beta: Any, groups: int | None, axis
     if not 0 <= epsilon < math.inf:
         raise ValueError(f"{op}: epsilon must be at least 0, got {epsilon}")
     moved, back = to_end(x, axes)
-    y: Tensor = GroupNormFunction.apply((moved, *tensors.values()), int(groups), float(epsilon))
+    y: Tensor = GroupNormFunction.apply((moved, *tensors.values()), groups, float(epsilon))
     return y if back is None else transpose(y, back)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, integer
 
 
 class LocalResponseNormFunction(Function):
@@ -58,8 +58,7 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     x = float_tensor(x, "local_response_norm")
     if x.ndim < 1 or x.shape[-1] < 1:
         raise ValueError(f"local_response_norm: x must have shape (..., C) with C of at least 1, got {x.shape}")
-    if isinstance(size, bool) or not hasattr(size, "__index__"):
-        raise TypeError(f"local_response_norm: size must be an integer, got {size!r}")
+    size = integer(size, "local_response_norm", "size")
     if not 1 <= size <= 1 << 20:
         raise ValueError(f"local_response_norm: size must be from 1 to {1 << 20}, got {size}")
     if not 0 <= alpha < math.inf:
@@ -68,5 +67,5 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
         raise ValueError(f"local_response_norm: beta must be finite, got {beta}")
     if not 0 < k < math.inf:
         raise ValueError(f"local_response_norm: k must be greater than 0, got {k}")
-    y: Tensor = LocalResponseNormFunction.apply((x,), (int(size), float(alpha), float(beta), float(k)))
+    y: Tensor = LocalResponseNormFunction.apply((x,), (size, float(alpha), float(beta), float(k)))
     return y

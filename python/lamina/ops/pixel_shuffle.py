@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.checks import integer
 from lamina.ops.shapes import reshape, transpose
 
 
 def _block(op: str, name: str, value: Any, x: Tensor) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{op}: {name} must be at least 1, got {value!r}")
+    block = integer(value, op, name, 1)
     if x.ndim != 4:
         raise ValueError(f"{op}: x must have shape (N, H, W, C), got {x.shape}")
-    return int(value)
+    return block
 
 
 def _to_space(op: str, name: str, x: Any, block: Any, channels_first: bool) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.autograd.tensor import Tensor
+from lamina.ops.checks import integers
 
 Ints = tuple[int, ...]
 NAMES = {1: "(N, L, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
@@ -41,24 +42,16 @@ class Pool(NamedTuple):
 
 
 def several(value: Any, count: int, op: str, name: str, minimum: int = 1) -> Ints:
-    """`count` integers from one or as many, each at least `minimum`.
+    """`integers` below 2^31.
 
     Raises:
         TypeError: if they are no integers.
         ValueError: if there are neither one nor `count`, or one is too small or 2^31 or more.
     """
-    values = tuple(value) if isinstance(value, tuple | list) else (value,) * count
-    what = {1: "an integer", 2: "an integer or a pair of them", 3: "an integer or three of them"}[count]
-    if len(values) != count:
-        raise ValueError(f"{op}: {name} must be {what}, got {value!r}")
-    for v in values:
-        if isinstance(v, bool) or not hasattr(v, "__index__"):
-            raise TypeError(f"{op}: {name} must be {what}, got {value!r}")
-        if v < minimum:
-            raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")
-        if v >= 2**31:
-            raise ValueError(f"{op}: {name} is too large, got {value!r}")
-    return tuple(int(v) for v in values)
+    values = integers(value, count, op, name, minimum)
+    if max(values) >= 2**31:
+        raise ValueError(f"{op}: {name} is too large, got {value!r}")
+    return values
 
 
 def padding_sides(padding: Any, count: int, op: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.checks import integer
 from lamina.ops.shapes import one_axis, reshape, swapaxes
 
 
@@ -119,12 +120,11 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
         [[2.0, 4.0], [1.0, 3.0]]
     """
     x = as_tensor(x)
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise TypeError(f"rot90: k must be an integer, got {k!r}")
+    k = integer(k, "rot90", "k")
     plane = [one_axis("rot90", a, x.ndim) for a in axes]
     if len(plane) != 2 or plane[0] == plane[1]:
         raise ValueError(f"rot90: axes must be two different ones, got {axes}")
-    turns = int(k) % 4
+    turns = k % 4
     if turns == 2:
         return flip(x, tuple(plane))
     if turns == 1:

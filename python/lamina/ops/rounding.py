@@ -11,7 +11,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, divide, number_tensor, operands, scaled
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, integer
 
 ROUNDINGS = {"sign": np.sign, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round": np.rint}
 
@@ -168,14 +168,13 @@ def round(x: Any, decimals: int = 0) -> Tensor:
         >>> lm.ops.round(lm.tensor([0.5, 1.5, 2.4])).numpy().tolist()
         [0.0, 2.0, 2.0]
     """
-    if isinstance(decimals, bool) or not hasattr(decimals, "__index__"):
-        raise TypeError(f"round: decimals must be an integer, got {decimals!r}")
+    decimals = integer(decimals, "round", "decimals")
     if decimals == 0:
         return _step("round", x)
     x = number_tensor(x, "round")
     if x.dtype.kind != "f":
-        return Tensor(np.asarray(np.round(x.array, int(decimals))))
-    return RoundFunction.apply((x,), int(decimals))
+        return Tensor(np.asarray(np.round(x.array, decimals)))
+    return RoundFunction.apply((x,), decimals)
 
 
 def mod(a: Any, b: Any) -> Tensor:

@@ -10,6 +10,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor
+from lamina.ops.shapes import one_axis
 
 _LEAST_COLUMNS = 8  # fewer values side by side do not fill vectors: the axis is moved to the end, and back
 
@@ -21,7 +22,7 @@ class SoftmaxFunction(Function):
     moved: bool
 
     def forward(self, x: Any, axis: int, logarithm: bool) -> Any:
-        self.axis, self.logarithm = axis % x.ndim, logarithm
+        self.axis, self.logarithm = axis, logarithm
         columns = 1
         for n in x.shape[self.axis + 1 :]:
             columns *= n
@@ -44,20 +45,6 @@ class SoftmaxFunction(Function):
 
     def _back(self, array: Any) -> Any:
         return backend.contiguous(np.moveaxis(array, -1, self.axis)) if self.moved else array
-
-
-def checked_axis(x: Tensor, axis: Any, op: str) -> int:
-    """axis as an integer.
-
-    Raises:
-        TypeError: if it is none.
-        ValueError: if x has no such axis.
-    """
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"{op}: axis must be an integer, got {axis!r}")
-    if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{op}: axis {axis} is out of range for shape {x.shape}")
-    return int(axis)
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
@@ -84,7 +71,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
         Bridle 1990, "Probabilistic Interpretation of Feedforward Classification Network Outputs".
     """
     x = float_tensor(x, "softmax")
-    return SoftmaxFunction.apply((x,), checked_axis(x, axis, "softmax"), False)
+    return SoftmaxFunction.apply((x,), one_axis("softmax", axis, x.ndim), False)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
@@ -108,4 +95,4 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
         [[0.0, -1000.0]]
     """
     x = float_tensor(x, "log_softmax")
-    return SoftmaxFunction.apply((x,), checked_axis(x, axis, "log_softmax"), True)
+    return SoftmaxFunction.apply((x,), one_axis("log_softmax", axis, x.ndim), True)

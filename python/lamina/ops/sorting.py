@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.checks import integer
 from lamina.ops.gather import TakeAlongAxisFunction
 from lamina.ops.shapes import one_axis, reshape
 
@@ -80,8 +81,7 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
         ([3.0, 2.0], [1, 2])
     """
     x = as_tensor(x)
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise TypeError(f"top_k: k must be an integer, got {k!r}")
+    k = integer(k, "top_k", "k")
     if x.ndim == 0 or not 1 <= k <= x.shape[-1]:
         raise ValueError(f"top_k: k must be from 1 to the length of the last axis, got {k} for shape {x.shape}")
     backwards = np.argsort(x.array[..., ::-1], -1, kind="stable")[..., ::-1]  # the last of equal ones, seen from behind
@@ -173,8 +173,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         raise ValueError(f"bincount: x must have shape (n,), got {array.shape}")
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"bincount: x must be integers, got {array.dtype}")
-    if minlength < 0:
-        raise ValueError(f"bincount: minlength must be at least 0, got {minlength}")
+    minlength = integer(minlength, "bincount", "minlength", 0)
     if array.size and array.min() < 0:
         raise ValueError(f"bincount: x must be at least 0, got {array[array < 0][0]} at {int(np.argmax(array < 0))}")
     array = array.astype(np.int64)
@@ -207,13 +206,10 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
         ([2, 2], [0.0, 1.0, 2.0])
     """
     array = as_tensor(x).array
-    if isinstance(bins, bool) or not hasattr(bins, "__index__"):
-        raise TypeError(f"histogram: bins must be an integer, got {bins!r}")
-    if bins < 1:
-        raise ValueError(f"histogram: bins must be at least 1, got {bins}")
+    bins = integer(bins, "histogram", "bins", 1)
     if range is not None and not range[0] < range[1]:
         raise ValueError(f"histogram: range must be (low, high) with low < high, got {range}")
     if range is None and not np.isfinite(array).all():
         raise ValueError("histogram: x has NaN or infinities; give a range")
-    counts, edges = np.histogram(array, int(bins), range)
+    counts, edges = np.histogram(array, bins, range)
     return Tensor(counts.astype(np.int64)), Tensor(edges.astype(array.dtype if array.dtype.kind == "f" else np.float32))

@@ -11,14 +11,13 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.broadcasting import sum_over
 from lamina.ops.checks import float_tensor
-from lamina.ops.softmax import checked_axis
+from lamina.ops.shapes import one_axis
 
 
 class SparsemaxFunction(Function):
     """y = max(0, x - tau), with tau such that y sums to 1; found by sorting. Sums go along the axis in order."""
 
     def forward(self, x: Any, axis: int) -> Any:
-        axis = axis % x.ndim
         n = x.shape[axis]
         largest_first = np.flip(np.sort(x, axis), axis)  # NaN first
         sums = np.cumsum(largest_first, axis) - 1
@@ -63,7 +62,7 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
         Martins & Astudillo 2016, "From Softmax to Sparsemax", arXiv:1602.02068.
     """
     x = float_tensor(x, "sparsemax")
-    axis = checked_axis(x, axis, "sparsemax")
+    axis = one_axis("sparsemax", axis, x.ndim)
     if x.shape[axis] == 0:
         raise ValueError(f"sparsemax: axis {axis} is empty, got shape {x.shape}")
     return SparsemaxFunction.apply((x,), axis)
