@@ -61,6 +61,8 @@ class Lambda(Layer):
             raise TypeError(f"{self.name}: function must be callable, got {function!r}")
         if mask is not None:
             raise ValueError(f"{self.name}: mask must be None")
+        if not (output_shape is None or callable(output_shape) or isinstance(output_shape, tuple | list)):
+            raise TypeError(f"{self.name}: output_shape must be a tuple, a function or None, got {output_shape!r}")
         self.function = function
         self.arguments = dict(arguments or {})
         self._output_shape = output_shape

@@ -15,7 +15,7 @@ from lamina import backend, ops, random
 from lamina.autograd.symbolic import has_symbols
 from lamina.autograd.tensor import Tensor
 from lamina.data import element, resample
-from lamina.layers.checks import choice, positive, real, seed_of
+from lamina.layers.checks import choice, number, positive, real, seed_of
 from lamina.layers.image_preprocessing import ImageLayer
 from lamina.layers.layer import MISSING, call_state, register
 
@@ -156,7 +156,7 @@ class RandomAffineLayer(RandomImageLayer):
         super().__init__(seed, **kwargs)
         self.fill_mode = choice(fill_mode, resample.FILL_MODES, self.name, "fill_mode")
         self.interpolation = choice(interpolation, resample.AFFINE, self.name, "interpolation")
-        self.fill_value = float(fill_value)
+        self.fill_value = number(fill_value, self.name, "fill_value")
 
     def _changed(self, images: Array, draws: Array) -> Array:
         maps = self._maps(draws, images.shape[1], images.shape[2])

@@ -259,7 +259,14 @@ class IndexLookup(WordLayer):
             "output_mode": self.output_mode,
             "pad_to_max_tokens": self.pad_to_max_tokens,
             "salt": None if self.salt is None else list(self.salt),
+            "learned": not self._given and self._tokens is not None,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        layer = cls(**{name: value for name, value in config.items() if name != "learned"})
+        layer._given = layer._given and not config.get("learned", False)  # what was learned can be learned anew
+        return layer
 
 
 @register
