@@ -82,7 +82,7 @@ class Normalization(Layer):
             raise ValueError(f"{self.name}: mean and variance come together, got {mean!r} and {variance!r}")
         self.input_mean: Any = None if mean is None else numbers(mean, self.name, "mean")
         self.input_variance: Any = None if variance is None else numbers(variance, self.name, "variance")
-        shapes = [() if given is None else self._shape(given) for given in (self.input_mean, self.input_variance)]
+        shapes = [() if given is None else np.shape(given) for given in (self.input_mean, self.input_variance)]
         if shapes[0] != shapes[1]:
             raise ValueError(f"{self.name}: mean has shape {shapes[0]}, variance {shapes[1]}")
         if len(shapes[0]) > len(self.axis):
@@ -95,13 +95,6 @@ class Normalization(Layer):
         self.count: Any = None
         self._kept: tuple[int, ...] = ()
         self._broadcast: tuple[int, ...] = ()
-
-    def _shape(self, given: Any) -> tuple[int, ...]:
-        """The shape of given numbers, without the ones before those of the axes: of (1, 3) for one axis (3,)."""
-        shape = np.shape(given)
-        while len(shape) > len(self.axis) and shape[0] == 1:
-            shape = shape[1:]
-        return shape
 
     def build(self, input_shape: Any) -> None:
         n = len(input_shape)
@@ -124,7 +117,7 @@ class Normalization(Layer):
 
     def _aligned(self, value: Any, n: int) -> Array:
         """Given numbers along the kept axes, right to left."""
-        array = np.asarray(value, self._dtype).reshape(self._shape(value))
+        array = np.asarray(value, self._dtype)
         shape = [1] * n
         for i in range(1, array.ndim + 1):
             shape[self._kept[-i]] = array.shape[-i]

@@ -12,8 +12,9 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import choice
 from lamina.layers.layer import register
-from lamina.layers.lookup import MODES, StringLookup
+from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
+from lamina.layers.vocabulary import MODES
 from lamina.layers.words import WordLayer
 
 Array = Any
