@@ -24,6 +24,34 @@ INLINE void each_piece(int64_t count, const Parameter<T>* parameters, double wor
   });
 }
 
+/// Elements that follow each other in the weights as in the gradients: `gradients` is where the latter lie.
+template <class T>
+struct Run {
+  const T* gradients;
+  int64_t at, count;  // the first weight's index; how many
+};
+template <class T>
+T NO_GRADIENT[Parameter<T>::PIECE];  // zeros, never written to
+
+/// The run that begins with element i of [0, n), at most up to `end`.
+template <class T>
+INLINE Run<T> run_of(const Parameter<T>& p, int64_t i, int64_t end) {
+  if (!p.rows) return {p.gradients + i, i, end - i};
+  const int64_t row = i / p.width, rest = min_of(end - i, (row + 1) * p.width - i);
+  if (!p.whole) return {p.gradients + i, i + (p.rows[row] - row) * p.width, rest};
+  int64_t low = 0, high = p.row_count;  // the first row with a gradient from here on
+  while (low < high) {
+    const int64_t middle = (low + high) / 2;
+    if (p.rows[middle] < row)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low < p.row_count && p.rows[low] == row) return {p.gradients + i + (low - row) * p.width, i, rest};
+  const int64_t next = low < p.row_count ? p.rows[low] * p.width : end;
+  return {NO_GRADIENT<T>, i, min_of(min_of(next, end) - i, Parameter<T>::PIECE)};
+}
+
 /// f(gradient, weight, index, mask) -> the new weight, for the vectors of all parameters; gradient and weight prepared.
 template <class T, class F>
 INLINE void each_weight(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, double work, F&& f) {
@@ -32,15 +60,19 @@ INLINE void each_weight(int64_t count, const Parameter<T>* parameters, const Opt
   each_piece(count, parameters, work, [&](const Parameter<T>& p, int64_t, int64_t from, int64_t to) INLINE_LAMBDA {
     const F own = f;  // stores could change what a reference refers to, for all the compiler knows
     const V<T> scale = set(T(p.scale)), decay = set(T(p.decay));
-    each_vector<T>(to - from, [&](int64_t k, auto mask) INLINE_LAMBDA {
-      const int64_t i = from + k;
-      V<T> g = load(p.gradients + i, mask), w = load(p.weights + i, mask);
-      if (prepares) {
-        g = max(-most, min(most, g * scale));  // the second operand wins: NaN stays
-        w = fnma(w, decay, w);
-      }
-      store(p.weights + i, own(p, g, w, i, mask), mask);
-    });
+    for (int64_t begin = from; begin < to;) {
+      const Run<T> run = run_of(p, begin, to);
+      each_vector<T>(run.count, [&](int64_t k, auto mask) INLINE_LAMBDA {
+        const int64_t i = run.at + k;
+        V<T> g = load(run.gradients + k, mask), w = load(p.weights + i, mask);
+        if (prepares) {
+          g = max(-most, min(most, g * scale));  // the second operand wins: NaN stays
+          w = fnma(w, decay, w);
+        }
+        store(p.weights + i, own(p, g, w, i, mask), mask);
+      });
+      begin += run.count;
+    }
   });
 }
 

@@ -22,6 +22,13 @@ struct Parameter {
   int64_t n, start;
   double scale = 1;  // of the gradient
   double decay = 0;  // learning rate * weight decay
+
+  /// A row-sparse gradient, of a table with rows of `width`: gradients holds those of `rows` (ascending, each once)
+  /// alone, the others are 0. Where `whole` is set they take part with it, and n is the size of the table; else they
+  /// stay as they are, the slots too, and n = row_count * width. Not for lamb.
+  const int64_t* rows = nullptr;
+  int64_t row_count = 0, width = 0;
+  bool whole = false;
 };
 
 /// The rules, with their slots and settings; rate comes first in all settings. t is the step, from 1.

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import backend, ops, random
 from lamina.autograd.tensor import Tensor
+from lamina.models.attention_plot import plot_attention as plot_attention
 from lamina.models.plotting import plot_model as plot_model
 
 Array = Any

@@ -1,5 +1,6 @@
 #include "ops/optimizer.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "bind/cpu/bind.h"
@@ -44,6 +45,34 @@ static std::vector<double> numbers(const py::object& object, size_t length) {
   return values;
 }
 
+/// Row-sparse gradients: for each parameter None, or (rows, whether all rows take the step).
+struct RowSparse {
+  const int64_t* rows = nullptr;
+  int64_t count = 0;
+  bool whole = false;
+};
+static std::vector<RowSparse> row_sparse(const py::object& object, const py::list& weights, const Rule& rule) {
+  std::vector<RowSparse> found;
+  if (object.is_none()) return found;
+  const auto list = object.cast<py::list>();
+  if (list.size() != weights.size()) throw py::value_error("step: the lists differ in length");
+  for (size_t i = 0; i < list.size(); ++i) {
+    RowSparse r;
+    if (!list[i].is_none()) {
+      const auto pair = list[i].cast<py::tuple>();
+      if (pair.size() != 2 || rule.rule == OptimizerRule::lamb) throw py::value_error("step: no place for rows");
+      const auto rows = pair[0].cast<py::array>();
+      const int64_t table = size_of(item(weights, i), 0, "step");
+      r = {in<int64_t>(rows, rows.size()), rows.size(), pair[1].cast<bool>()};
+      for (int64_t k = 0; k < r.count; ++k)
+        if (r.rows[k] >= table || r.rows[k] <= (k ? r.rows[k - 1] : -1))
+          throw std::out_of_range("step: rows are not in order, or out of range");
+    }
+    found.push_back(r);
+  }
+  return found;
+}
+
 /// f(T{}) for the dtype of the first array, float32 or float64.
 template <class F>
 static void typed(const py::list& arrays, F&& f) {
@@ -54,7 +83,7 @@ static void typed(const py::list& arrays, F&& f) {
 template <class T>
 static std::vector<Parameter<T>> parameters_of(const py::list* weights, const py::list& gradients,
                                                const py::tuple& slots, int needed, const std::vector<double>& scales,
-                                               const std::vector<double>& decays) {
+                                               const std::vector<double>& decays, const std::vector<RowSparse>& rows) {
   const size_t count = gradients.size();
   if (weights && weights->size() != count) throw py::value_error("step: the lists differ in length");
   if (slots.size() > OPTIMIZER_SLOTS) throw py::value_error("step: too many slots");
@@ -73,11 +102,19 @@ static std::vector<Parameter<T>> parameters_of(const py::list* weights, const py
     if (PyList_GET_ITEM(gradients.ptr(), Py_ssize_t(i)) == Py_None) continue;
     const py::array& gradient = item(gradients, i);
     Parameter<T> p{};
-    p.n = weights ? item(*weights, i).size() : gradient.size();
-    p.gradients = in<T>(gradient, p.n);
-    p.weights = weights ? out<T>(item(*weights, i), p.n) : nullptr;
+    const int64_t size = weights ? item(*weights, i).size() : gradient.size();
+    p.n = size;
+    if (!rows.empty() && rows[i].rows) {
+      p.rows = rows[i].rows;
+      p.row_count = rows[i].count;
+      p.whole = rows[i].whole;
+      p.width = size / std::max<int64_t>(1, item(*weights, i).shape(0));
+      if (!p.whole) p.n = p.row_count * p.width;
+    }
+    p.gradients = in<T>(gradient, p.rows ? p.row_count * p.width : size);
+    p.weights = weights ? out<T>(item(*weights, i), size) : nullptr;
     for (int k = 0; k < OPTIMIZER_SLOTS; ++k)
-      if (kept[k]) p.slots[k] = out<T>(item(*kept[k], i), p.n);
+      if (kept[k]) p.slots[k] = out<T>(item(*kept[k], i), size);
     p.start = start;
     p.scale = scales.empty() ? 1 : scales[i];
     p.decay = decays.empty() ? 0 : decays[i];
@@ -89,7 +126,7 @@ static std::vector<Parameter<T>> parameters_of(const py::list* weights, const py
 
 static void step(const Rule& rule, const py::list& weights, const py::list& gradients, const py::tuple& slots,
                  const py::tuple& settings, int64_t step_number, const py::object& scales, const py::object& decays,
-                 double clip) {
+                 double clip, const py::object& rows) {
   if (step_number < 1) throw py::value_error("step: steps count from 1");
   if (settings.size() > OPTIMIZER_SETTINGS) throw py::value_error("step: too many settings");
   if (weights.empty()) {
@@ -99,12 +136,13 @@ static void step(const Rule& rule, const py::list& weights, const py::list& grad
   OptimizerSettings s;
   for (size_t k = 0; k < settings.size(); ++k) s.values[k] = settings[k].cast<double>();
   const std::vector<double> scale = numbers(scales, weights.size()), decay = numbers(decays, weights.size());
+  const std::vector<RowSparse> sparse = row_sparse(rows, weights, rule);
   s.step = step_number;
   s.clip = clip;
   s.prepares = clip > 0 || !scale.empty() || !decay.empty();
   typed(weights, [&]<class T>(T) {
     const std::vector<Parameter<T>> parameters =
-        parameters_of<T>(&weights, gradients, slots, rule.needed, scale, decay);
+        parameters_of<T>(&weights, gradients, slots, rule.needed, scale, decay, sparse);
     py::gil_scoped_release release;
     dispatch([&]<class Target>(Target) {
       optimizer_step<Target>(rule.rule, int64_t(parameters.size()), parameters.data(), s);
@@ -116,7 +154,7 @@ static void squares(const py::list& gradients, const py::array& sums) {
   double* const to = out<double>(sums, int64_t(gradients.size()));
   if (gradients.empty()) return;
   typed(gradients, [&]<class T>(T) {
-    const std::vector<Parameter<T>> parameters = parameters_of<T>(nullptr, gradients, py::tuple(), 0, {}, {});
+    const std::vector<Parameter<T>> parameters = parameters_of<T>(nullptr, gradients, py::tuple(), 0, {}, {}, {});
     if (parameters.size() != gradients.size()) throw py::type_error("step: expected lists of arrays");
     py::gil_scoped_release release;
     dispatch(
@@ -129,10 +167,13 @@ static const Registration registration([](py::module_& m) {
     m.def(
         rule.name,
         [&rule](const py::list& weights, const py::list& gradients, const py::tuple& slots, const py::tuple& settings,
-                int64_t step_number, const py::object& scales, const py::object& decays,
-                double clip) { step(rule, weights, gradients, slots, settings, step_number, scales, decays, clip); },
+                int64_t step_number, const py::object& scales, const py::object& decays, double clip,
+                const py::object& rows) {
+          step(rule, weights, gradients, slots, settings, step_number, scales, decays, clip, rows);
+        },
         py::arg("weights"), py::arg("grads"), py::arg("slots"), py::arg("settings"), py::arg("step") = 1,
-        py::arg("scales") = py::none(), py::arg("decays") = py::none(), py::arg("clip") = 0.0);
+        py::arg("scales") = py::none(), py::arg("decays") = py::none(), py::arg("clip") = 0.0,
+        py::arg("rows") = py::none());
   m.def("gradient_squares", &squares, py::arg("grads"), py::arg("sums"));
 });
 

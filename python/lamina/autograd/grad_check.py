@@ -75,7 +75,7 @@ def grad_check(
         array, tensor = arrays[i], tensors[i]
         assert array is not None
         assert tensor is not None
-        grad = np.zeros(array.shape) if tensor.grad_array is None else tensor.grad_array
+        grad = np.zeros(array.shape) if tensor.grad is None else tensor.grad.array
         if grad.shape != array.shape or grad.dtype != array.dtype:
             raise AssertionError(
                 f"grad_check: input {i} has shape {array.shape} and dtype {array.dtype}, "

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd import row_sparse
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -42,14 +43,17 @@ class no_grad:
         False
     """
 
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # one context may be entered again within itself
+
     def __enter__(self) -> None:
-        self._before = state.recording
+        self._before.append(state.recording)
         state.recording = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        state.recording = self._before
+        state.recording = self._before.pop()
 
     def __call__(self, function: Any) -> Any:
         @functools.wraps(function)
@@ -72,9 +76,10 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         array = backend.full(root.shape, 1.0, root.dtype, like=root.array)
     else:
         array = getattr(gradient, "array", gradient)
-        array = backend.contiguous(backend.as_array(array, root.dtype))
+        array = backend.as_array(array, root.dtype)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
+        array = backend.from_pool(array)  # it may end in leaves, and the caller's array may change
     if root.node is None:
         _give(root, array, {})
         return
@@ -105,7 +110,9 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
     node = tensor.node
     if node is None:
         before = tensor.grad_array
-        tensor.grad_array = backend.contiguous(grad) if before is None else _sum(before, grad)
+        if before is not None:
+            grad = _sum(before, grad)
+        tensor.grad_array = grad if type(grad) is row_sparse.RowSparse else backend.contiguous(grad)
         return
     given = grads.get(node)
     if given is None:
@@ -137,6 +144,8 @@ def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
     if a.dtype != b.dtype:
         raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
+    if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:
+        return row_sparse.add(a, b)
     total = backend.empty(a.shape, a.dtype, like=a)
     if a.dtype == np.float16:  # kept and cast, but not computed with
         return np.add(a, b, out=total)

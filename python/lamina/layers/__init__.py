@@ -5,6 +5,9 @@ from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
+from lamina.layers.attention import AdditiveAttention as AdditiveAttention
+from lamina.layers.attention import Attention as Attention
+from lamina.layers.bidirectional import Bidirectional as Bidirectional
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
 from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
@@ -31,6 +34,7 @@ from lamina.layers.core import Reshape as Reshape
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
+from lamina.layers.embedding import Embedding as Embedding
 from lamina.layers.function import Identity as Identity
 from lamina.layers.function import Lambda as Lambda
 from lamina.layers.hashing import Hashing as Hashing
@@ -50,6 +54,7 @@ from lamina.layers.locally_connected import LocallyConnected1D as LocallyConnect
 from lamina.layers.locally_connected import LocallyConnected2D as LocallyConnected2D
 from lamina.layers.lookup import IntegerLookup as IntegerLookup
 from lamina.layers.lookup import StringLookup as StringLookup
+from lamina.layers.masking import Masking as Masking
 from lamina.layers.merging import Add as Add
 from lamina.layers.merging import Average as Average
 from lamina.layers.merging import Concatenate as Concatenate
@@ -66,6 +71,8 @@ from lamina.layers.merging import maximum as maximum
 from lamina.layers.merging import minimum as minimum
 from lamina.layers.merging import multiply as multiply
 from lamina.layers.merging import subtract as subtract
+from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
+from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
 from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
 from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization
@@ -110,6 +117,20 @@ from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from lamina.layers.preprocessing import Discretization as Discretization
 from lamina.layers.preprocessing import Normalization as Normalization
 from lamina.layers.preprocessing import Rescaling as Rescaling
+from lamina.layers.recurrent import RNN as RNN
+from lamina.layers.recurrent_cells import GRUCell as GRUCell
+from lamina.layers.recurrent_cells import LSTMCell as LSTMCell
+from lamina.layers.recurrent_cells import SimpleRNNCell as SimpleRNNCell
+from lamina.layers.recurrent_conv import ConvLSTM1D as ConvLSTM1D
+from lamina.layers.recurrent_conv import ConvLSTM2D as ConvLSTM2D
+from lamina.layers.recurrent_conv import ConvLSTM3D as ConvLSTM3D
+from lamina.layers.recurrent_convert import from_torch_gru as from_torch_gru
+from lamina.layers.recurrent_convert import from_torch_lstm as from_torch_lstm
+from lamina.layers.recurrent_convert import from_torch_rnn as from_torch_rnn
+from lamina.layers.recurrent_layers import GRU as GRU
+from lamina.layers.recurrent_layers import LSTM as LSTM
+from lamina.layers.recurrent_layers import SimpleRNN as SimpleRNN
+from lamina.layers.recurrent_stack import StackedRNNCells as StackedRNNCells
 from lamina.layers.regularization import ActivityRegularization as ActivityRegularization
 from lamina.layers.regularization import AlphaDropout as AlphaDropout
 from lamina.layers.regularization import GaussianDropout as GaussianDropout
@@ -132,6 +153,7 @@ from lamina.layers.separable_conv import SeparableConvolution2D as SeparableConv
 from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
+from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D

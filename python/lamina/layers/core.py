@@ -40,6 +40,8 @@ class InputLayer(Layer):
         (None, 18)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         shape: Any = None,
@@ -162,6 +164,8 @@ class Dense(Layer):
         (1, 3)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -251,6 +255,8 @@ class Activation(Layer):
         >>> lm.layers.Activation("relu")([[-1.0, 2.0]]).numpy().tolist()
         [[0.0, 2.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -358,6 +364,8 @@ class Dropout(Layer):
     Reference:
         Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
     """
+
+    supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

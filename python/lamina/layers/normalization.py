@@ -57,6 +57,8 @@ class BatchNormalization(Layer):
         Ioffe & Szegedy 2015, arXiv:1502.03167; Ioffe 2017, "Batch Renormalization", arXiv:1702.03275.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

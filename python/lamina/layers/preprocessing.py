@@ -35,6 +35,8 @@ class Rescaling(Layer):
         [[-1.0, 1.0]]
     """
 
+    supports_masking = True
+
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scale = numbers(scale, self.name, "scale")
@@ -71,6 +73,8 @@ class Normalization(Layer):
         >>> layer(np.array([[2.0, 20.0]])).numpy().tolist()
         [[1.0, 0.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)

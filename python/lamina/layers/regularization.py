@@ -17,6 +17,8 @@ from lamina.regularizers import L1L2
 class Noise(Layer):
     """What the layers share that are random in training and pass on elsewhere."""
 
+    supports_masking = True
+
     def __init__(self, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed_of(seed, self.name)
@@ -243,6 +245,8 @@ class ActivityRegularization(Layer):
         >>> lm.layers.ActivityRegularization(l1=0.1)([[1.0, -2.0]]).numpy().tolist()
         [[1.0, -2.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -16,6 +16,7 @@ from lamina.autograd.tensor import Tensor, Variable
 PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})
 OWN = frozenset({
     "_variables", "_arguments", "_nodes", "_gathered", "_compiled", "_own_logs", "history", "resume", "epoch_random",
+    "_states", "_input_masks", "_recurrent_masks",
 })  # fmt: skip
 
 

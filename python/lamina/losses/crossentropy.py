@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.losses.loss import FusedLoss, Loss, class_numbers, input_of, mask_of, values_of, without_axis
+from lamina.losses.loss import FusedLoss, Loss, carried, class_numbers, input_of, mask_of, values_of, without_axis
 from lamina.losses.plain import PlainLoss
 from lamina.ops.elementary import SigmoidFunction
 from lamina.ops.loss import number, weights_of
@@ -156,6 +156,7 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         self.ignore_class = ignore_class
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         shape = self._shape(y_pred)
         labels = class_numbers(y_true, shape, self.name)

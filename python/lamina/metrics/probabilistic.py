@@ -9,7 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.losses.loss import class_numbers, without_axis
-from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, weights_for
+from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, times, weights_for
 from lamina.metrics.values import OpMean, sample_values
 from lamina.ops.loss import number
 
@@ -213,9 +213,11 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None
     ) -> None:
-        if self.ignore_class is not None and sample_weight is not None and mask is None:
+        mask = getattr(y_pred, "_mask", None) if mask is None else mask
+        if self.ignore_class is not None and (sample_weight is not None or mask is not None):
             shape = without_axis(np.shape(y_pred), self.axis)
-            mask = class_numbers(np.asarray(y_true), shape, self.name) != self.ignore_class
+            counts = class_numbers(np.asarray(y_true), shape, self.name) != self.ignore_class
+            mask = counts if mask is None else times(counts, weights_for(mask, shape, self.name))
         super().update_state(y_true, y_pred, sample_weight, mask)
 
     def get_config(self) -> dict[str, Any]:

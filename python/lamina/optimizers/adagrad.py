@@ -50,6 +50,10 @@ class Adagrad(Optimizer):
     def new_slots(self, variable: Variable) -> tuple[Array, ...]:
         return (backend.full(variable.shape, self.initial_accumulator_value, variable.dtype),)
 
+    @property
+    def keeps_without_gradient(self) -> bool:
+        return True
+
     def settings(self) -> tuple[float, ...]:
         return self.learning_rate, self.epsilon
 

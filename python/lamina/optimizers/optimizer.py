@@ -10,14 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina import backend
+from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.tensor import Variable, as_tensor
-from lamina.optimizers import schedules
+from lamina.optimizers import preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
 
 Array = Any
 AVERAGE = "average"  # the slot of exponential moving averages, as it is saved
 ACCUMULATOR = "gradient_accumulator"
+UNPREPARED = (None, None, 0.0)  # what kernels take for scales, decays and clip where there are none
 
 
 class Optimizer:
@@ -26,6 +28,11 @@ class Optimizer:
     A subclass names its state arrays in `slot_names` and gives `update`. The state of a weight is made when the
     weight is first seen. Before each step gradients are divided by the loss's scale, accumulated and clipped, and
     weights decay: w -= learning_rate * weight_decay * w.
+
+    The row-sparse gradient of an `Embedding` gives the step that the dense one would give. Where rows without a
+    gradient stay as they are (SGD without momentum, Adagrad; no weight decay) only the others are touched at all.
+    With ``Embedding(sparse=True)`` it is so for every rule but Lamb and Adafactor, and without accumulated gradients:
+    rows without a gradient do not move, and their moments do not fade.
 
     Args:
         learning_rate: the step size, at least 0: a number, which may be set anew at any time, a schedule, or a
@@ -102,13 +109,15 @@ class Optimizer:
         self.gradient_accumulation_steps = self._optional(gradient_accumulation_steps, "gradient_accumulation_steps", 2)
         self._calls = 0  # of step and apply: with accumulation, several make an iteration
         self._plain = not (given or weight_decay or use_ema or loss_scale_factor or gradient_accumulation_steps)
-        self._excluded: tuple[set[int], tuple[str, ...]] = (set(), ())
+        self._excluded: tuple[set[Variable], tuple[str, ...]] = (set(), ())
         self._slots: dict[Variable, tuple[Array, ...]] = {}
         self._extra: dict[str, dict[Variable, Array]] = {AVERAGE: {}, ACCUMULATOR: {}}
-        self._variables: list[Variable] = []  # those of the last step, and by dtype what update takes for them:
+        self._given: list[Variable] = []  # of build or the last step, with those that had no gradient
+        self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
-        self._prepared: tuple[Any, ...] = ()  # scales, decays and clip for the kernel, where any are needed
+        self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
+        self._row_sparse = False  # whether a gradient of this step is
 
     def _optional(self, value: Any, name: str, minimum: int) -> int | None:
         return None if value is None else whole(value, self.name, name, minimum)
@@ -161,12 +170,11 @@ class Optimizer:
         """
         if isinstance(var_names, str):
             raise TypeError(f"{self.name}: var_names must be a list of strings, got {var_names!r}")
-        self._excluded = {id(v) for v in var_list or ()}, tuple(var_names or ())
-        self._variables = []  # what decays is decided anew
+        self._excluded = set(var_list or ()), tuple(var_names or ())
 
     def _decays(self, variable: Variable) -> bool:
-        ids, names = self._excluded
-        return id(variable) not in ids and not any(piece in variable.name for piece in names)
+        variables, names = self._excluded
+        return variable not in variables and not any(piece in variable.name for piece in names)
 
     # What a subclass gives
 
@@ -175,7 +183,29 @@ class Optimizer:
         if not self.rule:
             raise NotImplementedError(f"{type(self).__name__}.update")
         kernel = getattr(backend.kernels(weights[0]), self.rule + "_step")
-        kernel(weights, grads, slots, self.settings(), self.iterations + 1, *self._prepared)
+        rows = None
+        if self._row_sparse:
+            rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
+            grads = preparation.values_of(grads)
+        kernel(weights, grads, self.kernel_slots(slots), self.settings(), self.iterations + 1, *self._prepared, rows)
+
+    def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
+        """The slots as the kernel takes them: None for one that is not kept."""
+        return slots
+
+    def _rows_of(self, grad: Array, place: int) -> tuple[Array, bool] | None:
+        """The rows of a row-sparse gradient, and whether the step changes others too."""
+        if not isinstance(grad, RowSparse):
+            return None
+        scales, decays, _ = self._prepared
+        still = self.keeps_without_gradient and not (decays and decays[place])
+        usual = scales is None or math.isfinite(scales[place])  # 0 times infinity is not 0
+        return grad.rows, not (grad.lazy or (still and usual))
+
+    @property
+    def keeps_without_gradient(self) -> bool:
+        """Whether a gradient of 0 leaves a weight and its state as they are, but for decay."""
+        return False
 
     def settings(self) -> tuple[float, ...]:
         """What the kernel of `rule` takes, the learning rate first."""
@@ -189,7 +219,8 @@ class Optimizer:
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Makes the state for these weights; `step()` then takes them when called without any."""
-        self._gather(list(variables))
+        self._given = list(variables)
+        self._gather(self._given)
 
     def apply(self, grads: Any, variables: Any = None) -> None:
         """Takes one step.
@@ -201,11 +232,12 @@ class Optimizer:
         Raises:
             ValueError: if numbers or shapes do not match, or there is no gradient at all.
         """
-        variables = self._variables if variables is None else list(variables)
-        arrays = [None if g is None else as_tensor(g).array for g in grads]
+        variables = self._given if variables is None else list(variables)
+        arrays = [g if g is None or isinstance(g, RowSparse) else as_tensor(g).array for g in grads]
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
         self._step(arrays, variables)
+        self._given = variables
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> int:
         """`apply` for pairs of gradient and weight; the number of steps taken."""
@@ -224,17 +256,19 @@ class Optimizer:
         Raises:
             ValueError: if there is no gradient at all.
         """
-        variables = self._variables if variables is None else list(variables)
+        variables = self._given if variables is None else list(variables)
         self._step([v.grad_array for v in variables], variables)
+        self._given = variables
         for variable in variables:
             variable.grad_array = None
 
     def zero_grad(self) -> None:
         """Forgets the gradients in the weights of `build` or the last step. `step` has done so already."""
-        for variable in self._variables:
+        for variable in self._given:
             variable.grad_array = None
 
     def _step(self, grads: list[Array], variables: list[Variable]) -> None:
+        self._row_sparse = False
         for i, (grad, variable) in enumerate(zip(grads, variables, strict=True)):
             if grad is None:
                 return self._step_without_missing(grads, variables)
@@ -242,6 +276,11 @@ class Optimizer:
             if grad.shape != weight.shape:
                 raise ValueError(f"{self.name}: the gradient of {variable.path} must have shape {weight.shape}, "
                                  f"got {grad.shape}")  # fmt: skip
+            if type(grad) is RowSparse:
+                grads[i] = grad = self._accepted(grad, weight)
+                if type(grad) is RowSparse:
+                    self._row_sparse = True
+                    continue
             if grad.dtype is not weight.dtype:
                 grad = backend.as_array(grad, weight.dtype)
             grads[i] = backend.contiguous(grad)
@@ -257,6 +296,14 @@ class Optimizer:
         self._calls += 1
         return None
 
+    def _accepted(self, grad: RowSparse, weight: Array) -> Any:
+        """A row-sparse gradient as it is, or dense for a rule that needs it whole."""
+        if type(self).update is not Optimizer.update or self.rule == "lamb":
+            return grad.dense()
+        if grad.dtype == weight.dtype:
+            return grad
+        return RowSparse(grad.rows, backend.as_array(grad.values, weight.dtype), grad.shape, grad.lazy)
+
     def _step_without_missing(self, grads: list[Array], variables: list[Variable]) -> None:
         given = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
         if not given:
@@ -271,8 +318,8 @@ class Optimizer:
             sums = [self._state(ACCUMULATOR, v) for v in self._variables]
             for places, _, _ in self._groups:
                 chosen = [sums[i] for i in places]
-                _add(chosen, [grads[i] for i in places], scale)
-            grads, scale = sums, 1.0 / steps
+                preparation.add(chosen, [grads[i] for i in places], scale)
+            grads, scale, self._row_sparse = sums, 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
             scales = self._scales(grads, scale)
             rate = self.learning_rate * (self.weight_decay or 0.0)
@@ -283,12 +330,11 @@ class Optimizer:
                 if self.rule:
                     self._prepared = own, decays, self.clipvalue or 0.0
                 else:  # update gets gradients that are ready
-                    chosen = _ready(chosen, own, self.clipvalue)
+                    chosen = preparation.scaled_and_clipped(chosen, own, self.clipvalue)
                     if decays:
-                        still = [backend.zeros(w.shape, w.dtype) for w in weights]
-                        backend.kernels(weights[0]).sgd_step(weights, still, (), (0.0, 0.0, 0.0), 1, None, decays)
+                        preparation.decay(weights, decays)
                 self.update(weights, chosen, slots)
-            self._prepared = ()
+            self._prepared = UNPREPARED
             if steps:
                 for array in sums:
                     array.fill(0)
@@ -300,30 +346,20 @@ class Optimizer:
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return None if scale == 1 else [scale] * len(grads)
-        squares = np.empty(len(grads))
+        squares = [0.0] * len(grads)
         for places, _, _ in self._groups:
-            part = np.empty(len(places))
-            backend.kernels(grads[0]).gradient_squares([grads[i] for i in places], part)
-            squares[places] = part
-        if self.clipnorm is not None:
-            norms = [scale * math.sqrt(s) for s in squares.tolist()]
-            return [scale * limit / max(limit, norm) if norm == norm else math.nan for norm in norms]
-        total = 0.0
-        for square in squares.tolist():
-            total += square
-        norm = scale * math.sqrt(total)
-        return [scale * (limit / max(limit, norm)) if math.isfinite(norm) else math.nan] * len(grads)
+            found = preparation.sums_of_squares([grads[i] for i in places])
+            for i, square in zip(places, found, strict=True):
+                squares[i] = square
+        rule = preparation.scales_by_norm if self.clipnorm else preparation.scales_by_global_norm
+        return rule(squares, scale, limit)
 
     def _average(self) -> None:
-        """average = momentum average + (1 - momentum) w; the first time, w."""
+        """Takes the weights into their moving averages; the first time, an average is the weight itself."""
         momentum = self.ema_momentum if self.iterations else 0.0
         for places, weights, _ in self._groups:
             averages = [self._state(AVERAGE, self._variables[i]) for i in places]
-            settings = (momentum - 1.0, 0.0, 0.0)
-            # SGD with a rate of -(1 - momentum) along w, and a decay of the average by as much.
-            backend.kernels(weights[0]).sgd_step(
-                averages, weights, (), settings, 1, None, [1.0 - momentum] * len(places)
-            )
+            preparation.average(averages, weights, momentum)
         every = self.ema_overwrite_frequency
         if every and (self.iterations + 1) % every == 0:
             self.finalize_variable_values(self._variables)
@@ -419,15 +455,3 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An optimizer made from what `get_config` gave."""
         return cls(**config)
-
-
-def _add(sums: list[Array], grads: list[Array], scale: float) -> None:
-    """sums += scale * grads: SGD with a rate of -scale."""
-    backend.kernels(sums[0]).sgd_step(sums, grads, (), (-scale, 0.0, 0.0))
-
-
-def _ready(grads: list[Array], scales: list[float] | None, clip: float | None) -> list[Array]:
-    """The gradients times their scales, clipped."""
-    if scales is not None:
-        grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
-    return grads if clip is None else [np.clip(g, -clip, clip) for g in grads]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend
 from lamina.optimizers.checks import fraction, positive
 from lamina.optimizers.optimizer import Array, Optimizer
 
@@ -60,9 +59,6 @@ class RMSprop(Optimizer):
     def settings(self) -> tuple[float, ...]:
         return self.learning_rate, self.rho, self.momentum, self.epsilon
 
-    def update(self, weights: list[Array], grads: list[Array], slots: tuple[list[Array], ...]) -> None:
+    def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
         given = dict(zip(self.slot_names, slots, strict=True))
-        chosen = slots[0], given.get("momentum"), given.get("average_gradient")
-        backend.kernels(weights[0]).rmsprop_step(
-            weights, grads, chosen, self.settings(), self.iterations + 1, *self._prepared
-        )
+        return slots[0], given.get("momentum"), given.get("average_gradient")

@@ -42,5 +42,9 @@ class SGD(Optimizer):
         if self.momentum == 0:
             self.slot_names = ()
 
+    @property
+    def keeps_without_gradient(self) -> bool:
+        return self.momentum == 0
+
     def settings(self) -> tuple[float, ...]:
         return self.learning_rate, self.momentum, float(self.nesterov)
