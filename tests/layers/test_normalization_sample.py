@@ -107,8 +107,9 @@ def test_masked_batch_normalization():
     np.testing.assert_allclose(y[mask], ((x - mean) / np.sqrt(variance + 1e-3))[mask], atol=1e-5)
     np.testing.assert_allclose(layer.moving_mean.numpy(), mean / 2, rtol=1e-5)
     np.testing.assert_allclose(layer.moving_variance.numpy(), 0.5 + variance / 2, rtol=1e-5)
-    with pytest.raises(ValueError, match="mask must have the shape of x without the axis"):
-        layer(x, training=True, mask=mask[:, :3])
+    for training in (False, True):
+        with pytest.raises(ValueError, match=r"mask must have the shape of x without the axis, \(6, 5\), got \(6, 3\)"):
+            layer(x, training=training, mask=mask[:, :3])
 
 
 def test_batch_renormalization():
@@ -147,6 +148,9 @@ def test_batch_renormalization():
         (lambda: layers.LayerNormalization("last"), TypeError, "axis must be an integer or a list"),
         (lambda: layers.LayerNormalization(epsilon=0), ValueError, "epsilon must be positive"),
         (lambda: layers.RMSNormalization(epsilon=-1), ValueError, "epsilon must be positive"),
+        (lambda: layers.LayerNormalization(epsilon="a"), TypeError, "epsilon must be a number, got 'a'"),
+        (lambda: layers.BatchNormalization(epsilon="a"), TypeError, "epsilon must be a number, got 'a'"),
+        (lambda: layers.BatchNormalization(momentum="a"), TypeError, "momentum must be a number from 0 to 1, got 'a'"),
         (lambda: layers.UnitNormalization(1.5), TypeError, "axis must be an integer or a list"),
         (lambda: layers.GroupNormalization(0), ValueError, "groups must be at least 1"),
         (lambda: layers.GroupNormalization(2.0), TypeError, "groups must be an integer"),

@@ -236,6 +236,23 @@ def test_lookups_learn():
     np.testing.assert_array_equal(again(rare)([["a", "c", "?"]]).numpy(), rare([["a", "c", "?"]]).numpy())
 
 
+@pytest.mark.parametrize(("make", "first", "second"), [
+    (lambda **k: StringLookup(**k), ["a", "b", "a"], ["c"]), (lambda **k: IntegerLookup(**k), [3, 4, 3], [5]),
+    (lambda **k: TextVectorization(output_mode="tf_idf", **k), ["a b a"], ["c"]),
+])  # fmt: skip
+def test_what_was_learned_is_kept_and_can_be_learned_anew(make, first, second):
+    layer = make()
+    layer.adapt(first)
+    same = again(layer)
+    np.testing.assert_array_equal(same(first).numpy(), layer(first).numpy())
+    assert same.get_config() == layer.get_config()
+    same.adapt(second)
+    assert len(same.get_vocabulary(include_special_tokens=False)) == 1
+    given = again(again(StringLookup(vocabulary=["a"])))
+    with pytest.raises(ValueError, match="a vocabulary was given"):
+        given.adapt(["b"])
+
+
 def test_vocabulary_files(tmp_path):
     (tmp_path / "words.txt").write_text("eins\nzwei\n", encoding="utf-8")
     assert values(StringLookup(vocabulary=str(tmp_path / "words.txt"))(["zwei", "drei"])) == [2, 0]
@@ -281,6 +298,7 @@ def test_text_vectorization():
     (lambda: Normalization(mean=1.0, variance=[1.0]), ValueError, "variance"),
     (lambda: Normalization(mean=1.0, variance=-1.0), ValueError, "at least 0"),
     (lambda: Normalization(axis=None, mean=[1.0], variance=[1.0]), ValueError, "for the axes"),
+    (lambda: Normalization(mean=[[1.0, 2.0]], variance=[[1.0, 2.0]]), ValueError, "for the axes"),
     (lambda: Normalization(axis=3)(NUMBERS), ValueError, "does not fit x"),
     (lambda: Normalization(axis=0)(NUMBERS), ValueError, "must be known"),
     (lambda: Normalization(axis=1.5), TypeError, "axis must be integers"),

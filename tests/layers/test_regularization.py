@@ -102,6 +102,8 @@ def test_identity_and_lambda():
         (lambda: L.GaussianNoise(0.5, seed=1.5), TypeError, "seed must be an integer or None"),
         (lambda: L.ActivityRegularization(l1=-1), ValueError, "l1"),
         (lambda: L.Lambda(3), TypeError, "function must be callable"),
+        (lambda: L.Lambda(abs, 3), TypeError, "output_shape must be a tuple, a function or None, got 3"),
+        (lambda: L.GaussianNoise("a"), TypeError, "stddev must be a number from 0 to 1, got 'a'"),
         (lambda: L.Lambda(abs, mask=1), TypeError, "mask must be None, an array"),
         (lambda: L.Lambda(lambda x: x).get_config(), ValueError, "a Lambda cannot be saved"),
         (lambda: L.Lambda.from_config({"function": "os.system"}), ValueError, "no code is loaded from a file"),

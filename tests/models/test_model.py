@@ -274,6 +274,57 @@ def test_predict_gives_the_same_bits_for_any_batch():
     assert whole.dtype == np.float32
 
 
+def test_predictions_share_no_memory_with_the_inputs():
+    pictures = np.ones((4, 2, 3), "float32")
+    for model in (Sequential([Flatten(input_shape=(2, 3))]), Sequential([Dropout(0.5, input_shape=(2, 3))])):
+        for y in (model.predict(pictures, verbose=0), model.predict(pictures, batch_size=2, verbose=0),
+                  model.predict_on_batch(pictures), model.predict(lm.tensor(pictures), verbose=0)):  # fmt: skip
+            y[...] = 7
+            assert (pictures == 1).all()
+
+    class Both(Model):
+        def call(self, inputs):
+            return {"same": inputs["a"], "other": inputs["a"] * 2}
+
+    result = Both().predict({"a": pictures}, verbose=0)
+    result["same"][...] = 7
+    assert (pictures == 1).all()
+
+
+def test_gradients_from_before_do_not_count():
+    t = np.ones((50, 1), "float32")
+    results = []
+    for stale in (False, True):
+        for fitted in (False, True):
+            model = Sequential([Dense(1, kernel_initializer="ones", input_shape=(6,))])
+            model.compile(lm.optimizers.SGD(0.1), "mse")
+            if stale:
+                model(x).sum().backward()
+            if fitted:
+                model.fit(x, t, batch_size=50, shuffle=False, verbose=0)
+            else:
+                model.train_on_batch(x, t)
+            results.append(model.get_weights()[0])
+    for other in results[1:]:
+        np.testing.assert_array_equal(other, results[0])
+
+
+def test_validation_every_few_epochs_and_what_watches_it(tmp_path):
+    callbacks = [
+        lm.callbacks.EarlyStopping(patience=5),
+        lm.callbacks.ReduceLROnPlateau(),
+        lm.callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors", save_best_only=True),
+    ]
+    model = linear()
+    t = y[:, None].astype("float32")
+    history = model.fit(x, t, epochs=5, validation_data=(x, t), validation_freq=2, callbacks=callbacks, verbose=0)
+    assert len(history.history["loss"]) == 5
+    assert len(history.history["val_loss"]) == 2
+    assert sorted(p.stem for p in tmp_path.iterdir()) == ["2", "4"]
+    with pytest.raises(ValueError, match="no 'val_loss' to monitor"):
+        model.fit(x, t, validation_freq=2, callbacks=[lm.callbacks.EarlyStopping()], verbose=0)
+
+
 def test_predict_takes_lists_and_other_dtypes():
     model = classifier()
     expected = model.predict(x, verbose=0)
@@ -399,6 +450,22 @@ def test_interrupted_fit_leaves_a_usable_model():
         (lambda m: m.fit(x, y, steps_per_epoch=0, verbose=0), ValueError, "steps must be positive, got 0"),
         (lambda m: m.fit(x, y, verbose=7), ValueError, "verbose must be"),
         (lambda m: m.fit(x, y, validation_split=1.5, verbose=0), ValueError, "validation_split"),
+        (
+            lambda m: m.fit(x, y, validation_split="0.2", verbose=0),
+            ValueError,
+            "validation_split must be .*, got '0.2'",
+        ),
+        (
+            lambda m: m.fit(x, y, validation_freq=0, verbose=0),
+            ValueError,
+            "validation_freq must be an integer of at least 1",
+        ),
+        (lambda m: m.fit(x, y, validation_freq=1.5, verbose=0), ValueError, "validation_freq must be an integer"),
+        (
+            lambda m: m.fit(x, y, initial_epoch=1.5, verbose=0),
+            ValueError,
+            "initial_epoch must be an integer of at least 0",
+        ),
         (lambda m: m.fit(x, y, validation_data=(x, y[:3]), verbose=0), ValueError, "fit: validation: x, y"),
         (lambda m: m.fit(x, y + 5, verbose=0), ValueError, "softmax_cross_entropy: .*"),
         (lambda m: m.fit(x, -1 - y, verbose=0), ValueError, "softmax_cross_entropy: .*"),

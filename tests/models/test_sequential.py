@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lamina.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
-from lamina.models import Sequential
+from lamina.models import Sequential, clone_model
 
 
 def test_keras_snippet_of_a_dense_network():
@@ -121,3 +121,19 @@ def test_configuration_round_trip():
     again = Sequential.from_config(config)
     assert again.get_config() == config
     assert [v.shape for v in again.weights] == [v.shape for v in model.weights]
+
+
+def test_a_frozen_model_and_a_layer_in_it_that_is_not():
+    frozen = Sequential([Dense(3, input_shape=(4,)), Dense(2)], trainable=False)
+    assert frozen.trainable_weights == []
+    frozen.add(Dense(1))
+    assert frozen.trainable_weights == []
+    lazy = Sequential([Dense(3)], trainable=False)
+    lazy(np.ones((1, 4)))
+    assert lazy.trainable_weights == []
+    frozen.layers[-1].trainable = True
+    for again in (Sequential.from_config(frozen.get_config()), clone_model(frozen)):
+        assert [len(layer.trainable_weights) for layer in again.layers] == [0, 0, 2]
+        assert not again.trainable
+        again.add(Dense(1))
+        assert len(again.trainable_weights) == 2

@@ -33,6 +33,17 @@ def share(value: Any, owner: str, name: str) -> float:
     return float(value)
 
 
+def number(value: Any, owner: str, name: str) -> float:
+    """value as a number.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if not real(value):
+        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
+    return float(value)
+
+
 def real(value: Any) -> bool:
     """Whether this is one number, Python's or NumPy's, and no truth value."""
     return not isinstance(value, bool | str | bytes) and hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0

@@ -9,8 +9,8 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
-from lamina.layers.checks import share
-from lamina.layers.image_augmentation import RandomImageLayer, between, span
+from lamina.layers.checks import real, share
+from lamina.layers.image_random import RandomImageLayer, between, span
 from lamina.layers.layer import register
 
 Array = Any
@@ -23,7 +23,8 @@ class RandomColorLayer(RandomImageLayer):
 
     def __init__(self, value_range: Any, seed: int | None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if not isinstance(value_range, tuple | list) or len(value_range) != 2 or not value_range[0] < value_range[1]:
+        pair = isinstance(value_range, tuple | list) and len(value_range) == 2 and all(map(real, value_range))
+        if not pair or not value_range[0] < value_range[1]:
             raise ValueError(f"{self.name}: value_range must be two numbers, the smaller first, got {value_range!r}")
         self.value_range = float(value_range[0]), float(value_range[1])
 

@@ -63,6 +63,8 @@ class Lambda(Layer):
             raise TypeError(f"{self.name}: function must be callable, got {function!r}")
         if mask is not None and not callable(mask) and not hasattr(mask, "shape"):
             raise TypeError(f"{self.name}: mask must be None, an array of booleans or a function, got {mask!r}")
+        if not (output_shape is None or callable(output_shape) or isinstance(output_shape, tuple | list)):
+            raise TypeError(f"{self.name}: output_shape must be a tuple, a function or None, got {output_shape!r}")
         self.function, self.mask = function, mask
         self.supports_masking = mask is not None
         self.arguments = dict(arguments or {})

@@ -11,7 +11,7 @@ from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import real
 from lamina.layers.color_augmentation import RandomColorLayer
-from lamina.layers.image_augmentation import RandomImageLayer, between, span
+from lamina.layers.image_random import RandomImageLayer, between, span
 from lamina.layers.layer import register
 
 Array = Any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.layers.checks import channels_last, choice, positive
+from lamina.layers.checks import channels_last, choice, number, positive
 from lamina.layers.layer import Layer, register
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # of those of ops.resize, Keras's
@@ -88,7 +88,7 @@ class Resizing(SizedImageLayer):
         self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
         self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
         self.fill_mode = choice(fill_mode, ("constant",), self.name, "fill_mode")
-        self.fill_value = float(fill_value)
+        self.fill_value = number(fill_value, self.name, "fill_value")
         self.antialias = bool(antialias)
 
     def call(self, x: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.layers.checks import real
+from lamina.layers.checks import number, real, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -87,15 +87,11 @@ class BatchNormalization(Layer):
             )
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"{self.name}: momentum must be from 0 to 1, got {momentum}")
-        if not 0 <= renorm_momentum <= 1:
-            raise ValueError(f"{self.name}: renorm_momentum must be from 0 to 1, got {renorm_momentum}")
-        if not epsilon > 0:
+        if not number(epsilon, self.name, "epsilon") > 0:
             raise ValueError(f"{self.name}: epsilon must be positive, got {epsilon}")
-        self.renorm, self.renorm_momentum = bool(renorm), float(renorm_momentum)
+        self.renorm, self.renorm_momentum = bool(renorm), share(renorm_momentum, self.name, "renorm_momentum")
         self.renorm_clipping = _clipping(renorm_clipping, self.name)
-        self.axis, self.momentum, self.epsilon = int(axis), float(momentum), float(epsilon)
+        self.axis, self.momentum, self.epsilon = int(axis), share(momentum, self.name, "momentum"), float(epsilon)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
@@ -136,6 +132,8 @@ class BatchNormalization(Layer):
         return np.sqrt(np.asarray(self.moving_variance_initializer(shape, dtype=dtype)))
 
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        if mask is not None:
+            mask = self._fitting(mask, x.shape)
         if training and self._trainable and (self.renorm or mask is not None):
             return self._by_moments(x, mask)
         swapped = self.axis not in (-1, x.ndim - 1)
@@ -152,6 +150,15 @@ class BatchNormalization(Layer):
             training and self._trainable,
         )
         return ops.transpose(y, _swap(y.ndim, self.axis)) if swapped else y
+
+    def _fitting(self, mask: Any, shape: tuple[int, ...]) -> Any:
+        mask, rest = as_tensor(mask), list(shape)
+        del rest[self.axis]
+        if mask.shape != tuple(rest):
+            raise ValueError(
+                f"{self.name}: mask must have the shape of x without the axis, {tuple(rest)}, got {mask.shape}"
+            )
+        return mask
 
     def _by_moments(self, x: Any, mask: Any) -> Any:
         """Training step by step: with statistics of what a mask holds, or renormalised."""
@@ -179,10 +186,6 @@ class BatchNormalization(Layer):
                 raise ValueError(f"{self.name}: training needs more than one value a channel, got x of shape {x.shape}")
             mean = ops.mean(x, others, keepdims=True)
             return mean, ops.mean(ops.square(x - mean), others, keepdims=True)
-        mask = as_tensor(mask)
-        shape = tuple(x.shape[i] for i in others)
-        if mask.shape != shape:
-            raise ValueError(f"{self.name}: mask must have the shape of x without the axis, {shape}, got {mask.shape}")
         chosen = ops.cast(ops.expand_dims(mask, axis), "bool")
         count = float(chosen.array.sum()) + 1e-7
         mean = ops.sum(ops.where(chosen, x, 0.0), others, keepdims=True) / count

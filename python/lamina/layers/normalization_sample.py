@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import constraints, initializers, ops, regularizers
+from lamina.layers.checks import number
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -279,7 +280,7 @@ class UnitNormalization(Layer):
 
 
 def _positive(epsilon: float, owner: str) -> float:
-    if not 0 < epsilon < math.inf:
+    if not 0 < number(epsilon, owner, "epsilon") < math.inf:
         raise ValueError(f"{owner}: epsilon must be positive, got {epsilon}")
     return float(epsilon)
 

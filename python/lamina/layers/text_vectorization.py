@@ -12,8 +12,9 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import choice
 from lamina.layers.layer import register
-from lamina.layers.lookup import MODES, StringLookup
+from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
+from lamina.layers.vocabulary import MODES
 from lamina.layers.words import WordLayer
 
 Array = Any
@@ -196,7 +197,14 @@ class TextVectorization(WordLayer):
             "pad_to_max_tokens": lookup["pad_to_max_tokens"],
             "vocabulary": lookup["vocabulary"],
             "idf_weights": lookup["idf_weights"],
+            "learned": lookup["learned"],
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        layer = cls(**{name: value for name, value in config.items() if name != "learned"})
+        layer._lookup._given = layer._lookup._given and not config.get("learned", False)
+        return layer
 
 
 def _ngrams(tokens: list[str], widths: Iterable[int]) -> list[str]:

@@ -53,9 +53,10 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
         if given is not None and len(given) != 1:
             raise ValueError(f"clone_model: {model.name} has one input, got {len(given)} input tensors")
         layers = [layer for layer in model._layers if given is None or not isinstance(layer, InputLayer)]
-        copy = Sequential([*(given or []), *[clone(layer) for layer in layers]], model.trainable, model.name)
+        copy = Sequential([*(given or []), *[clone(layer) for layer in layers]], name=model.name)
         if not copy.built and model._build_shape is not None:
             copy.build(model._build_shape)
+        copy._trainable = model._trainable  # each layer has its own by now
         return copy
     graph: Any = model._graph
     swap = {layer: clone(layer) for layer in graph.layers}
@@ -74,4 +75,6 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
         fresh = given
     outputs = graph.apply(fresh, swap=swap)
     rest = list(fresh)
-    return Model(map_leaves(lambda _: rest.pop(0), graph.inputs), outputs, name=model.name, trainable=model.trainable)
+    made: Any = Model(map_leaves(lambda _: rest.pop(0), graph.inputs), outputs, name=model.name)
+    made._trainable = model._trainable
+    return made

@@ -16,7 +16,7 @@ from lamina.layers.layer import Layer, register
 from lamina.layers.naming import snake_case, unique_name
 from lamina.layers.shapes import shape_leaves, shape_of_batch
 from lamina.models import saving
-from lamina.models.batches import make_batches, map_arrays
+from lamina.models.batches import arrays_in, make_batches, map_arrays
 from lamina.models.callbacks import CallbackList
 from lamina.models.functional import Graph, from_config
 from lamina.models.progress import Progress, verbosity
@@ -240,7 +240,7 @@ class Model(Trained):
         if type(x) is np.ndarray and x.ndim and len(x) <= size and callbacks is None and steps is None:
             recording, state.recording = state.recording, False  # one batch: nothing to show, nothing to join
             try:
-                return _numpy(self(x, training=False))
+                return _numpy(self(x, training=False), x)
             finally:
                 state.recording = recording
         batches = make_batches(x, None, None, batch_size, False, steps, "predict")
@@ -264,7 +264,7 @@ class Model(Trained):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         with no_grad():
-            return _numpy(self(x, training=False))
+            return _numpy(self(x, training=False), x)
 
     # Words and files
 
@@ -387,8 +387,17 @@ def _zeros(shape: Any, dtype: Any) -> Any:
     return Tensor(np.zeros([1 if n is None else n for n in shape], dtype))
 
 
-def _numpy(y: Any) -> Any:
-    return y.array if isinstance(y, Tensor) else map_arrays(lambda t: np.asarray(t), y)
+def _numpy(y: Any, x: Any) -> Any:
+    """Tensors as arrays of their own: none shares memory with what went in, so that it can be written to."""
+    if isinstance(y, Tensor) and type(x) is np.ndarray:
+        return y.array.copy() if np.may_share_memory(y.array, x) else y.array
+    given = [a.array if isinstance(a, Tensor) else np.asarray(a) for a in arrays_in(x)]
+
+    def own(t: Any) -> Any:
+        array = t.array if isinstance(t, Tensor) else np.asarray(t)
+        return array.copy() if any(np.may_share_memory(array, a) for a in given) else array
+
+    return map_arrays(own, y)
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -72,6 +72,8 @@ class Sequential(Model):
             except BaseException:
                 self._layers.pop()
                 raise
+        if not self._trainable:
+            layer.trainable = False
 
     def pop(self) -> Layer:
         """Takes the last layer off.
@@ -171,11 +173,12 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        model = cls(name=config.get("name"), trainable=config.get("trainable", True))
+        model = cls(name=config.get("name"))
         with sharing():
             for entry in config.get("layers", []):
                 model.add(restore_layer(entry))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built:
             model.build(tuple(shape))
+        model._trainable = bool(config.get("trainable", True))  # each layer has its own by now
         return model

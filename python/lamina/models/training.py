@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina import random
 from lamina.autograd.tensor import Variable
+from lamina.layers.checks import real
 from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, split_end
 from lamina.models.callbacks import CallbackList, History
 from lamina.models.class_weights import class_weights
@@ -76,8 +77,8 @@ class Trained(Evaluated):
         """
         self._check_compiled("fit")
         verbose = verbosity(verbose, "fit")
-        if not 0 <= validation_split < 1:
-            raise ValueError(f"fit: validation_split must be at least 0 and less than 1, got {validation_split}")
+        if not real(validation_split) or not 0 <= validation_split < 1:
+            raise ValueError(f"fit: validation_split must be at least 0 and less than 1, got {validation_split!r}")
         weigh = None
         if class_weight is not None:
             if sample_weight is not None:
@@ -87,8 +88,10 @@ class Trained(Evaluated):
                 sample_weight = class_weights(as_arrays(y), table, names)
             else:
                 weigh = functools.partial(class_weights, class_weight=table, names=names)
-        if isinstance(epochs, bool) or not hasattr(epochs, "__index__") or epochs < 0:
-            raise ValueError(f"fit: epochs must be an integer of at least 0, got {epochs!r}")
+        for value, what, least in ((epochs, "epochs", 0), (initial_epoch, "initial_epoch", 0),
+                                   (validation_freq, "validation_freq", 1)):  # fmt: skip
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+                raise ValueError(f"fit: {what} must be an integer of at least {least}, got {value!r}")
         if validation_split and validation_data is None and not is_arrays(x):
             raise ValueError(
                 "fit: validation_split needs arrays; give validation_data where x is an iterable of batches"
@@ -106,7 +109,8 @@ class Trained(Evaluated):
         if validation_data is not None:
             validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
         self.history = History()
-        params = {"epochs": epochs, "steps": len(batches) or None, "verbose": verbose}
+        every = 1 if validation is None else validation_freq
+        params = {"epochs": epochs, "steps": len(batches) or None, "verbose": verbose, "validation_freq": every}
         hooks = CallbackList(callbacks, self, params)
         hooks = CallbackList([*hooks.callbacks, self.history], self, params)
         self.stop_training = False
@@ -191,6 +195,8 @@ class Trained(Evaluated):
         if weights is None:
             weights = self.trainable_weights
             self._look_at(weights)
+            for v in weights:  # what a backward of the user's own left, or a step that was broken off
+                v.grad_array = None
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
