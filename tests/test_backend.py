@@ -85,9 +85,19 @@ def test_impossible_shapes(shape, error, message):
         backend.empty(shape)
 
 
-def test_no_objects():
+@pytest.mark.parametrize("dtype", [object, [("x", object)], np.dtypes.StringDType()])
+def test_no_objects(dtype):
     with pytest.raises(TypeError, match="object arrays are not pooled"):
-        backend.empty((3,), object)
+        backend.empty((3,), dtype)
+
+
+def test_both_of_c_s_64_bit_integers_are_indices():
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    for name in ("l", "q"):  # long and long long: dtypes that are equal, and have different numbers
+        places = np.array([2, 0], name)
+        np.testing.assert_array_equal(lm.ops.take(x, places, axis=0).numpy(), x[[2, 0]])
+        losses = [lm.ops.softmax_cross_entropy(x[:2], labels).item() for labels in (places % 2, [0, 0])]
+        assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("shape", [(2**50,), (2**58,)])
@@ -178,6 +188,11 @@ def test_trim(pool):
     assert pool()["cached"] <= 4 << 20
     _cpu.pool_trim()
     assert pool()["cached"] == 0
+
+
+def test_the_cap_leaves_room_for_others(pool):
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGESIZE")
+    assert pool()["cap"] <= min(4 << 30, memory // 4)
 
 
 def test_cap(pool):

@@ -145,6 +145,8 @@ CASES = [
     conv("dilation", (1, 11, 11, 3), (3, 3, 3, 5), dilation_rate=2),
     conv("groups", (2, 7, 7, 6), (3, 3, 2, 9), groups=3),
     conv("depthwise", (2, 9, 9, 35), (5, 5, 1, 35), groups=35),
+    conv("depthwise-in-rows", (2, 5, 14, 32), (5, 3, 1, 32), groups=32, padding="same"),
+    conv("depthwise-in-rows-strides", (2, 9, 15, 48), (3, 5, 1, 48), groups=48, strides=2, activation="relu"),
     conv("depthwise-strides", (2, 9, 8, 19), (3, 3, 1, 38), groups=19, strides=2, padding="same"),
     conv("narrow", (2, 7, 8, 20), (3, 3, 4, 20), groups=5, padding="same", activation="relu"),
     conv("narrow-uneven", (2, 7, 8, 15), (3, 2, 5, 21), groups=3, strides=(1, 2)),
@@ -242,15 +244,6 @@ CASES = [
       for shape in ((2, 3, 5), (1, 7, 9, 35), (2, 23, 23, 65))],
     *[case(f"local_response_norm-{n}-{size}", "local_response_norm", values(3, 2, n), size=size)
       for n, size in ((1, 5), (19, 4), (67, 9))],
-    *[case(f"resize-{mode}-{channels}-{size[0]}", "resize", values(2, 5, 7, channels), size=size, interpolation=mode)
-      for mode in ("nearest", "bilinear", "bicubic") for channels in (1, 3, 17, 33) for size in ((11, 9), (3, 4))],
-    *[case(f"pad-{mode}-{channels}", "pad", values(2, 5, 7, channels), pad_width=((0, 0), (1, 2), (3, 0), (0, 1)),
-           mode=mode)
-      for mode in ("constant", "reflect", "symmetric", "edge", "wrap") for channels in (3, 19)],
-    *[(f"grid_sample-{mode}-{channels}",
-       lambda x, mode=mode: lm.ops.grid_sample(x, 1.2 * np.sin(values(2, 3, 5, 2)).astype(x.dtype), mode=mode),
-       [values(2, 6, 5, channels)])
-      for mode in ("nearest", "bilinear", "bicubic") for channels in (1, 3, 19)],
     *[(f"concatenate-{axis}-{n}", lambda x, y, axis=axis: 2 * lm.ops.concatenate([x, y, x], axis=axis),
        [values(3, 4, n), values(3, 4, n)]) for axis in (0, 1, 2) for n in (1, 5, 19, 4099)],
     *[case(f"sum-{axis}-{n}", "sum", values(5, n, 3), axis=axis) for axis in (0, 1, 2, (1, 2), None) for n in SIZES],

@@ -7,15 +7,6 @@
 namespace lamina {
 namespace LAMINA_ISA {
 
-/// The sum of the squares of f(i, mask) over a row of n.
-template <class T, class F>
-INLINE double squares_of_row(int64_t n, F&& f) {
-  return double(sum_row<T>(n, [&](int64_t i, auto mask, V<T>& sum) INLINE_LAMBDA {
-    const V<T> x = f(i, mask);
-    sum = fma(x, x, sum);
-  }));
-}
-
 template <class T>
 INLINE void update_rows(const FactoredParameter<T>& p, const AdafactorSettings& s) {
   parallel_for(p.matrices * p.rows, 5 + 0.15 * double(p.columns), [&](int64_t begin, int64_t end) INLINE_LAMBDA {

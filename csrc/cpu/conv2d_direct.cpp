@@ -140,9 +140,8 @@ struct Weights {
 template <class T>
 struct DirectJob {
   Gather d;
-  View depth;     // the third axis: images of two dimensions, one behind the other
-  int64_t phase,  // the phase along it that is being computed, and the first of its positions
-      position;
+  View depth;               // the third axis: images of two dimensions, one behind the other
+  int64_t phase, position;  // the phase along it that is being computed, and the first of its positions
   Weights<T> weights;
   int64_t batch, source_image, target_image, target_pitch;  // values from image to image, from pixel to pixel
   const T* source;

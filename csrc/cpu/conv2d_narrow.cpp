@@ -246,6 +246,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y) {
+  if (depthwise<Target>(s, false, x, w, bias, activation == Activation::relu, y)) return;
   NarrowJob<T> job{};
   job.d.h = forward_view(s.h);
   job.d.w = forward_view(s.w);
@@ -261,6 +262,7 @@ void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Acti
 
 template <class Target, class T>
 void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx) {
+  if (depthwise<Target>(s, true, dy, w, bias, activation == Activation::relu, dx)) return;
   NarrowJob<T> job{};
   job.d.h = backward_view(s.h);
   job.d.w = backward_view(s.w);

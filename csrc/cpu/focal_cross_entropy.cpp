@@ -22,7 +22,7 @@ INLINE void focal_rows(int64_t rows, int64_t n, const T* x, const T* t, const T*
                        T scale, T shift, T gamma) {
   const V<T> one = set(T(1)), low = set(T(1e-7)), high = set(T(1) - T(1e-7));
   const int64_t padded = round_up(n, 64 / int64_t(sizeof(T)));
-  const bool past_caches = dx && streams(rows, n, dx);
+  const bool past_caches = dx && stream_rows(dx, rows, n);
   parallel_for(rows, 30 + n * 2.5, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     T* const p = scratch_for<T>(Slot::worker, 3 * padded);
     T *const values = p + padded, *const h = values + padded;

@@ -9,20 +9,6 @@ namespace LAMINA_ISA {
 
 constexpr int64_t BLOCK = 64;  // channels that are joined at a time
 
-/// body(row, column, mask) for every vector of one sample, from the last rows to the first: those are in the cache.
-template <class T, class F>
-INLINE void each_pixel_backwards(int64_t pixels, int64_t channels, F body) {
-  parallel_for(pixels, 0.15 * double(max_of(channels, 8)), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
-    constexpr int64_t CHUNK = 16 << 10;  // forwards in small steps: prefetchers like it
-    const F own = body;                  // stores could change what a reference refers to, for all the compiler knows
-    const int64_t step = max_of(1, CHUNK / channels);
-    for (int64_t to = end; to > begin; to -= step)
-      for (int64_t row = max_of(begin, to - step); row < to; ++row)
-        each_vector<T>(channels, [&](int64_t c, auto mask) INLINE_LAMBDA { own(row, c, mask); });
-    stream_fence();
-  });
-}
-
 /// One sample's mean and inverse of each group.
 template <class T>
 INLINE void group_statistics(const GroupNorm<T>& s, const T* x, double epsilon, T* mean, T* inverse) {
@@ -89,7 +75,7 @@ void group_norm_forward(const GroupNorm<T>& s, const T* beta, double epsilon, T*
         scale[c] = s.gamma ? s.gamma[c] * inverses[c / D] : inverses[c / D];
         shift[c] = beta ? beta[c] : T(0);
       }
-      each_pixel_backwards<T>(s.pixels, C, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
+      each_row_backwards<T>(s.pixels, C, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
         const int64_t at = row * C + c;
         const V<T> v = fma(load(x + at, mask) - load(centre + c, mask), load(scale + c, mask), load(shift + c, mask));
         past_caches ? stream(to + at, v) : store(to + at, v, mask);
@@ -132,7 +118,7 @@ void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse,
       }
       if (!dx) continue;
       T* const to = dx + sample * size;
-      each_pixel_backwards<T>(s.pixels, C, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
+      each_row_backwards<T>(s.pixels, C, [=](int64_t row, int64_t c, auto mask) INLINE_LAMBDA {
         const int64_t at = row * C + c;
         const V<T> from_mean = load(x + at, mask) - load(centre + c, mask);
         const V<T> v = fma(load(d + at, mask), load(scale + c, mask),

@@ -45,7 +45,7 @@ template <class Target, class T>
 void local_response_norm_forward(const LocalResponseNorm& s, const T* x, T* y) {
   const int64_t C = s.channels, before = s.size / 2;
   const V<T> k = set(T(s.k)), share = set(T(s.alpha / double(s.size)));
-  const bool past_caches = streams(s.rows, C, y);
+  const bool past_caches = stream_rows(y, s.rows, C);
   parallel_for(s.rows, 10 + 1.0 * double(C), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     const PaddedRow<T> squares(scratch_for<T>(Slot::worker, PaddedRow<T>::room(s)), s);
     for (int64_t row = begin; row < end; ++row) {
@@ -68,7 +68,7 @@ void local_response_norm_backward(const LocalResponseNorm& s, const T* x, const 
   const int64_t C = s.channels, before = s.size / 2, after = (s.size - 1) / 2;
   const V<T> k = set(T(s.k)), share = set(T(s.alpha / double(s.size)));
   const V<T> minus = set(T(-2 * s.alpha * s.beta / double(s.size)));
-  const bool past_caches = streams(s.rows, C, dx);
+  const bool past_caches = stream_rows(dx, s.rows, C);
   parallel_for(s.rows, 10 + 2.0 * double(C), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     const int64_t room = PaddedRow<T>::room(s);
     T* const memory = scratch_for<T>(Slot::worker, 2 * room + C + ROW_LANES);

@@ -18,7 +18,7 @@ void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t s
     const V<T> factor = set(factors[0]);
     return map(rows * n, 0.2, [&](V<T> v) INLINE_LAMBDA { return v * factor; }, y, x);
   }
-  const bool past_caches = streams(rows, n, y);
+  const bool past_caches = stream_rows(y, rows, n);
   parallel_for(rows, 2 + n * 0.2, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
       const V<T> factor = set(factors[r * step]);

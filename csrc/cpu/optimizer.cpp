@@ -256,15 +256,6 @@ INLINE void lion(int64_t count, const Parameter<T>* parameters, const OptimizerS
               });
 }
 
-/// The sum of term(k, mask) squared over [0, n).
-template <class T, class F>
-INLINE double squares_of(int64_t n, F&& term) {
-  return double(sum_row<T>(n, [&](int64_t k, auto mask, V<T>& sum) INLINE_LAMBDA {
-    const V<T> x = term(k, mask);
-    sum = fma(x, x, sum);
-  }));
-}
-
 /// sums[stride * piece] over a parameter's pieces, in order.
 template <class T>
 INLINE double joined(const Parameter<T>& p, const double* sums, int64_t stride) {
@@ -297,14 +288,14 @@ INLINE void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerS
     const V<T> scale = set(T(p.scale)), decay = set(T(p.decay));
     for (; from < to; from += PIECE, ++piece) {
       const int64_t n = min_of(PIECE, to - from);
-      sums[2 * piece] = squares_of<T>(n, [=](int64_t k, auto mask) INLINE_LAMBDA -> V<T> {
+      sums[2 * piece] = squares_of_row<T>(n, [=](int64_t k, auto mask) INLINE_LAMBDA -> V<T> {
         V<T> w = load(p.weights + from + k, mask);
         if (!prepares) return w;
         w = fnma(w, decay, w);
         store(p.weights + from + k, w, mask);
         return w;
       });
-      sums[2 * piece + 1] = squares_of<T>(n, [=](int64_t k, auto mask) INLINE_LAMBDA -> V<T> {
+      sums[2 * piece + 1] = squares_of_row<T>(n, [=](int64_t k, auto mask) INLINE_LAMBDA -> V<T> {
         V<T> g = load(p.gradients + from + k, mask);
         if (prepares) g = max(-most, min(most, g * scale));
         return change(moments.first_of(p, g, from + k, mask), moments.second_of(p, g, from + k, mask));
@@ -361,8 +352,8 @@ void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squ
              [&](const Parameter<T>& p, int64_t piece, int64_t from, int64_t to) INLINE_LAMBDA {
                for (; from < to; from += PIECE, ++piece) {
                  const T* const g = p.gradients + from;
-                 sums[piece] = squares_of<T>(min_of(PIECE, to - from),
-                                             [=](int64_t k, auto mask) INLINE_LAMBDA { return load(g + k, mask); });
+                 sums[piece] = squares_of_row<T>(min_of(PIECE, to - from),
+                                                 [=](int64_t k, auto mask) INLINE_LAMBDA { return load(g + k, mask); });
                }
              });
   for (int64_t i = 0; i < count; ++i) squares[i] = joined(parameters[i], sums, 1);

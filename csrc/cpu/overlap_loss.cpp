@@ -47,7 +47,7 @@ void overlap_sums(int64_t rows, int64_t n, const T* x, const T* t, T* sums) {
 
 template <class Target, class T>
 void overlap_gradient(int64_t rows, int64_t n, const T* t, const T* a, const T* b, T* dx) {
-  const bool past_caches = streams(rows, n, dx);
+  const bool past_caches = stream_rows(dx, rows, n);
   each_part_of_rows(rows, n, 0.2, [&](int64_t r, int64_t, int64_t begin, int64_t end) INLINE_LAMBDA {
     const V<T> slope = set(a[r]), level = set(b[r]);
     const T* const target = t + r * n + begin;

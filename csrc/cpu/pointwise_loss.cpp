@@ -147,7 +147,7 @@ INLINE T sum_of_chunks(int64_t n, F&& values_of) {
 template <Loss L, class T>
 INLINE bool rows_of_many(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses, T* dx,
                          const LossParameters<T>& parameters) {
-  const bool past_caches = dx && streams(rows, n, dx);
+  const bool past_caches = dx && stream_rows(dx, rows, n);
   bool found = false;
   parallel_for(rows, 5 + n * 1.0, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     V<T> outside = zero<T>();

@@ -8,8 +8,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void relu_forward(int64_t n, const T* x, T* y) {
-  map(n, 0.2, [](V<T> v) INLINE_LAMBDA { return max(zero<T>(), v); }, y,
-      x);  // the second operand wins on NaN
+  map(n, 0.2, [](V<T> v) INLINE_LAMBDA { return max(zero<T>(), v); }, y, x);  // the second operand wins on NaN
 }
 
 template <class Target, class T>

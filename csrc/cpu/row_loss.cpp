@@ -28,7 +28,7 @@ INLINE T inverse_of_norm(T squares) {
 /// loss(x, t, weight, dx or null, whether to write past the caches) for every row.
 template <class T, class F>
 INLINE void each_row(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T* losses, T* dx, F&& loss) {
-  const bool past_caches = dx && streams(rows, n, dx);
+  const bool past_caches = dx && stream_rows(dx, rows, n);
   parallel_for(rows, 20 + n * 0.6, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
       const T weight = weights ? weights[r] : T(1);

@@ -80,7 +80,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T* y) {
-  const bool past_caches = streams(s.rows, s.n, y);
+  const bool past_caches = stream_rows(y, s.rows, s.n);
   parallel_for(s.rows, 20 + 0.5 * double(s.n), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t row = begin; row < end; ++row) {
       const T* const x = s.x + row * s.n;
@@ -112,7 +112,7 @@ template <class Target, class T>
 void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta) {
   constexpr int GROUP = 4;
   const int64_t n = s.n, size = part_rows(n), parts = ceil_div(s.rows, size);
-  const bool past_caches = dx && streams(s.rows, n, dx), sums_wanted = dgamma || dbeta;
+  const bool past_caches = dx && stream_rows(dx, s.rows, n), sums_wanted = dgamma || dbeta;
   T* const sums = sums_wanted ? scratch_for<T>(Slot::caller, max_of(1, parts * 2 * n)) : nullptr;
   parallel_for(parts, double(size) * (40 + 0.8 * double(n)), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t part = begin; part < end; ++part) {

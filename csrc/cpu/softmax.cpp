@@ -10,7 +10,7 @@ namespace LAMINA_ISA {
 
 template <Softmax KIND, class T>
 void rows_forward(int64_t rows, int64_t n, const T* x, T* y) {
-  const bool past_caches = streams(rows, n, y);
+  const bool past_caches = stream_rows(y, rows, n);
   parallel_for(rows, 10 + n * 1.0, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     T* const kept = past_caches ? scratch_for<T>(Slot::worker, n) : nullptr;
     for (int64_t r = begin; r < end; ++r) {
@@ -37,7 +37,7 @@ void rows_forward(int64_t rows, int64_t n, const T* x, T* y) {
 
 template <Softmax KIND, class T>
 void rows_backward(int64_t rows, int64_t n, const T* y, const T* dy, T* dx) {
-  const bool past_caches = streams(rows, n, dx);
+  const bool past_caches = stream_rows(dx, rows, n);
   parallel_for(rows, 5 + n * (KIND == Softmax::plain ? 0.4 : 0.8), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t r = begin; r < end; ++r) {
       const T *const out = y + r * n, *const d = dy + r * n;

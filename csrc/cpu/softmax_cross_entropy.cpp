@@ -72,7 +72,7 @@ int64_t find_bad_label(int64_t n, int64_t classes, const int64_t* labels, int64_
 template <class Target, class T>
 void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* labels, int64_t ignored, T smoothing,
                            const T* weights, T divisor, T* losses, T* dx) {
-  const bool past_caches = dx && streams(rows, n, dx), ignores = ignored != NONE_IGNORED;
+  const bool past_caches = dx && stream_rows(dx, rows, n), ignores = ignored != NONE_IGNORED;
   each_group(rows, n, 0.8, weights, losses, past_caches,
              [&](int64_t r, Group<T>& group, int64_t place, T* kept) INLINE_LAMBDA {
                const T* const row = x + r * n;
@@ -101,7 +101,7 @@ void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* l
 template <class Target, class T>
 void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
                                 T* dx) {
-  const bool past_caches = dx && streams(rows, n, dx);
+  const bool past_caches = dx && stream_rows(dx, rows, n);
   each_group(rows, n, 1.0, weights, losses, past_caches,
              [&](int64_t r, Group<T>& group, int64_t place, T* kept) INLINE_LAMBDA {
                const T *const row = x + r * n, *const target = t + r * n;
@@ -127,7 +127,7 @@ template <class Target, class T>
 void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
                                       const T* weights, T divisor, T* losses, T* dq) {
   const T low = T(1e-7), high = T(1) - T(1e-7);
-  const bool past_caches = dq && streams(rows, n, dq), ignores = ignored != NONE_IGNORED;
+  const bool past_caches = dq && stream_rows(dq, rows, n), ignores = ignored != NONE_IGNORED;
   each_group(rows, n, 0.5, weights, losses, past_caches,
              [&](int64_t r, Group<T>& group, int64_t place, T*) INLINE_LAMBDA {
                const T* const row = q + r * n;

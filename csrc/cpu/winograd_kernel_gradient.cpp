@@ -1,5 +1,5 @@
-// Winograd convolution, backward to the kernel: dw = G^T [ sum over tiles of V . D ] G, V = In^T x In, D = Out dy
-// Out^T.
+// Winograd convolution, backward to the kernel:
+//     dw = G^T [ sum over tiles of V . D ] G,   V = In^T x In,   D = Out dy Out^T
 //
 // A segment of tiles is transformed, in parallel, into V[c / CB][xi][t][CB] and D[panel][xi][t][NR]; then the weights
 // are shared out in blocks of CB x NR: one product C x T times T x K for each xi, then G^T ( ) G straight into dw. The

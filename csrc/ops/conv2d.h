@@ -64,6 +64,11 @@ void direct_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bi
 template <class Target, class T>
 void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
+/// Depthwise convolution of many usual shapes, faster than narrow_* on small images and with the same bits; false: not
+/// of this one. backward: the gradient to the input, where source is dy and target dx.
+template <class Target, class T>
+bool depthwise(const Conv2D& s, bool backward, const T* source, const T* w, const T* bias, bool relu, T* target);
+
 /// Narrow groups (depthwise: one channel a group), several in one vector: C/G and K/G small, else it is slow.
 template <class Target, class T>
 void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y);

@@ -1,7 +1,6 @@
 // conv3d: conv2d (ops/conv2d.h) with one axis more.
-//   y[n, od, oh, ow, k] = activation(bias[k] + sum over kd, kh, kw, c of x[n, od * ..., oh * ..., ow * ..., g * C/G +
-//   c]
-//                                                                        * w[kd, kh, kw, c, k]),  g = k / (K/G)
+//   y[n, od, oh, ow, k] = activation(bias[k] + sum over kd, kh, kw, c of
+//           x[n, od * ..., oh * ..., ow * ..., g * C/G + c] * w[kd, kh, kw, c, k]),  g = k / (K/G)
 //
 // x (N, D, H, W, C), w (KD, KH, KW, C/G, K), y (N, OD, OH, OW, K); the first of the three axes is Conv2D::d.
 //

@@ -1,9 +1,8 @@
 // Categorical focal cross entropy over rows, fused with its gradient.
 //
 // With s[j] = scale * t[j] + shift: loss = weight * -sum s[j] (1 - p[j])^gamma log p[j], where
-//   softmax_focal_cross_entropy             p = softmax(x), log p as in softmax_cross_entropy
-//   categorical_focal_cross_entropy  p = c(x / sum x), c(v) = min(max(v, 1e-7), 1 - 1e-7); no gradient where it
-//                                           cuts
+//   softmax_focal_cross_entropy      p = softmax(x), log p as in softmax_cross_entropy
+//   categorical_focal_cross_entropy  p = c(x / sum x), c(v) = min(max(v, 1e-7), 1 - 1e-7); no gradient where it cuts
 // The gradient is that of all of it, the division by the sum included; times weight / divisor.
 // Reference: Lin et al. 2017, "Focal Loss for Dense Object Detection", arXiv:1708.02002.
 #pragma once

@@ -51,8 +51,8 @@ struct Parameter {
 ///           w = (clamp(z, -l1, l1) - z) / (b^power / rate + 2 l2). (McMahan et al. 2013)
 /// lion      m: beta_1, beta_2. w -= rate sign(beta_1 m + (1 - beta_1) g), m = beta_2 m + (1 - beta_2) g.
 ///           (Chen et al. 2023, arXiv:2302.06675)
-/// lamb      m, v: beta_1, beta_2, epsilon. m, v as adam, u = m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) +
-/// epsilon),
+/// lamb      m, v: beta_1, beta_2, epsilon. m, v as adam,
+///           u = m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon),
 ///           w -= rate |w| / |u| u, the norms over one parameter; rate u where one of them is 0.
 ///           (You et al. 2020, arXiv:1904.00962)
 enum class OptimizerRule { sgd, rmsprop, adam, adagrad, adadelta, adamax, nadam, ftrl, lion, lamb };

@@ -5,8 +5,8 @@
 //   unit:  y = gamma * x / max(|x|, epsilon) + beta, |x| the Euclidean norm
 //
 // Numerics. The sums of a row are Row's; the variance is a second sum, of (x - mean)^2. A row has the same bits alone
-// as in any batch. Sums over rows (dgamma, dbeta) are chains over parts of rows, whose number depends on n alone,
-// joined in order in float64.
+// as in any batch. Sums over rows (dgamma, dbeta) are chains over parts of as many rows as n alone says, joined in
+// order in float64.
 //
 // Bytes an element in float32: forward 8, backward 12 (the second reading of a row comes from the cache).
 //

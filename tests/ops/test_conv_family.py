@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina import _cpu
 from op_testing import check_forward, check_op, check_same_bits
 
 random = np.random.default_rng(0)
@@ -141,6 +142,33 @@ def test_narrow_groups(channels, filters, groups, strides, dilation):
 @pytest.mark.parametrize("size", [(7, 7), (33, 30)])
 def test_depthwise_of_any_size(size, strides):
     check((3, *size, 50), (3, 3, 1, 50), strides, 1, 1, 50, places=4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "strides", "pads", "activation"),
+    [
+        ((3, 7, 7), (3, 3), 1, 1, None),
+        ((3, 9, 8), (5, 5), 1, 2, "relu"),
+        ((2, 6, 13), (2, 7), 1, ((0, 1), (4, 2)), "tanh"),
+        ((3, 15, 14), (5, 5), 2, (1, 2), None),
+        ((2, 16, 30), (3, 7), (3, 2), 3, "relu"),
+        ((2, 5, 21), (4, 3), 1, ((7, 0), (0, 9)), None),
+    ],
+)
+def test_depthwise_without_strips(shape, kernel, strides, pads, activation):
+    """Rows that 7 or 8 positions fill well: another kernel where vectors are wide, and the bits of the portable one."""
+    check((*shape, 48), (*kernel, 1, 48), strides, pads, groups=48, activation=activation)
+
+
+def test_depthwise_multiplies_its_padding():
+    x, kernel = np.ones((1, 7, 7, 16), np.float32), np.ones((3, 3, 1, 16), np.float32)
+    kernel[0, 0] = np.inf  # its zeros are at the upper and left edge
+    expected = np.full((7, 7), np.inf)
+    expected[0] = expected[:, 0] = np.nan
+    for isa in _cpu.isas():
+        lm.set_isa(isa)
+        y = lm.ops.conv2d(x, kernel, padding=1, groups=16).numpy()
+        np.testing.assert_array_equal(y[0, :, :, 5], expected)
 
 
 def test_depthwise_long_sums_are_cut():

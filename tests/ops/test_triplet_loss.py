@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina import _cpu
 from op_testing import check_op, check_same_bits
 
 RNG = np.random.default_rng(0)
@@ -107,3 +108,11 @@ def test_errors():
             lm.ops.triplet_mining_loss(*arguments)
     with pytest.raises(TypeError, match="labels must be integers"):
         lm.ops.triplet_mining_loss(np.ones(4), x)
+
+
+def test_the_kernel_guards_memory():
+    x, losses = np.zeros((3, 4), np.float32), np.zeros(3, np.float32)
+    with pytest.raises(ValueError, match="all gradients or none"):
+        _cpu.triplet_loss(x, x, x, None, 1.0, losses, None, x.copy(), None, None, 1.0, False)
+    with pytest.raises(ValueError, match="too few dimensions"):
+        _cpu.triplet_loss(np.zeros((), np.float32), x, x, None, 1.0, losses, None, None, None, None, 1.0, False)

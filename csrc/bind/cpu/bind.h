@@ -45,11 +45,20 @@ inline int type_of(const py::array& a) {
   return py::detail::array_descriptor_proxy(py::detail::array_proxy(a.ptr())->descr)->type_num;
 }
 
+/// Whether an array of NumPy's dtype `number` holds T. C's long and long long are both 64 bits, and dtypes of their
+/// own.
+template <class T>
+constexpr bool holds(int number) {
+  if constexpr (std::is_same_v<T, int64_t>)
+    if (number == py::detail::npy_api::NPY_LONGLONG_) return true;
+  return number == type_number<T>();
+}
+
 template <class T>
 T* checked(py::handle a, int64_t size, int flags) {
   const auto* p = py::detail::array_proxy(a.ptr());
   const auto* descr = py::detail::array_descriptor_proxy(p->descr);
-  if (descr->type_num != type_number<T>() || descr->byteorder == '>') throw py::type_error("array has the wrong dtype");
+  if (!holds<T>(descr->type_num) || descr->byteorder == '>') throw py::type_error("array has the wrong dtype");
   if ((p->flags & flags) != flags) throw py::value_error("array must be C-contiguous, aligned and writable if written");
   int64_t elements = 1;
   for (int i = 0; i < p->nd; ++i) elements *= p->dimensions[i];
@@ -84,7 +93,7 @@ T* out(const py::object& a, int64_t size) {
 }
 
 inline int64_t size_of(const py::array& a, int axis, const char* what) {
-  if (axis >= a.ndim()) throw py::value_error(std::string(what) + ": too few dimensions");
+  if (axis < 0 || axis >= a.ndim()) throw py::value_error(std::string(what) + ": too few dimensions");
   return a.shape(axis);
 }
 

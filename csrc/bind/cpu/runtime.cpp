@@ -8,7 +8,8 @@ namespace lamina::bind::runtime_op {
 /// A NumPy array over a block of the pool; the capsule that is its base gives the block back.
 static py::object new_array(int ndim, const Py_intptr_t* sizes, PyObject* descr) {
   static auto& api = py::detail::npy_api::get();
-  if (py::detail::array_descriptor_proxy(descr)->kind == 'O')
+  const char kind = py::detail::array_descriptor_proxy(descr)->kind;
+  if (kind == 'O' || ((kind == 'V' || kind == 'T') && py::handle(descr).attr("hasobject").cast<bool>()))
     throw py::type_error("empty: object arrays are not pooled");
   int64_t bytes = py::reinterpret_borrow<py::dtype>(descr).itemsize();
   for (int i = 0; i < ndim; ++i)

@@ -10,6 +10,8 @@ static void loss(const py::array& x, const py::array& positive, const py::array&
                  const py::object& dp, const py::object& dq, double margin, bool swap) {
   const int64_t rows = losses.size(), size = x.size(), n = size_of(x, int(x.ndim()) - 1, "triplet_loss");
   if (rows * n != size) throw py::value_error("triplet_loss: one loss for each row of x");
+  if (dx.is_none() != dp.is_none() || dx.is_none() != dq.is_none())
+    throw py::value_error("triplet_loss: all gradients or none");
   launch(x, [&]<class Target, class T>(Target, T) {
     T* const each = out<T>(losses, rows);
     triplet_loss<Target>(rows, n, in<T>(x, size), in<T>(positive, size), in<T>(negative, size), in<T>(weights, rows),

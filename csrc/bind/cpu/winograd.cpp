@@ -29,7 +29,7 @@ static void forward(const py::array& x, const py::array& w, const py::object& bi
   const Conv2D s = shape_of(x, w, padding, tile);
   launch(x, [&]<class Target, class T>(Target, T) {
     winograd_forward<Target>(s, tile, in<T>(x, inputs(s)), in<T>(w, weights(s)), in<T>(bias, s.filters),
-                             Activation(activation), out<T>(y, outputs(s)));
+                             activation_of(activation), out<T>(y, outputs(s)));
   });
 }
 

@@ -22,8 +22,7 @@ const char* name_of(Isa isa);
 bool supported(Isa isa);
 void set_isa(const char* name);  // throws std::invalid_argument for an unknown or unsupported one
 
-/// f(Target{}) for the instruction set in force: dispatch([&](auto target) { kernel<decltype(target)>(...);
-/// }).
+/// f(Target{}) for the instruction set in force: dispatch([&](auto target) { kernel<decltype(target)>(...); }).
 template <class F>
 inline void dispatch(F&& f) {
 #ifdef LAMINA_X86

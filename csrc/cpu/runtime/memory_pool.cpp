@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +14,14 @@ namespace {
 
 size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
+/// What the pool keeps at most: 4 GB, or a quarter of a smaller machine's memory.
+size_t default_cap() {
+  constexpr size_t MOST = size_t(4) << 30;
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return MOST;
+  return std::min(MOST, size_t(pages) / 4 * size_t(page));
+}
+
 }  // namespace
 
 // Never destroyed: arrays may be freed after static destructors ran.
@@ -22,7 +31,7 @@ MemoryPool& MemoryPool::instance() {
 }
 
 MemoryPool::MemoryPool() {
-  stats_.cap = size_t(4) << 30;
+  stats_.cap = default_cap();
   pthread_atfork([] { instance().mutex_.lock(); }, [] { instance().mutex_.unlock(); },
                  [] { instance().mutex_.unlock(); });
 }

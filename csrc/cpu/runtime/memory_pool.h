@@ -1,7 +1,8 @@
 // A caching pool of memory blocks: the same sizes, allocated and freed again and again, cost no page fault.
 //
 // Fresh memory costs 0.5 ms a megabyte on a virtual machine, more than most work done on it. Blocks are
-// 64-byte aligned; four size classes an octave waste at most 25 %; blocks from 2 MB ask for huge pages.
+// 64-byte aligned; four size classes an octave waste at most 25 %; blocks from 2 MB ask for huge pages (their header
+// may cost one more). Freed blocks are kept up to a cap: 4 GB, or a quarter of the machine's memory.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -50,4 +50,19 @@ INLINE void each_column_part(int64_t rows, int64_t columns, double work, F&& bod
   });
 }
 
+/// body(row, column, mask) for every vector of a matrix: from the last row to the first in every thread, because what
+/// was read last is still in the cache.
+template <class T, class F>
+INLINE void each_row_backwards(int64_t rows, int64_t columns, F body) {
+  parallel_for(rows, 0.15 * double(max_of(columns, 8)), [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+    constexpr int64_t CHUNK = 16 << 10;  // forwards in small steps: prefetchers like it
+    const F own = body;                  // stores could change what a reference refers to, for all the compiler knows
+    const int64_t step = max_of(1, CHUNK / columns);
+    for (int64_t to = end; to > begin; to -= step)
+      for (int64_t row = max_of(begin, to - step); row < to; ++row)
+        each_vector<T>(columns, [&](int64_t c, auto mask) INLINE_LAMBDA { own(row, c, mask); });
+    stream_fence();
+  });
+}
+
 }  // namespace lamina::LAMINA_ISA

@@ -23,8 +23,8 @@ constexpr int64_t BLOCK = 16;  // channels in a block of the strip: one cache li
 /// The position of a sliding window, and its taps, along one axis.
 struct View {
   int64_t source, target;  // sizes of the axis
-  int64_t kernel, dilation,
-      period;             // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
+  int64_t kernel, dilation;
+  int64_t period;         // taps whose numbers agree modulo period share a slot (forward) or phase (backward)
   int64_t positions;      // j in [0, positions): target(j, phase)
   int64_t stride;         // source steps from j to j + 1
   int64_t low;            // tap k of position j reads source low + j * stride + offset(k)

@@ -74,14 +74,16 @@ INLINE T largest(int64_t n, const T* x) {
               [](auto a, auto b) INLINE_LAMBDA { return a > b ? a : b; });
 }
 
-/// Whether rows of n that start at p can be written past the caches, and are worth it.
-template <class T>
-INLINE bool streams(int64_t rows, int64_t n, const T* p) {
-  return rows * n * int64_t(sizeof(T)) >= STREAM_BYTES && n * sizeof(T) % 64 == 0 &&
-         reinterpret_cast<uintptr_t>(p) % 64 == 0;
+/// The sum of the squares of f(i, mask) over a row of n.
+template <class T, class F>
+INLINE double squares_of_row(int64_t n, F&& f) {
+  return double(sum_row<T>(n, [&](int64_t i, auto mask, V<T>& sum) INLINE_LAMBDA {
+    const V<T> x = f(i, mask);
+    sum = fma(x, x, sum);
+  }));
 }
 
-/// y[i] = f(i, mask) for a row of n, past the caches where `streams` said so.
+/// y[i] = f(i, mask) for a row of n, past the caches where stream_rows said so.
 template <class T, class F>
 INLINE void write_row(int64_t n, T* y, bool past_caches, F&& f) {
   if (past_caches)
