@@ -150,3 +150,4 @@ from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D
+from lamina.layers.wrapper import Wrapper as Wrapper
