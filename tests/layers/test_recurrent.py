@@ -589,6 +589,45 @@ def test_the_dtype_is_the_cells():
         RNN(GRUCell(3), dtype="float64")
 
 
+class Decoder(LSTM):
+    def __init__(self, width, **kwargs):
+        super().__init__(2 * width, return_sequences=True, **kwargs)
+
+
+class Drift(RNN):
+    def __init__(self, size):
+        super().__init__(Leaky(size))
+
+
+def test_subclasses(tmp_path):
+    model = lm.models.Sequential([Input((T, F)), Decoder(2, go_backwards=True), Drift(3)])
+    model.save(tmp_path / "m.safetensors")
+    again = lm.models.load_model(tmp_path / "m.safetensors", custom_objects={"Decoder": Decoder, "Drift": Drift})
+    assert (again.predict(x, verbose=0) == model.predict(x, verbose=0)).all()
+    assert Bidirectional(Decoder(2))(x).shape == (N, T, 8)
+
+
+def test_states_of_more_axes():
+    class Picture(lm.layers.Layer):
+        state_size = 4
+
+        def get_initial_state(self, batch_size):
+            return [lm.ops.zeros((batch_size, 4, 4))]
+
+        def call(self, x, states):
+            h = states[0] + x
+            return lm.ops.sum(h, 1), [h]
+
+    video = random.normal(size=(2, 3, 4, 4)).astype("float32")
+    layer = RNN(Picture(), return_state=True)
+    _, h = layer(video)
+    np.testing.assert_allclose(h.numpy(), video.sum(1), rtol=1e-5)
+    _, h = layer(video, initial_state=[h])
+    np.testing.assert_allclose(h.numpy(), 2 * video.sum(1), rtol=1e-5)
+    with pytest.raises(ValueError, match="initial_state must have shapes"):
+        layer(video, initial_state=[np.zeros((3, 4, 4))])
+
+
 def test_a_plain_object_as_a_cell():
     class Counter:
         state_size = 1

@@ -9,7 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, Variable, as_tensor
-from lamina.layers.layer import Layer, register
+from lamina.layers.layer import Layer, register, registry
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell
 from lamina.layers.recurrent_stack import (
@@ -152,6 +152,7 @@ class RNN(Layer):
         batch = x.shape[0]
         shapes = self._state_shapes(x.shape)
         sizes = leaves_of(shapes)
+        own = isinstance(self.cell, RecurrentCell | StackedRNNCells)  # of others' states more axes may be unknown
         flat = leaves_of(list(given) if isinstance(given, list | tuple) else [given])
         wanted = ", ".join(str(("N" if batch is None else batch, *n.sizes)).replace("'", "") for n in sizes)
         if len(flat) != len(sizes):
@@ -160,7 +161,8 @@ class RNN(Layer):
         for state, n in zip(flat, sizes, strict=True):
             if not isinstance(state, SymbolicTensor):
                 state = as_tensor(state)
-            if not _fits(state.shape, (batch, *n.sizes)):
+            known = state.shape if own or len(state.shape) < 3 else (state.shape[0], *n.sizes)
+            if not _fits(known, (batch, *n.sizes)):
                 raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
             states.append(state if isinstance(state, SymbolicTensor) else ops.cast(state, self._dtype))
         return map_leaves(lambda _: states.pop(0), shapes)
@@ -291,6 +293,8 @@ class RNN(Layer):
         return int(input_shape[1]) * self.cell.flops((input_shape[0], *input_shape[2:]))
 
     def get_config(self) -> dict[str, Any]:
+        if registry.get(type(self).__name__) is not type(self):
+            return super().get_config()  # a subclass with arguments of its own
         config = {
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
