@@ -45,24 +45,25 @@ INLINE int64_t segment_from(const Segments& s, int64_t position) {
 template <class Target, class T>
 void embedding_backward(const Segments& s, int64_t width, const T* dy, T* y) {
   constexpr int GROUP = int(256 / sizeof(V<T>));
-  constexpr int64_t COLUMNS = GROUP * lanes<T>;  // of a task: a long segment has no more than these in one piece
-  const int64_t blocks = ceil_div(width, COLUMNS);
-  parallel_for(blocks * s.positions, 4 + COLUMNS * 0.15, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+  constexpr int64_t COLUMNS = GROUP * lanes<T>;
+  int64_t longest = 0;
+  for (int64_t u = 0; u < s.count; ++u) longest = max_of(longest, s.first[u + 1] - s.first[u]);
+  // Whole rows are read best; but a long segment's columns are shared out, that no thread has it alone.
+  const int64_t blocks = longest * 64 > s.positions ? ceil_div(width, COLUMNS) : 1;
+  parallel_for(blocks * s.positions, 4 + double(width) / blocks * 0.2, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     while (begin < end) {
       const int64_t block = begin / s.positions, from = begin % s.positions;
-      const int64_t to = min_of(s.positions, from + end - begin), left = block * COLUMNS;
-      const int64_t columns = min_of(COLUMNS, width - left);
+      const int64_t to = min_of(s.positions, from + end - begin);
+      const int64_t left = block * COLUMNS, right = blocks == 1 ? width : min_of(width, left + COLUMNS);
       for (int64_t u = segment_from(s, from); u < s.count && s.first[u] < to; ++u) {
         const int64_t count = s.first[u + 1] - s.first[u];
         const int64_t* const order = s.order + s.first[u];
-        const T* const part = dy + left;
-        T* const sum = y + (s.rows ? s.rows[u] : u) * width + left;
-        if (columns == COLUMNS) {
-          sum_rows<GROUP>(part, width, order, count, sum, All{});
-        } else {
-          each_vector<T>(columns, [&](int64_t j, auto mask)
-                                      INLINE_LAMBDA { sum_rows<1>(part + j, width, order, count, sum + j, mask); });
-        }
+        T* const sum = y + (s.rows ? s.rows[u] : u) * width;
+        int64_t j = left;
+        for (; j + COLUMNS <= right; j += COLUMNS) sum_rows<GROUP>(dy + j, width, order, count, sum + j, All{});
+        each_vector<T>(right - j, [&](int64_t k, auto mask) INLINE_LAMBDA {
+          sum_rows<1>(dy + j + k, width, order, count, sum + j + k, mask);
+        });
       }
       begin += to - from;
     }

@@ -75,7 +75,7 @@ struct BackwardSteps {
   }
   /// The gradient of gate g's pre-activation, to be kept and for the next product.
   INLINE void give(int64_t t, int64_t i, int64_t j, int g, V<T> value, auto mask) const {
-    store(to.d_gates + at(t, i) * kept + g * units + j, value, mask);
+    store(s.gates + at(t, i) * kept + g * units + j, value, mask);
     store(d_compact(t, i) + g * units + j, value, mask);
   }
 
@@ -164,8 +164,8 @@ struct BackwardSteps {
           store(carry, dh * z, mask);
           give(t, i, j, 0, (dh * (h - g)) * (z * (one - z)), mask);
           give(t, i, j, 1, (dg * inner) * (reset * (one - reset)), mask);
-          store(to.d_gates + row * kept + 2 * n + j, dg, mask);
-          store(to.d_gates + row * kept + 3 * n + j, dg * reset, mask);
+          store(s.gates + row * kept + 2 * n + j, dg, mask);
+          store(s.gates + row * kept + 3 * n + j, dg * reset, mask);
           store(d_compact(t, i) + 2 * n + j, dg * reset, mask);
         },
         [](int64_t, int64_t) {});
@@ -186,8 +186,7 @@ struct BackwardSteps {
           const V<T> dg = (dh * (one - z)) * fnma(g, g, one);
           store(carry, dh * z, mask);
           give(t, i, j, 0, (dh * (h - g)) * (z * (one - z)), mask);
-          store(to.d_gates + row * kept + 2 * n + j, dg, mask);
-          store(to.d_gates + row * kept + 3 * n + j, zero<T>(), mask);
+          store(s.gates + row * kept + 2 * n + j, dg, mask);
           store(memory.d_candidate + share.row(i) * memory.units_line + j, dg, mask);
         },
         [&](int64_t t, int64_t rows) INLINE_LAMBDA {
@@ -241,7 +240,7 @@ const T* scaled_states(const Recurrent<T>& s) {
 template <class Target, class T>
 void weight_gradients(const Recurrent<T>& s, const RecurrentGradients<T>& to) {
   const int64_t n = s.units, columns = gates_of(s.kind) * n, kept = kept_of(s.kind) * n, slots = s.rows.slots;
-  const T* const d = to.d_gates;
+  const T* const d = s.gates;
   if (to.dw) gemm<Target>(Gemm<T>{s.inputs, columns, slots, s.x, s.inputs, true, d, kept, false, to.dw, columns});
   if (to.du) {
     const T* const h = scaled_states(s);

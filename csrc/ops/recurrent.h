@@ -61,7 +61,7 @@ struct Recurrent {
   const T* recurrent_bias;  // gru: (3 * units) or null
   const T *h0, *c0;         // (count, units) or null: zeros
   const T* scale;           // (count, units) or null: ones
-  T* gates;                 // (slots, kept * units): z r h, i f c o
+  T* gates;                 // (slots, kept * units): z r g, i f g o
   T *c, *h_before;          // (slots, units); null: nothing is kept for backward
 };
 
@@ -74,10 +74,12 @@ struct RecurrentOutputs {
 template <class T>
 struct RecurrentGradients {
   const T *dy, *dh_last, *dc_last;                      // or null
-  T* d_gates;                                           // like gates; gru: the fourth is that of h'.Ug + ag
   T *dx, *dw, *du, *db, *d_recurrent_bias, *dh0, *dc0;  // or null
 };
 
+/// Backward puts the gradients of the gates' pre-activations in the place of gates (gru: in the fourth, that of
+/// h'.Ug + ag): a second one needs another forward before it.
+///
 /// `layers` of them at once, of the same sizes, side by side on the threads (both directions of a bidirectional layer).
 template <class Target, class T>
 void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOutputs<T>* to);

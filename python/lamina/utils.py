@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import backend, ops, random
 from lamina.autograd.tensor import Tensor
+from lamina.models.attention_plot import plot_attention as plot_attention
 from lamina.models.plotting import plot_model as plot_model
 
 Array = Any
@@ -102,8 +103,8 @@ def set_random_seed(seed: int) -> None:
 class PyDataset:
     """Batches by number: a subclass gives ``__len__``, how many there are, and ``__getitem__``, one of them.
 
-    `fit`, `evaluate` and `predict` take it as they take a `lamina.data.Dataset`, in order. ``on_epoch_end`` is called
-    after each pass.
+    `fit`, `evaluate` and `predict` take it as they take a `lamina.data.Dataset`: `fit` in a new order each epoch, by
+    `lamina.set_seed`, unless ``shuffle=False``; the others in order. ``on_epoch_end`` is called after each pass.
 
     Args:
         workers, use_multiprocessing, max_queue_size: have no say: batches are made when they are asked for. A

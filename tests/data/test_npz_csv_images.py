@@ -210,8 +210,13 @@ def test_pictures_refuse(tmp_path):
         lm.data.read_image(path, color_mode="cmyk")
     with pytest.raises(ValueError, match="interpolation"):
         lm.data.read_image(path, interpolation="cubist")
-    with pytest.raises(ValueError, match="size must be"):
-        lm.data.read_image(path, size=(0, 3))
+    for size in ((0, 3), 5, (3,), (2.5, 3), (True, 3)):
+        with pytest.raises(ValueError, match="read_image: size must be two positive integers"):
+            lm.data.read_image(path, size=size)
+        with pytest.raises(ValueError, match="read_image_folder: size must be two positive integers"):
+            lm.data.read_image_folder(tmp_path, size=size)
+    with pytest.raises(ValueError, match="read_image_folder: interpolation must be one of"):
+        lm.data.read_image_folder(tmp_path, interpolation="cubist")
     with pytest.raises(FileNotFoundError):
         lm.data.read_image(tmp_path / "none.png")
     with pytest.raises(FileNotFoundError):

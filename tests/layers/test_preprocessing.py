@@ -192,6 +192,32 @@ def test_integer_lookup_as_keras_documents_it():
     assert values(IntegerLookup(vocabulary=[5], mask_token=0)([0, 5, 9])) == [0, 2, 1]
 
 
+def test_vectors_of_integers_as_keras_documents_them():
+    vocabulary, flat = [12, 36, 1138, 42], [12, 36, 1138, 42, 7]
+    rows = [[12, 1138, 42, 42], [42, 7, 36, 7]]
+    expected = [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
+    assert values(IntegerLookup(vocabulary=vocabulary, output_mode="one_hot")(flat)) == expected
+    multi = IntegerLookup(vocabulary=vocabulary, output_mode="multi_hot")
+    assert values(multi(rows)) == [[0, 1, 0, 1, 1], [1, 0, 1, 0, 1]]
+    count = IntegerLookup(vocabulary=vocabulary, output_mode="count")
+    assert values(count(rows)) == [[0, 1, 0, 1, 2], [2, 0, 1, 0, 1]]
+    weighted = IntegerLookup(vocabulary=vocabulary, output_mode="tf_idf", idf_weights=[0.25, 0.75, 0.6, 0.4])
+    np.testing.assert_allclose(weighted(rows).numpy(), [[0, 0.25, 0, 0.6, 0.8], [1.0, 0, 0.75, 0, 0.4]], rtol=1e-6)
+    whole = [-1, *vocabulary], [0.9, 0.25, 0.75, 0.6, 0.4]
+    weighted = IntegerLookup(output_mode="tf_idf", vocabulary=whole[0], idf_weights=whole[1])
+    np.testing.assert_allclose(weighted(rows).numpy(), [[0, 0.25, 0, 0.6, 0.8], [1.8, 0, 0.75, 0, 0.4]], rtol=1e-6)
+
+
+def test_text_vectorization_as_keras_documents_it():
+    layer = TextVectorization(max_tokens=5000, output_mode="int", output_sequence_length=4)
+    layer.adapt(["foo bar", "bar baz", "baz bada boom"])
+    assert values(layer([["foo qux bar"], ["qux baz"]])) == [[4, 1, 3, 0], [1, 2, 0, 0]]
+    given = TextVectorization(
+        max_tokens=5000, output_mode="int", output_sequence_length=4, vocabulary=["earth", "wind", "and", "fire"]
+    )
+    assert given.get_vocabulary() == ["", "[UNK]", "earth", "wind", "and", "fire"]
+
+
 def test_lookups_learn():
     layer = StringLookup(max_tokens=4, mask_token="")
     layer.adapt(np.array(["x", "y", "x", "z", "y", "x", "", "w"]))

@@ -174,6 +174,24 @@ def test_refused(make, text):
         make()
 
 
+@pytest.mark.parametrize("make", [
+    lambda n: metrics.ConfusionMatrix(n), lambda n: metrics.MeanIoU(n), lambda n: metrics.IoU(n, [0]),
+    lambda n: metrics.AUC(n), lambda n: metrics.PrecisionAtRecall(0.5, n), lambda n: metrics.R2Score(num_regressors=n),
+    lambda n: metrics.TopKCategoricalAccuracy(n),
+])  # fmt: skip
+@pytest.mark.parametrize("wrong", [2.5, "3", True, None])
+def test_numbers_that_are_no_integers(make, wrong):
+    with pytest.raises(TypeError, match="must be an integer, got"):
+        make(wrong)
+
+
+def test_nan_is_never_among_the_largest():
+    scores = np.array([[np.nan, 1.0, 2.0], [np.nan] * 3, [0.0, 1.0, 2.0]])
+    for k, right in ((1, [0, 0, 1]), (2, [1, 0, 1]), (3, [1, 0, 1])):
+        found = metrics.sparse_top_k_categorical_accuracy([2, 0, 2], scores, k=k).numpy().tolist()
+        assert found == right
+
+
 def test_empty_batches_and_no_batches():
     for metric in (metrics.Precision(), metrics.AUC(), metrics.MeanSquaredError(), metrics.F1Score("micro")):
         assert metric.result() == 0

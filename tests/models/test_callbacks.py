@@ -116,6 +116,17 @@ def test_unknown_values_and_modes():
         LambdaCallback(on_epoch=print)
 
 
+@pytest.mark.parametrize("wrong", [-1, 1.5, "2", True])
+def test_numbers_of_epochs(wrong):
+    for callback, names in (
+        (EarlyStopping, ("patience", "start_from_epoch")),
+        (ReduceLROnPlateau, ("patience", "cooldown")),
+    ):
+        for name in names:
+            with pytest.raises(ValueError, match=f"{callback.__name__}: {name} must be an integer of at least 0, got"):
+                callback(**{name: wrong})
+
+
 def test_checkpoints(tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
     run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])
@@ -214,6 +225,22 @@ def test_plots_of_many_values():
         history.history[f"v{i}"] = [1.0, 2.0]
     figure = history.plot()
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
+
+
+def test_plots_of_metrics_with_several_values():
+    history = History()
+    history.epoch = [0, 1]
+    history.history = {"loss": [2.0, 1.0], "f1": [np.array([0.1, 0.2, 0.3])] * 2, "matrix": [np.eye(2)] * 2}
+    loss, f1 = [axes for axes in history.plot().axes if axes.get_visible()]
+    assert len(loss.lines) == 1
+    assert [line.get_label() for line in f1.lines] == ["training 0", "training 1", "training 2"]
+    assert f1.lines[1].get_ydata().tolist() == [0.2, 0.2]
+
+
+def test_metrics_with_several_values_are_not_watched():
+    for callback in (EarlyStopping("f1"), ReduceLROnPlateau("f1")):
+        with pytest.raises(ValueError, match=r"'f1' must be one number to monitor, got an array of shape \(3,\)"):
+            run(callback, [np.ones(3)], "f1")
 
 
 def test_learning_rate_by_epoch(capsys):

@@ -251,6 +251,38 @@ def test_data_by_number_with_an_end_of_epoch():
     assert data.ends == 6
 
 
+def test_data_by_number_are_shuffled():
+    """As in Keras: fit takes the batches in a new order each epoch, unless told otherwise; evaluate in order."""
+    taken = []
+
+    class Batches(lm.utils.PyDataset):
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, i):
+            taken.append(i)
+            return x[4 * i : 4 * i + 4], value[4 * i : 4 * i + 4]
+
+    def order(**arguments):
+        taken.clear()
+        lm.set_seed(1)
+        model = Sequential([Dense(1, input_shape=(4,))])
+        model.compile("sgd", "mse")
+        model.fit(Batches(), epochs=2, verbose=0, **arguments)
+        return taken[:10], taken[10:]
+
+    first, second = order()
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert list(range(10)) != first != second
+    assert order() == (first, second)
+    assert order(shuffle=False) == (list(range(10)), list(range(10)))
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    taken.clear()
+    model.evaluate(Batches(), verbose=0)
+    assert taken == list(range(10))
+
+
 def test_a_float64_model_of_two_outputs():
     a = Input((4,), dtype="float64")
     model = Model(a, [Dense(1, dtype="float64", name="p")(a), Dense(1, name="q")(a)])
@@ -298,6 +330,7 @@ def test_what_compile_refuses(arguments, text):
         (lambda m: m.fit(x, [value, label], class_weight={0: 1.0}, verbose=0), "class_weight for several outputs"),
         (lambda m: m.fit(x, [value, label], class_weight={"l": {0: 1.0}}, verbose=0), "class_weight has unknown"),
         (lambda m: m.fit(x, [value, label], class_weight={"label": {0: -1.0}}, verbose=0), "class_weight must hold"),
+        (lambda m: m.fit(x, [value, label], class_weight={"label": {0: "a"}}, verbose=0), "class_weight must hold"),
         (lambda m: m.fit(x, [value, label], class_weight={"value": {}}, validation_data=(x,) * 4, verbose=0),
          "validation_data must be"),
         (lambda m: m.fit(iter([(x, [value, label])]), validation_split=0.5, verbose=0), "validation_split needs"),

@@ -95,6 +95,29 @@ def test_data_that_count_their_passes(tmp_path):
     np.testing.assert_array_equal(weights[0], expected[0])
 
 
+def test_metrics_with_several_values(tmp_path):
+    def train(stop=None):
+        lm.set_seed(3)
+        model = Sequential([Dense(2, "softmax", input_shape=(4,))])
+        model.compile("sgd", "categorical_crossentropy", metrics=[lm.metrics.F1Score(), lm.metrics.ConfusionMatrix(2)])
+
+        def epoch_begin(epoch, logs):
+            if epoch == stop:
+                raise Broken
+
+        callbacks = [LambdaCallback(on_epoch_begin=epoch_begin), BackupAndRestore(tmp_path, save_freq=2)]
+        return model.fit(x, np.eye(2)[(y[:, 0] > 0) * 1], epochs=4, callbacks=callbacks, verbose=0).history
+
+    expected = train()
+    with pytest.raises(Broken):
+        train(stop=2)
+    again = train()
+    assert again.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(again[name], values)
+        assert type(again[name][0]) is type(values[0])
+
+
 def test_averages_that_are_in_the_model(tmp_path):
     """SwapEMAWeights has the averages in the model when the epoch is kept; training goes on from the weights."""
 

@@ -354,3 +354,19 @@ X, W, U, B = np.zeros((2, 3, 4)), np.zeros((4, 20)), np.zeros((5, 20)), np.zeros
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_backward_runs_again_where_the_graph_is_retained(kind):
+    tensors = [lm.tensor(a, requires_grad=True) for a in sequences(kind, 3, 4, 5, 6)]
+    y = op_of(kind, lengths=[4, 0, 2])(*tensors)[0]
+    for _ in range(2):
+        for t in tensors:
+            t.zero_grad()
+        (y * y).sum().backward(retain_graph=True)
+        found = [t.grad.numpy().copy() for t in tensors]
+    for t in tensors:
+        t.zero_grad()
+    (y * y).sum().backward()
+    for t, wanted in zip(tensors, found, strict=True):
+        np.testing.assert_array_equal(t.grad.numpy(), wanted)

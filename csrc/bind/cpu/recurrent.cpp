@@ -134,7 +134,7 @@ static void forward(int kind, int activation, const py::list& layers) {
 
 static void backward(int kind, int activation, const py::list& layers) {
   check_kind(kind);
-  const std::vector<Arrays> all = layers_of(layers, 11, 11);
+  const std::vector<Arrays> all = layers_of(layers, 10, 11);
   launch(py::reinterpret_borrow<py::array>(all[0].values[0]), [&]<class Target, class T>(Target, T) {
     std::vector<Recurrent<T>> s;
     std::vector<RecurrentGradients<T>> to;
@@ -143,11 +143,10 @@ static void backward(int kind, int activation, const py::list& layers) {
       const int64_t n = a.units, states = product(a.rows.count, n), columns = product(gates_of(s[0].kind), n);
       const auto& v = a.values;
       to.push_back({v[11].is_none() ? nullptr : in<T>(v[11], product(a.y_rows, n)), in<T>(v[12], states),
-                    in<T>(v[13], states), out<T>(v[14], product(a.rows.slots, product(n, kept_of(s[0].kind)))),
-                    out<T>(v[15], product(a.rows.slots, a.inputs)), out<T>(v[16], product(a.inputs, columns)),
-                    out<T>(v[17], product(n, columns)), out<T>(v[18], columns), out<T>(v[19], columns),
-                    out<T>(v[20], states), out<T>(v[21], states)});
-      require(to.back().d_gates && s.back().h_before, "d_gates and h_before are needed");
+                    in<T>(v[13], states), out<T>(v[14], product(a.rows.slots, a.inputs)),
+                    out<T>(v[15], product(a.inputs, columns)), out<T>(v[16], product(n, columns)),
+                    out<T>(v[17], columns), out<T>(v[18], columns), out<T>(v[19], states), out<T>(v[20], states)});
+      require(s.back().h_before, "h_before is needed");
       require(s[0].kind != RecurrentKind::lstm || s.back().c, "lstm: c is needed");
       require(s[0].kind == RecurrentKind::gru || !to.back().d_recurrent_bias, "only gru has a recurrent bias");
       require(to.back().db || !to.back().d_recurrent_bias, "d_recurrent_bias goes with db");

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -406,3 +406,9 @@ def as_tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:
         return as_tensor(a, like=b), b
     a = as_tensor(a)
     return a, as_tensor(b, like=a)
+
+
+def as_tensor_list(values: Sequence[Any]) -> list[Tensor]:
+    """Each as a tensor. What is Python's own takes the dtype of the first that has one; see `as_tensor`."""
+    like = next((as_tensor(v) for v in values if hasattr(v, "dtype")), None)
+    return [as_tensor(v, like) for v in values]

@@ -5,6 +5,8 @@ from lamina.layers.advanced_activations import LeakyReLU as LeakyReLU
 from lamina.layers.advanced_activations import PReLU as PReLU
 from lamina.layers.advanced_activations import ReLU as ReLU
 from lamina.layers.advanced_activations import Softmax as Softmax
+from lamina.layers.attention import AdditiveAttention as AdditiveAttention
+from lamina.layers.attention import Attention as Attention
 from lamina.layers.bidirectional import Bidirectional as Bidirectional
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
@@ -42,6 +44,9 @@ from lamina.layers.image_augmentation import RandomRotation as RandomRotation
 from lamina.layers.image_augmentation import RandomShear as RandomShear
 from lamina.layers.image_augmentation import RandomTranslation as RandomTranslation
 from lamina.layers.image_augmentation import RandomZoom as RandomZoom
+from lamina.layers.image_mixing import CutMix as CutMix
+from lamina.layers.image_mixing import MixUp as MixUp
+from lamina.layers.image_mixing import RandomErasing as RandomErasing
 from lamina.layers.image_preprocessing import CenterCrop as CenterCrop
 from lamina.layers.image_preprocessing import Resizing as Resizing
 from lamina.layers.layer import Layer as Layer
@@ -66,6 +71,8 @@ from lamina.layers.merging import maximum as maximum
 from lamina.layers.merging import minimum as minimum
 from lamina.layers.merging import multiply as multiply
 from lamina.layers.merging import subtract as subtract
+from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
+from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
 from lamina.layers.normalization_sample import GroupNormalization as GroupNormalization
 from lamina.layers.normalization_sample import LayerNormalization as LayerNormalization

@@ -152,8 +152,15 @@ class RandomInvert(RandomColorLayer):
 
     numbers = 2
 
-    def __init__(self, factor: Any = 1.0, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(value_range, seed, **kwargs)
+    def __init__(
+        self,
+        factor: Any = 1.0,
+        value_range: Any = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = span(factor, self.name, "factor", 0.0, 1.0)
 
     def _changed(self, images: Array, draws: Array) -> Array:

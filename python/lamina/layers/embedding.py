@@ -102,9 +102,9 @@ class Embedding(Layer):
     def call(self, x: Any) -> Any:
         return ops.embedding(whole_numbers(x, self.name), self.embeddings, self.sparse)
 
-    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Which places hold a number other than 0, where 0 is padding; else None."""
-        return ops.not_equal(inputs, 0) if self.mask_zero else None
+        return ops.not_equal(x, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape, self.output_dim)

@@ -19,6 +19,8 @@ from lamina.losses.crossentropy import categorical_crossentropy as categorical_c
 from lamina.losses.crossentropy import categorical_generalized_cross_entropy as categorical_generalized_cross_entropy
 from lamina.losses.crossentropy import kl_divergence as kl_divergence
 from lamina.losses.crossentropy import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from lamina.losses.ctc import CTC as CTC
+from lamina.losses.ctc import ctc as ctc
 from lamina.losses.embedding import Circle as Circle
 from lamina.losses.embedding import Triplet as Triplet
 from lamina.losses.embedding import circle as circle
@@ -58,7 +60,7 @@ from lamina.losses.regression import poisson as poisson
 _classes: dict[str, type[Loss]] = {
     c.__name__: c
     for c in (
-        BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
+        CTC, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy, CategoricalFocalCrossentropy,
         CategoricalGeneralizedCrossEntropy, CategoricalHinge, Circle, CosineSimilarity, Dice, Hinge, Huber,
         KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
         MeanSquaredLogarithmicError, Poisson, SparseCategoricalCrossentropy, SquaredHinge, Triplet, Tversky,
@@ -74,6 +76,7 @@ _names: dict[str, type[Loss]] = {
     "categorical_hinge": CategoricalHinge,
     "circle": Circle,
     "cosine_similarity": CosineSimilarity,
+    "ctc": CTC,
     "dice": Dice,
     "hinge": Hinge,
     "huber": Huber,

@@ -42,6 +42,8 @@ from lamina.metrics.f_score import F1Score as F1Score
 from lamina.metrics.f_score import FBetaScore as FBetaScore
 from lamina.metrics.functions import binary_accuracy as binary_accuracy
 from lamina.metrics.functions import categorical_accuracy as categorical_accuracy
+from lamina.metrics.functions import concordance_correlation as concordance_correlation
+from lamina.metrics.functions import pearson_correlation as pearson_correlation
 from lamina.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
 from lamina.metrics.functions import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
 from lamina.metrics.functions import top_k_categorical_accuracy as top_k_categorical_accuracy

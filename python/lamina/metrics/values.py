@@ -1,13 +1,13 @@
-"""Values of samples, from the losses' ops."""
+"""Values of samples, from the losses' ops, and their means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina.metrics.metric import Array, aligned
+from lamina.metrics.metric import Array, MeanMetricWrapper, aligned
 
 
 def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: str, **arguments: Any) -> Array:
@@ -18,3 +18,30 @@ def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: st
     if y_pred.ndim == 0:
         y_true, y_pred = y_true.reshape(1), y_pred.reshape(1)
     return op(y_true, y_pred, None, "none", **arguments).array
+
+
+class OpMean(MeanMetricWrapper):
+    """The mean of a loss's op without arguments of its own. A subclass gives its `op` and its `default_name`."""
+
+    op: ClassVar[Callable[..., Any]]
+    default_name: ClassVar[str]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(self._values, name or self.default_name, dtype)
+
+    def _values(self, y_true: Array, y_pred: Array) -> Array:
+        return sample_values(type(self).op, y_true, y_pred, self.name)
+
+
+def count_of(value: Any, name: str, what: str, least: int = 1) -> int:
+    """value as an integer of at least `least`.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is too small.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: {what} must be at least {least}, got {value}")
+    return int(value)

@@ -29,7 +29,8 @@ INPUTS = 5  # a layer's: kernel, recurrent kernel, bias, h, c
 class RecurrentFunction(Function):
     """x, then for each layer its kernel, recurrent kernel, bias, h and c; gives y and h (and c) of each layer."""
 
-    __slots__ = ()
+    __slots__ = ("spent",)
+    spent: bool  # backward has put gradients in the place of the saved gates
 
     def forward(self, x: Any, *given: Any) -> Any:
         *arrays, kind, activation, scales, rows = given
@@ -58,15 +59,18 @@ class RecurrentFunction(Function):
             sources.append((kept, order.source, None if b is None else b.shape))
         backend.kernels(x).recurrent_forward(kind, activation, layers)
         if self.recording:
-            self.saved = kind, activation, x.shape, sources
+            self.saved, self.spent = (kind, activation, x.shape, sources), False
         return tuple(results)
 
     def backward(self, *grads: Any) -> Any:
         kind, activation, shape, sources = self.saved
         outputs = len(grads) // len(sources)
+        if self.spent:
+            self._restore()
+        self.spent = True
         layers, results, dx_rows = [], [], []
         for i, (kept, _, bias_shape) in enumerate(sources):
-            x, w, u, h, c, gates = kept[1], kept[2], kept[3], kept[6], kept[7], kept[9]
+            x, w, u, h, c = kept[1], kept[2], kept[3], kept[6], kept[7]
             needs_w, needs_u, needs_b, needs_h, needs_c = self.needs[1 + i * INPUTS : 1 + (i + 1) * INPUTS]
             given = [None if g is None else backend.contiguous(g) for g in grads[i * outputs : (i + 1) * outputs]]
             db = backend.empty(bias_shape, x.dtype, like=x) if needs_b else None
@@ -76,12 +80,23 @@ class RecurrentFunction(Function):
                 backend.empty_like(a) if needs else None
                 for a, needs in ((w, needs_w), (u, needs_u), (h, needs_h), (c, needs_c))
             ]
-            ends = [*given, *([None] * (3 - outputs)), backend.empty_like(gates), dx]
+            ends = [*given, *([None] * (3 - outputs)), dx]
             layers.append((*kept, *ends, *own[:2], db_input, db_recurrent, *own[2:]))
             results += [*own[:2], db, *own[2:]]
             dx_rows.append(dx)
         backend.kernels(layers[0][1]).recurrent_backward(kind, activation, layers)
         return (_joined(dx_rows, [s[1] for s in sources], shape), *results)
+
+    def _restore(self) -> None:
+        """Forward again, for the saved gates: backward runs twice where a graph is retained."""
+        kind, activation, shape, sources = self.saved
+        layers = []
+        for kept, _, _ in sources:
+            x, u = kept[1], kept[3]
+            last = backend.empty((kept[0][1], len(u)), x.dtype, like=x)
+            y = backend.empty((*shape[:2], len(u)), x.dtype, like=x)
+            layers.append((*kept, y, last, backend.empty_like(last) if kind is Kind.lstm else None))
+        backend.kernels(layers[0][1]).recurrent_forward(kind, activation, layers)
 
 
 def _joined(parts: list[Any], sources: list[Any], shape: tuple[int, ...]) -> Any:

@@ -148,5 +148,16 @@ def frequency(save_freq: Any, owner: str) -> str | int:
     return int(save_freq)
 
 
+def epochs_of(value: Any, owner: str, name: str) -> int:
+    """A number of epochs, not negative.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+        raise ValueError(f"{owner}: {name} must be an integer of at least 0, got {value!r}")
+    return int(value)
+
+
 def _overrides(callback: Callback, hook: str) -> bool:
     return hook in callback.__dict__ or getattr(type(callback), hook) is not getattr(Callback, hook)

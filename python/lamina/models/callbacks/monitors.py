@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.models.callbacks.base import Callback, Logs, frequency
+from lamina.models.callbacks.base import Callback, Logs, epochs_of, frequency
 
 LARGER_IS_BETTER = (
     "accuracy", "acc", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "iou", "io_u", "dice",
@@ -50,7 +50,11 @@ class _Monitor(Callback):
                 f"{type(self).__name__}: there is no {self.monitor!r} to monitor; there is {sorted(logs)}"
                 + (" (fit got no validation data)" if self.monitor.startswith("val_") else "")
             )
-        return logs[self.monitor]
+        value = logs[self.monitor]
+        if np.ndim(value):
+            raise ValueError(f"{type(self).__name__}: {self.monitor!r} must be one number to monitor, got an array of "
+                             f"shape {np.shape(value)}")  # fmt: skip
+        return value
 
 
 class EarlyStopping(_Monitor):
@@ -87,8 +91,9 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = int(patience), verbose, baseline
-        self.restore_best_weights, self.start_from_epoch = restore_best_weights, int(start_from_epoch)
+        self.patience = epochs_of(patience, "EarlyStopping", "patience")
+        self.start_from_epoch = epochs_of(start_from_epoch, "EarlyStopping", "start_from_epoch")
+        self.verbose, self.baseline, self.restore_best_weights = verbose, baseline, restore_best_weights
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = 0
@@ -248,8 +253,9 @@ class ReduceLROnPlateau(_Monitor):
         super().__init__(monitor, mode, min_delta)
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and less than 1, got {factor}")
-        self.factor, self.patience, self.verbose = float(factor), int(patience), verbose
-        self.cooldown, self.min_lr = int(cooldown), float(min_lr)
+        self.factor, self.verbose, self.min_lr = float(factor), verbose, float(min_lr)
+        self.patience = epochs_of(patience, "ReduceLROnPlateau", "patience")
+        self.cooldown = epochs_of(cooldown, "ReduceLROnPlateau", "cooldown")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best: float | None = None
