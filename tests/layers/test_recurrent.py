@@ -366,6 +366,29 @@ def test_one_op_does_what_steps_do(kind, mask):
                 np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("mask", [None, scattered])
+def test_stacked_cells_in_an_op_each(mask):
+    for options in ({}, {"return_sequences": True, "return_state": True}, {"go_backwards": True, "return_state": True},
+                    {"zero_output_for_mask": True, "go_backwards": True, "return_sequences": True}):  # fmt: skip
+        for dropout in (0.0, 0.3):
+            given = {"dtype": "float64", "dropout": dropout, "seed": 5}
+            layer = RNN([LSTMCell(H, **given), GRUCell(3, **given), SimpleRNNCell(2, **given)], **options)
+            layer.build((None, T, F))
+            layer.set_weights([random.normal(size=w.shape) * 0.5 for w in layer.weights])
+            other = by_steps(layer)
+            first = [[random.normal(size=(N, H))] * 2, random.normal(size=(N, 3)), random.normal(size=(N, 2))]
+            for states in (None, first):
+                grads = []
+                for one in (layer, other):
+                    one.zero_grad()
+                    a = lm.tensor(x, requires_grad=True)
+                    found = lm.autograd.symbolic.leaves_of(one(a, mask=mask, initial_state=states, training=True))
+                    lm.ops.sum(lm.ops.concatenate([lm.ops.reshape(t * t, (-1,)) for t in found])).backward()
+                    grads.append([*[t.numpy() for t in found], *[t.grad.numpy() for t in (a, *one.weights)]])
+                for p, q in zip(*grads, strict=True):
+                    np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
+
+
 def test_a_layer_is_one_node():
     for layer in (LSTM(H), GRU(H), SimpleRNN(H), RNN(LSTMCell(H))):
         a = lm.tensor(x.astype("float32"), requires_grad=True)

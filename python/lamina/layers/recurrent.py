@@ -233,24 +233,31 @@ class RNN(Layer):
         return map_leaves(lambda n: Sizes((int(n),)), self.state_size)
 
     def _run_fused(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
-        """The same, all steps in one op."""
-        cell, scale = self.cell, None
-        if training:
-            drop = cell.get_dropout_mask(x[:, 0]) if cell.dropout > 0 else None
-            if drop is not None:
-                x = x * ops.expand_dims(drop[0], 1)
-            if cell.recurrent_dropout > 0:
-                shaped = np.empty((x.shape[0], cell.units), self._dtype)
-                scale = cell.get_recurrent_dropout_mask(Tensor(shaped))[0]
-        y, *last = cell.run(
-            x, states, mask=mask, recurrent_scale=scale, go_backwards=self.go_backwards,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )  # fmt: skip
-        if self.return_sequences:
+        """The same, all steps in one op; of stacked cells in one op a cell."""
+        stacked = isinstance(self.cell, StackedRNNCells)
+        cells = self.cell.cells if stacked else [self.cell]
+        begin: list[Any] = [None for _ in cells]
+        if states is not None:
+            begin = [s if isinstance(s, list) else [s] for s in states] if stacked else [states]
+        ends: list[Any] = []
+        y, backwards = x, self.go_backwards
+        for cell, first in zip(cells, begin, strict=True):
+            scale = None
+            if training:
+                y, scale = _dropped(cell, y)
+            zero = self.zero_output_for_mask
+            y, *last = cell.run(
+                y, first, mask=mask, recurrent_scale=scale, go_backwards=backwards, zero_output_for_mask=zero
+            )
+            ends.append(last)
+            if backwards:  # what the first cell gives is in the order of its steps
+                backwards, mask = False, None if mask is None else np.ascontiguousarray(mask[:, ::-1])
+        if not self.return_sequences:
+            # where it can, the state, for it is the last output; y has no part in the gradient then
+            y = last[0] if mask is None or (states is None and not self.zero_output_for_mask) else y[:, -1]
+        if not stacked:
             return y, last
-        if mask is None or (states is None and not self.zero_output_for_mask):
-            return last[0], last  # the state is the last output; y has no part in the gradient
-        return y[:, -1], last
+        return y, [end if isinstance(n, list) else end[0] for end, n in zip(ends, self.state_size, strict=True)]
 
     def _forget_dropout(self) -> None:
         """The next sequences get dropout masks of their own."""
@@ -325,9 +332,23 @@ def _fits(shape: Any, wanted: Shape) -> bool:
 
 def fused_cell(cell: Any, training: bool) -> bool:
     """Whether an op runs a whole sequence as this cell would, step by step."""
+    if type(cell) is StackedRNNCells:
+        return all(fused_cell(inner, training) for inner in cell.cells)
     if not isinstance(cell, RecurrentCell) or not cell.fused():
         return False
     return not (training and cell.implementation == 1 and (cell.dropout or cell.recurrent_dropout))
+
+
+def _dropped(cell: RecurrentCell, x: Any) -> tuple[Any, Any]:
+    """The inputs of all steps with some features dropped, and what the state is multiplied with, or None."""
+    scale = None
+    if cell.dropout > 0:
+        drop: Any = cell.get_dropout_mask(x[:, 0])
+        x = x * ops.expand_dims(drop[0], 1)
+    if cell.recurrent_dropout > 0:
+        masks: Any = cell.get_recurrent_dropout_mask(Tensor(np.empty((x.shape[0], cell.units), cell._dtype)))
+        scale = masks[0]
+    return x, scale
 
 
 def _chosen(counts: Any, new: Any, old: Any) -> Any:
