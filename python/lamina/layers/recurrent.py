@@ -49,7 +49,7 @@ class RNN(Layer):
     Weights: those of the cell.
 
     SimpleRNNCell, LSTMCell and GRUCell with the activations that they come with (the first also with relu, sigmoid and
-    linear) run in one op, forward and backward; other cells step by step.
+    linear) run in one op, forward and backward, stacked ones in one each; other cells step by step.
 
     Raises:
         TypeError: if the cell is none.
