@@ -184,7 +184,8 @@ class RNN(Layer):
         try:
             y, states = self._run(sequences, states, kept, training)
         finally:
-            self._forget_dropout()
+            if training:
+                self._forget_dropout()
         if self.stateful:
             self._keep_states(states)
         return (y, *states) if self.return_state else y
