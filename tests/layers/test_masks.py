@@ -364,3 +364,97 @@ def test_time_distributed_over_sequences_of_sequences():
     np.testing.assert_allclose(z.numpy()[0, 0], lstm(frames[0, :1]).numpy()[0], rtol=1e-6)
     assert (mask_of(z) == words.any(2)).all()
     assert TimeDistributed(Masking())(frames).shape == frames.shape
+
+
+# Layers as Keras's guides write them
+
+
+class TemporalSplit(lm.layers.Layer):
+    def call(self, inputs):
+        return lm.ops.split(inputs, 2, axis=1)
+
+    def compute_mask(self, inputs, mask=None):
+        if mask is None:
+            return None
+        return lm.ops.split(mask, 2, axis=1)
+
+
+class CustomEmbedding(lm.layers.Layer):
+    autocast = False
+
+    def __init__(self, input_dim, output_dim, mask_zero=False, **kwargs):
+        super().__init__(**kwargs)
+        self.input_dim = input_dim
+        self.output_dim = output_dim
+        self.mask_zero = mask_zero
+
+    def build(self, input_shape):
+        self.embeddings = self.add_weight(
+            shape=(self.input_dim, self.output_dim), initializer="random_normal", dtype="float32"
+        )
+
+    def call(self, inputs):
+        return lm.ops.take(self.embeddings, lm.ops.cast(inputs, "int32"), axis=0)
+
+    def compute_mask(self, inputs, mask=None):
+        if not self.mask_zero:
+            return None
+        return lm.ops.not_equal(inputs, 0)
+
+
+class MyActivation(lm.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return lm.ops.relu(inputs)
+
+
+class TemporalSoftmax(lm.layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        assert mask is not None
+        weights = lm.ops.expand_dims(lm.ops.cast(mask, "float32"), -1)
+        exponents = lm.ops.exp(inputs) * weights
+        return exponents / (lm.ops.sum(exponents * weights, axis=1, keepdims=True) + 1e-9)
+
+
+def test_layers_of_the_guides():
+    ids = np.array([[3, 1, 0, 0], [2, 2, 2, 0]])
+    embedding = CustomEmbedding(10, 6, mask_zero=True)
+    first, second = TemporalSplit()(embedding(ids))
+    assert mask_of(first).tolist() == [[True, True], [True, True]]
+    assert mask_of(second).tolist() == [[False, False], [True, False]]
+    start = Input((None,), dtype="int32")
+    y = TemporalSoftmax()(Dense(1)(MyActivation()(CustomEmbedding(10, 6, mask_zero=True)(start))))
+    model = lm.models.Model(start, y)
+    np.testing.assert_allclose(model(ids).numpy().sum((1, 2)), 1, rtol=1e-5)
+    assert (model(ids).numpy()[0, 2:] == 0).all()
+    assert CustomEmbedding(10, 6)(ids)._mask is None
+
+
+def test_states_of_one_layer_for_another():
+    one, other = LSTM(4, stateful=True), LSTM(4)
+    one(x)
+    first = other(x, initial_state=one.states).numpy()
+    one(x)
+    assert (first != other(x, initial_state=one.states).numpy()).any()
+
+
+def test_wrapper():
+    class Twice(lm.layers.Wrapper):
+        def call(self, x):
+            return self.layer(self.layer(x))
+
+    layer = Twice(Dense(2, kernel_initializer="ones"))
+    assert layer(np.ones((1, 2), "float32")).numpy().tolist() == [[4.0, 4.0]]
+    assert len(layer.weights) == 2
+    plain = lm.layers.Wrapper(Dense(2))
+    again = lm.layers.Wrapper.from_config(plain.get_config())
+    assert again.layer.units == 2
+    with pytest.raises(TypeError, match="expected a layer, got int"):
+        lm.layers.Wrapper(3)

@@ -366,6 +366,29 @@ def test_one_op_does_what_steps_do(kind, mask):
                 np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("mask", [None, scattered])
+def test_stacked_cells_in_an_op_each(mask):
+    for options in ({}, {"return_sequences": True, "return_state": True}, {"go_backwards": True, "return_state": True},
+                    {"zero_output_for_mask": True, "go_backwards": True, "return_sequences": True}):  # fmt: skip
+        for dropout in (0.0, 0.3):
+            given = {"dtype": "float64", "dropout": dropout, "seed": 5}
+            layer = RNN([LSTMCell(H, **given), GRUCell(3, **given), SimpleRNNCell(2, **given)], **options)
+            layer.build((None, T, F))
+            layer.set_weights([random.normal(size=w.shape) * 0.5 for w in layer.weights])
+            other = by_steps(layer)
+            first = [[random.normal(size=(N, H))] * 2, random.normal(size=(N, 3)), random.normal(size=(N, 2))]
+            for states in (None, first):
+                grads = []
+                for one in (layer, other):
+                    one.zero_grad()
+                    a = lm.tensor(x, requires_grad=True)
+                    found = lm.autograd.symbolic.leaves_of(one(a, mask=mask, initial_state=states, training=True))
+                    lm.ops.sum(lm.ops.concatenate([lm.ops.reshape(t * t, (-1,)) for t in found])).backward()
+                    grads.append([*[t.numpy() for t in found], *[t.grad.numpy() for t in (a, *one.weights)]])
+                for p, q in zip(*grads, strict=True):
+                    np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-11)
+
+
 def test_a_layer_is_one_node():
     for layer in (LSTM(H), GRU(H), SimpleRNN(H), RNN(LSTMCell(H))):
         a = lm.tensor(x.astype("float32"), requires_grad=True)
@@ -587,6 +610,45 @@ def test_the_dtype_is_the_cells():
     assert layer.dtype == layer.cell.dtype == layer(x).numpy().dtype == "float64"
     with pytest.raises(ValueError, match="the cell computes in float32, the layer in float64"):
         RNN(GRUCell(3), dtype="float64")
+
+
+class Decoder(LSTM):
+    def __init__(self, width, **kwargs):
+        super().__init__(2 * width, return_sequences=True, **kwargs)
+
+
+class Drift(RNN):
+    def __init__(self, size):
+        super().__init__(Leaky(size))
+
+
+def test_subclasses(tmp_path):
+    model = lm.models.Sequential([Input((T, F)), Decoder(2, go_backwards=True), Drift(3)])
+    model.save(tmp_path / "m.safetensors")
+    again = lm.models.load_model(tmp_path / "m.safetensors", custom_objects={"Decoder": Decoder, "Drift": Drift})
+    assert (again.predict(x, verbose=0) == model.predict(x, verbose=0)).all()
+    assert Bidirectional(Decoder(2))(x).shape == (N, T, 8)
+
+
+def test_states_of_more_axes():
+    class Picture(lm.layers.Layer):
+        state_size = 4
+
+        def get_initial_state(self, batch_size):
+            return [lm.ops.zeros((batch_size, 4, 4))]
+
+        def call(self, x, states):
+            h = states[0] + x
+            return lm.ops.sum(h, 1), [h]
+
+    video = random.normal(size=(2, 3, 4, 4)).astype("float32")
+    layer = RNN(Picture(), return_state=True)
+    _, h = layer(video)
+    np.testing.assert_allclose(h.numpy(), video.sum(1), rtol=1e-5)
+    _, h = layer(video, initial_state=[h])
+    np.testing.assert_allclose(h.numpy(), 2 * video.sum(1), rtol=1e-5)
+    with pytest.raises(ValueError, match="initial_state must have shapes"):
+        layer(video, initial_state=[np.zeros((3, 4, 4))])
 
 
 def test_a_plain_object_as_a_cell():

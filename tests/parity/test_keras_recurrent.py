@@ -357,3 +357,31 @@ def test_pooling_of_a_masked_model():
     ours, theirs = models(pooled)
     rows = padded[[0, 1, 2, 4]]
     np.testing.assert_allclose(ours(rows).numpy(), theirs.predict(rows, verbose=0), rtol=1e-5, atol=1e-5)
+
+
+def words(layers, models_):
+    return models_.Sequential([
+        layers.Input((T,)), layers.Embedding(9, 6, mask_zero=True), layers.LSTM(H, return_sequences=True),
+        layers.Bidirectional(layers.GRU(H, return_sequences=True), merge_mode="ave"),
+        layers.Dense(9, activation="softmax"),
+    ])  # fmt: skip
+
+
+def document(layers, models_):
+    start = layers.Input((T,))
+    a = layers.Embedding(9, 6, mask_zero=True)(start)
+    b = layers.SimpleRNN(H, return_sequences=True, go_backwards=True)(a)
+    return models_.Model(start, layers.Dense(9, activation="softmax")(layers.GlobalAveragePooling1D()(b)))
+
+
+@pytest.mark.parametrize("build", [words, document])
+def test_models_of_words(build):
+    ours, theirs = models(build)
+    ids = np.where(prefix, np.random.default_rng(0).integers(1, 9, (N, T)), 0)[[0, 1, 2, 4]]
+    labels = np.random.default_rng(1).integers(0, 9, ours(ids).shape[:-1])
+    for model in (ours, theirs):
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    for _ in range(3):
+        mine, other = ours.train_on_batch(ids, labels), theirs.train_on_batch(ids, labels)
+        np.testing.assert_allclose(mine, other, rtol=1e-4)
+    np.testing.assert_allclose(ours.predict(ids, verbose=0), theirs.predict(ids, verbose=0), rtol=1e-3, atol=1e-5)

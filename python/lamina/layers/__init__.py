@@ -63,14 +63,14 @@ from lamina.layers.merging import Maximum as Maximum
 from lamina.layers.merging import Minimum as Minimum
 from lamina.layers.merging import Multiply as Multiply
 from lamina.layers.merging import Subtract as Subtract
-from lamina.layers.merging import add as add
-from lamina.layers.merging import average as average
-from lamina.layers.merging import concatenate as concatenate
-from lamina.layers.merging import dot as dot
-from lamina.layers.merging import maximum as maximum
-from lamina.layers.merging import minimum as minimum
-from lamina.layers.merging import multiply as multiply
-from lamina.layers.merging import subtract as subtract
+from lamina.layers.merging_functions import add as add
+from lamina.layers.merging_functions import average as average
+from lamina.layers.merging_functions import concatenate as concatenate
+from lamina.layers.merging_functions import dot as dot
+from lamina.layers.merging_functions import maximum as maximum
+from lamina.layers.merging_functions import minimum as minimum
+from lamina.layers.merging_functions import multiply as multiply
+from lamina.layers.merging_functions import subtract as subtract
 from lamina.layers.multi_head_attention import GroupQueryAttention as GroupQueryAttention
 from lamina.layers.multi_head_attention import MultiHeadAttention as MultiHeadAttention
 from lamina.layers.normalization import BatchNormalization as BatchNormalization
@@ -157,3 +157,4 @@ from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D
+from lamina.layers.wrapper import Wrapper as Wrapper

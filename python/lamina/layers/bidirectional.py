@@ -8,6 +8,7 @@ from lamina import ops
 from lamina.layers.layer import Layer, call_state, class_named, register
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent import RNN, fused_cell
+from lamina.layers.recurrent_base import RecurrentCell
 from lamina.layers.shapes import Shape
 
 MODES = ("concat", "sum", "ave", "mul", None)
@@ -145,7 +146,11 @@ class Bidirectional(Layer):
         if not (isinstance(a, RNN) and isinstance(b, RNN)) or a.stateful or a.go_backwards or x.ndim != 3:
             return False
         one, other = a.cell, b.cell
-        if type(one) is not type(other) or not (fused_cell(one, training) and fused_cell(other, training)):
+        if (
+            type(one) is not type(other)
+            or not isinstance(one, RecurrentCell)
+            or not (fused_cell(one, training) and fused_cell(other, training))
+        ):
             return False
         if training and (one.dropout or one.recurrent_dropout or other.dropout or other.recurrent_dropout):
             return False

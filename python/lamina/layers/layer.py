@@ -259,11 +259,8 @@ class Layer(Weighted):
                 hand_on(y, masks)
         elif mask is not None and not (self._mask_lost or self._mask_arguments.own) and masks_of(y) is None:
             self._mask_lost = True
-            warnings.warn(
-                f"{self.name} ({type(self).__name__}) does not support masking: the mask of its input ends here",
-                UserWarning,
-                stacklevel=3,
-            )
+            who = f"{self.name} ({type(self).__name__})"
+            warnings.warn(f"{who} does not support masking: the mask of its input ends here", UserWarning, stacklevel=3)
 
     def _first_by_name(self, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """What call takes first, where it was passed by name, and the others."""

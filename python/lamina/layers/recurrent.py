@@ -9,7 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, Variable, as_tensor
-from lamina.layers.layer import Layer, register
+from lamina.layers.layer import Layer, register, registry
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell
 from lamina.layers.recurrent_stack import (
@@ -49,7 +49,7 @@ class RNN(Layer):
     Weights: those of the cell.
 
     SimpleRNNCell, LSTMCell and GRUCell with the activations that they come with (the first also with relu, sigmoid and
-    linear) run in one op, forward and backward; other cells step by step.
+    linear) run in one op, forward and backward, stacked ones in one each; other cells step by step.
 
     Raises:
         TypeError: if the cell is none.
@@ -152,6 +152,7 @@ class RNN(Layer):
         batch = x.shape[0]
         shapes = self._state_shapes(x.shape)
         sizes = leaves_of(shapes)
+        own = isinstance(self.cell, RecurrentCell | StackedRNNCells)  # of others' states more axes may be unknown
         flat = leaves_of(list(given) if isinstance(given, list | tuple) else [given])
         wanted = ", ".join(str(("N" if batch is None else batch, *n.sizes)).replace("'", "") for n in sizes)
         if len(flat) != len(sizes):
@@ -160,7 +161,8 @@ class RNN(Layer):
         for state, n in zip(flat, sizes, strict=True):
             if not isinstance(state, SymbolicTensor):
                 state = as_tensor(state)
-            if not _fits(state.shape, (batch, *n.sizes)):
+            known = state.shape if own or len(state.shape) < 3 else (state.shape[0], *n.sizes)
+            if not _fits(known, (batch, *n.sizes)):
                 raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
             states.append(state if isinstance(state, SymbolicTensor) else ops.cast(state, self._dtype))
         return map_leaves(lambda _: states.pop(0), shapes)
@@ -182,7 +184,8 @@ class RNN(Layer):
         try:
             y, states = self._run(sequences, states, kept, training)
         finally:
-            self._forget_dropout()
+            if training:
+                self._forget_dropout()
         if self.stateful:
             self._keep_states(states)
         return (y, *states) if self.return_state else y
@@ -231,24 +234,31 @@ class RNN(Layer):
         return map_leaves(lambda n: Sizes((int(n),)), self.state_size)
 
     def _run_fused(self, x: Any, states: list[Any] | None, mask: Any, training: bool) -> tuple[Any, list[Any]]:
-        """The same, all steps in one op."""
-        cell, scale = self.cell, None
-        if training:
-            drop = cell.get_dropout_mask(x[:, 0]) if cell.dropout > 0 else None
-            if drop is not None:
-                x = x * ops.expand_dims(drop[0], 1)
-            if cell.recurrent_dropout > 0:
-                shaped = np.empty((x.shape[0], cell.units), self._dtype)
-                scale = cell.get_recurrent_dropout_mask(Tensor(shaped))[0]
-        y, *last = cell.run(
-            x, states, mask=mask, recurrent_scale=scale, go_backwards=self.go_backwards,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )  # fmt: skip
-        if self.return_sequences:
+        """The same, all steps in one op; of stacked cells in one op a cell."""
+        stacked = isinstance(self.cell, StackedRNNCells)
+        cells = self.cell.cells if stacked else [self.cell]
+        begin: list[Any] = [None for _ in cells]
+        if states is not None:
+            begin = [s if isinstance(s, list) else [s] for s in states] if stacked else [states]
+        ends: list[Any] = []
+        y, backwards = x, self.go_backwards
+        for cell, first in zip(cells, begin, strict=True):
+            scale = None
+            if training:
+                y, scale = _dropped(cell, y)
+            zero = self.zero_output_for_mask
+            y, *last = cell.run(
+                y, first, mask=mask, recurrent_scale=scale, go_backwards=backwards, zero_output_for_mask=zero
+            )
+            ends.append(last)
+            if backwards:  # what the first cell gives is in the order of its steps
+                backwards, mask = False, None if mask is None else np.ascontiguousarray(mask[:, ::-1])
+        if not self.return_sequences:
+            # where it can, the state, for it is the last output; y has no part in the gradient then
+            y = last[0] if mask is None or (states is None and not self.zero_output_for_mask) else y[:, -1]
+        if not stacked:
             return y, last
-        if mask is None or (states is None and not self.zero_output_for_mask):
-            return last[0], last  # the state is the last output; y has no part in the gradient
-        return y[:, -1], last
+        return y, [end if isinstance(n, list) else end[0] for end, n in zip(ends, self.state_size, strict=True)]
 
     def _forget_dropout(self) -> None:
         """The next sequences get dropout masks of their own."""
@@ -291,6 +301,8 @@ class RNN(Layer):
         return int(input_shape[1]) * self.cell.flops((input_shape[0], *input_shape[2:]))
 
     def get_config(self) -> dict[str, Any]:
+        if registry.get(type(self).__name__) is not type(self):
+            return super().get_config()  # a subclass with arguments of its own
         config = {
             "return_sequences": self.return_sequences,
             "return_state": self.return_state,
@@ -321,9 +333,23 @@ def _fits(shape: Any, wanted: Shape) -> bool:
 
 def fused_cell(cell: Any, training: bool) -> bool:
     """Whether an op runs a whole sequence as this cell would, step by step."""
+    if type(cell) is StackedRNNCells:
+        return all(fused_cell(inner, training) for inner in cell.cells)
     if not isinstance(cell, RecurrentCell) or not cell.fused():
         return False
     return not (training and cell.implementation == 1 and (cell.dropout or cell.recurrent_dropout))
+
+
+def _dropped(cell: RecurrentCell, x: Any) -> tuple[Any, Any]:
+    """The inputs of all steps with some features dropped, and what the state is multiplied with, or None."""
+    scale = None
+    if cell.dropout > 0:
+        drop: Any = cell.get_dropout_mask(x[:, 0])
+        x = x * ops.expand_dims(drop[0], 1)
+    if cell.recurrent_dropout > 0:
+        masks: Any = cell.get_recurrent_dropout_mask(Tensor(np.empty((x.shape[0], cell.units), cell._dtype)))
+        scale = masks[0]
+    return x, scale
 
 
 def _chosen(counts: Any, new: Any, old: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.layers.layer import register
+from lamina.layers.layer import register, registry
 from lamina.layers.recurrent import RNN
 from lamina.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 
@@ -40,8 +40,10 @@ class Recurrent(RNN):
         super().build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        cell = {key: value for key, value in self.cell.get_config().items() if key not in OF_LAYER}
-        return {**super().get_config(), **cell}
+        config = super().get_config()
+        if registry.get(type(self).__name__) is not type(self):  # a subclass with arguments of its own
+            return config
+        return {**config, **{key: value for key, value in self.cell.get_config().items() if key not in OF_LAYER}}
 
 
 def options_of(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from typing import Any
 from lamina import ops
 from lamina.autograd.symbolic import leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor
-from lamina.layers.layer import Layer, class_named, register
+from lamina.layers.layer import register
 from lamina.layers.masks import step_mask, with_masks
 from lamina.layers.normalization import BatchNormalization
 from lamina.layers.shapes import Shape, is_shape, map_shapes, shape_leaves
+from lamina.layers.wrapper import Wrapper
 
 
 @register
-class TimeDistributed(Layer):
+class TimeDistributed(Wrapper):
     """A layer applied to every step of sequences (N, T, ...): to all N T steps at once, with the same weights.
 
     A layer that looks at a whole batch (BatchNormalization in training, one that is stateful) gets a step of all
@@ -44,23 +45,16 @@ class TimeDistributed(Layer):
     _takes_step_mask = True
 
     def __init__(self, layer: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        if isinstance(layer, dict):
-            layer = class_named(layer.get("class_name")).from_config(layer.get("config", {}))
-        if not isinstance(layer, Layer):
-            raise TypeError(f"{self.name}: expected a layer, got {type(layer).__name__}")
-        self.layer = layer
-        self.autocast = layer.autocast
+        super().__init__(layer, **kwargs)
+        self.autocast = self.layer.autocast
 
     def _of_step(self, shape: Any) -> Any:
         if len(shape) < 3:
             raise ValueError(f"{self.name}: x must have shape (N, T, ...) with at least 3 axes, got {tuple(shape)}")
         return (shape[0], *shape[2:])
 
-    def build(self, input_shape: Any) -> None:
-        shape = map_shapes(self._of_step, input_shape)
-        if not self.layer.built:
-            self.layer.build(shape)
+    def build(self, input_shape: Any = None) -> None:
+        super().build(map_shapes(self._of_step, input_shape))
 
     def call(self, x: Any, mask: Any = None, training: bool = False) -> Any:
         first = leaves_of(x)[0]
@@ -115,10 +109,6 @@ class TimeDistributed(Layer):
 
     def flops(self, input_shape: Shape) -> int:
         return 0 if input_shape[1] is None else int(input_shape[1]) * self.layer.flops(self._of_step(input_shape))
-
-    def get_config(self) -> dict[str, Any]:
-        layer = {"class_name": type(self.layer).__name__, "config": self.layer.get_config()}
-        return {**super().get_config(), "layer": layer}
 
 
 def _step_of(x: Any, t: int) -> Any:

@@ -317,6 +317,8 @@ def by_names(value: Any, names: list[str], what: str) -> list[Any]:
 
 def only(value: Any, name: str) -> Any:
     """What belongs to a single output."""
+    if value is None or type(value) is np.ndarray:
+        return value
     if isinstance(value, dict):
         if list(value) != [name] and len(value) != 1:
             raise ValueError(f"fit: there is one output, {name!r}, got entries for {list(value)}")

@@ -104,7 +104,7 @@ class Sequential(Model):
 
     def _accept(self, x: Any) -> Any:
         """A first layer that takes strings or integers gets them as they are."""
-        first = next(iter(self.layers), None)
+        first = next((layer for layer in self._layers if not isinstance(layer, InputLayer)), None)
         return super()._accept(x) if first is None or first.autocast or isinstance(first, Model) else first._accept(x)
 
     def build(self, input_shape: Any = None) -> None:
@@ -131,13 +131,18 @@ class Sequential(Model):
         return self._whole or super()._of_graph(what)
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        x = with_masks(x, mask)
+        if mask is not None:
+            x = with_masks(x, mask)
         expected = self.batch_input_shape
         if expected is not None and x.shape[1:] != expected[1:]:
             if len(expected) == len(x.shape) + 1 > 1 and expected[-1] == 1:  # (N,) goes for (N, 1), as in Keras
                 x = ops.reshape(x, (*x.shape, 1)) if isinstance(x, Tensor) else x.reshape(*x.shape, 1)
             self._check_shape(x.shape, expected)
-        for layer in self._layers:
+        layers = self._layers
+        if layers and type(layers[0]) is InputLayer and expected is not None and expected[0] is None and (
+                type(x) is Tensor and x.array.dtype is layers[0]._dtype):  # fmt: skip
+            layers = layers[1:]  # what an Input asks for is there
+        for layer in layers:
             x = layer(x)
         return x
 
