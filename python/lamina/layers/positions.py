@@ -40,7 +40,7 @@ class SinePositionEncoding(_Positions):
 
     Example:
         >>> import lamina as lm, numpy as np
-        >>> lm.layers.SinePositionEncoding()(np.ones((1, 2, 2))).numpy().round(4).astype(float).tolist()
+        >>> lm.layers.SinePositionEncoding()(np.ones((1, 2, 2))).numpy().astype(float).round(4).tolist()
         [[[0.0, 1.0], [0.8415, 0.5403]]]
 
     Reference:
@@ -78,7 +78,7 @@ class PositionalEncoding(SinePositionEncoding):
 
     Example:
         >>> import lamina as lm, numpy as np
-        >>> lm.layers.PositionalEncoding()(np.ones((1, 2, 2))).numpy().round(4).astype(float).tolist()
+        >>> lm.layers.PositionalEncoding()(np.ones((1, 2, 2))).numpy().astype(float).round(4).tolist()
         [[[1.0, 2.0], [1.8415, 1.5403]]]
 
     Reference:
@@ -169,7 +169,7 @@ class RotaryEmbedding(_Positions):
     Example:
         >>> import lamina as lm, numpy as np
         >>> queries = lm.layers.RotaryEmbedding()(np.ones((1, 2, 4, 2)))  # (N, length, heads, features)
-        >>> queries.numpy()[0, 1, 0].round(4).astype(float).tolist()
+        >>> queries.numpy()[0, 1, 0].astype(float).round(4).tolist()
         [-0.3012, 1.3818]
 
     Reference:

@@ -46,8 +46,8 @@ def sine_positions(
 
     Example:
         >>> import lamina as lm
-        >>> lm.ops.sine_positions(2, 4).numpy().round(4).astype(float).tolist()
-        [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 0.9999]]
+        >>> lm.ops.sine_positions(2, 4).numpy().astype(float).round(4).tolist()
+        [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 1.0]]
 
     Reference:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
@@ -115,7 +115,7 @@ def rotary_embedding(
 
     Example:
         >>> import lamina as lm, numpy as np
-        >>> lm.ops.rotary_embedding(np.ones((1, 2, 2), "float32")).numpy().round(4).astype(float).tolist()
+        >>> lm.ops.rotary_embedding(np.ones((1, 2, 2), "float32")).numpy().astype(float).round(4).tolist()
         [[[1.0, 1.0], [-0.3012, 1.3818]]]
 
     Reference:
