@@ -47,7 +47,7 @@ def sine_positions(
     Example:
         >>> import lamina as lm
         >>> lm.ops.sine_positions(2, 4).numpy().astype(float).round(4).tolist()
-        [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 1.0]]
+        [[0.0, 1.0, 0.0, 1.0], [0.8415, 0.5403, 0.01, 0.9999]]
 
     Reference:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
