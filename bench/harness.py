@@ -108,9 +108,10 @@ def difference(ours: str, theirs: str, kinks: float = 0) -> float:
             if a[key].size:
                 scale = float(np.sqrt(np.mean(b[key] ** 2))) or 1.0
                 errors = np.abs(a[key] - b[key]).ravel()
+                if not np.isfinite(errors).all():  # not among the kinks either
+                    return float("inf")
                 most = errors.size - 1 - int(kinks * errors.size)
-                error = float(np.partition(errors, most)[most] if kinks else errors.max()) / scale
-                worst = max(worst, error if np.isfinite(error) else float("inf"))
+                worst = max(worst, float(np.partition(errors, most)[most] if kinks else errors.max()) / scale)
     return worst
 
 

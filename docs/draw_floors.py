@@ -15,10 +15,13 @@ FLOORS = [
     ("cli", "lamina demo, lamina info", "", "tab:blue"),
     ("models", "Model, Sequential, callbacks, saving", "model.fit", "tab:blue"),
     ("layers", "Dense, Conv2D, BatchNormalization ...", "Conv2D.call", "tab:blue"),
-    ("losses, metrics, optimizers, initializers, regularizers", "", "", "tab:blue"),
+    ("metrics", "", "", "tab:blue"),
+    ("losses, optimizers, activations, initializers, regularizers, constraints", "", "", "tab:blue"),
     ("ops", "one file an op: forward and gradient", "ops.conv2d, Conv2DFunction", "tab:blue"),
-    ("autograd", "Tensor, Function, the tape", "Function.apply", "tab:blue"),
-    ("backend, data", "arrays, devices, the memory pool", "backend.empty", "tab:blue"),
+    ("random", "seeds, streams, random tensors", "", "tab:blue"),
+    ("autograd", "Tensor, Function, the tape, symbols", "Function.apply", "tab:blue"),
+    ("data", "data sets, readers, loaders", "", "tab:blue"),
+    ("backend", "arrays, devices, the memory pool", "backend.empty", "tab:blue"),
     ("csrc/bind", "checks of memory, choice of dtype and instruction set", "_cpu.conv2d_forward", "tab:green"),
     ("csrc/cpu, csrc/cuda", "the kernels, once per instruction set", "conv2d_forward<v4::Target, float>", "tab:green"),
     ("csrc/ops, csrc/support", "the contracts: mathematics, shapes, order of sums", "ops/conv2d.h", "tab:green"),
@@ -28,7 +31,7 @@ FLOORS = [
 def draw(path: Path) -> None:
     pyplot.rcParams["svg.fonttype"] = "none"
     pyplot.rcParams["svg.hashsalt"] = "lamina"  # the same file every time
-    figure, axes = pyplot.subplots(figsize=(10, 6), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(10, 7), layout="constrained")
     axes.set(xlim=(0, 10), ylim=(-len(FLOORS) - 0.1, 0.6))
     axes.axis("off")
     axes.text(0.1, 0.25, "imports run downward only", fontsize=9, style="italic")

@@ -114,6 +114,16 @@ def loss(name: str, columns: int, **arguments: Any) -> Case:
     return f"{name}-{columns}", run, [abs(values(5, columns)) + 0.1]
 
 
+def recurrent(op: str, gates: int, count: int, units: int, **arguments: Any) -> Case:
+    def run(*tensors: Any) -> Any:
+        y, h, *_ = getattr(lm.ops, op)(*tensors, **arguments)
+        return y + h.reshape((count, 1, units))
+
+    bias = values(2, gates * units) if op == "gru" else values(gates * units)
+    name = f"{op}-{count}-{units}" + "".join(f"-{key}" for key in arguments)
+    return name, run, [values(count, 3, 5), values(5, gates * units) / 3, values(units, gates * units) / 3, bias]
+
+
 SIZES = (1, 15, 33, 4099)
 LABELS = np.array([2, 0, 1, 4, 3], np.int64)
 CASES = [
@@ -148,6 +158,12 @@ CASES = [
     family("conv3d_transpose", (2, 3, 2, 4, 5), (2, 3, 3, 6, 5), 6, strides=(3, 2, 1)),
     family("depthwise_conv1d", (2, 13, 17), (3, 17, 2), 34, strides=2),
     family("separable_conv2d", (2, 6, 7, 5), (3, 3, 5, 2), None, values(1, 1, 10, 7)),
+    *[case(f"attention-{heads[0]}-{lengths}-{sizes}", "attention", values(2, lengths[0], heads[0], sizes[0]),
+           values(2, lengths[1], heads[1], sizes[0]), values(2, lengths[1], heads[1], sizes[1]), **arguments)
+      for heads, lengths, sizes, arguments in (
+          ((1, 1), (1, 1), (1, 1), {}), ((1, 1), (1, 65), (16, 16), {}), ((2, 1), (3, 70), (20, 7), {"causal": True}),
+          ((4, 2), (37, 130), (17, 33), {"dropout": 0.5, "seed": 1, "stream": 2}),
+          ((1, 1), (7, 33), (8, 8), {"mask": values(1, 1, 7, 33) > 0, "lengths": np.array([33, 5])}))],
     case("locally_connected2d", "locally_connected2d", values(2, 5, 6, 3), values(12, 27, 5), kernel_size=3),
     *[case(f"{name}-{size}-{strides}", name, values(2, 9, 7, channels), pool_size=size, strides=strides, padding="same")
       for name in ("max_pool2d", "avg_pool2d") for size, strides, channels in ((2, 2, 1), (3, 2, 19), (3, 1, 65))],
@@ -195,6 +211,10 @@ CASES = [
     *[(f"take_along_axis-{n}",
        lambda x, n=n: 2 * lm.ops.take_along_axis(x, np.arange(7 * n).reshape(1, 7, n) % 4, axis=1),
        [values(5, 4, n)]) for n in SIZES],
+    *[recurrent(op, gates, count, units)
+      for op, gates in (("simple_rnn", 1), ("lstm", 4), ("gru", 3)) for count, units in ((1, 1), (2, 33), (17, 21))],
+    recurrent("lstm", 4, 3, 21, lengths=np.array([3, 0, 2])),
+    recurrent("gru", 3, 3, 21, mask=np.eye(3, dtype=bool)),
     *[(f"embedding-{rows}-{n}", lambda table, rows=rows, n=n: lm.ops.embedding([rows - 1, 0, rows - 1], table),
        [values(rows, n)]) for rows in (5, 31) for n in (*SIZES, 64, 130)],
     *[(f"ctc_loss-{classes}-{labels}",
@@ -214,6 +234,31 @@ CASES = [
                    "mean_absolute_percentage_error", "mean_squared_logarithmic_error") for n in (1, 21, 1037)],
     *[loss("dice_loss", n, axis=axis) for n in (1, 21, 4099) for axis in (1, None)],
     case("triplet_margin_loss", "triplet_margin_loss", values(5, 21), values(5, 21) + 1, values(5, 21) * 2),
+    *[case(f"layer_norm-{n}", "layer_norm", values(5, n), values(n), values(n)) for n in (1, 15, 33, 1037)],
+    *[case(f"rms_norm-{n}", "rms_norm", values(5, n), values(n)) for n in (1, 15, 33, 1037)],
+    *[case(f"unit_norm-{n}", "unit_norm", values(5, n) + 3) for n in SIZES],
+    *[case(f"{name}-{shape[-1]}", name, values(*shape), values(shape[-1]), values(shape[-1]), **arguments)
+      for name, arguments in (("group_norm", {"groups": 5}), ("instance_norm", {}))
+      for shape in ((2, 3, 5), (1, 7, 9, 35), (2, 23, 23, 65))],
+    *[case(f"local_response_norm-{n}-{size}", "local_response_norm", values(3, 2, n), size=size)
+      for n, size in ((1, 5), (19, 4), (67, 9))],
+    *[case(f"resize-{mode}-{channels}-{size[0]}", "resize", values(2, 5, 7, channels), size=size, interpolation=mode)
+      for mode in ("nearest", "bilinear", "bicubic") for channels in (1, 3, 17, 33) for size in ((11, 9), (3, 4))],
+    *[case(f"pad-{mode}-{channels}", "pad", values(2, 5, 7, channels), pad_width=((0, 0), (1, 2), (3, 0), (0, 1)),
+           mode=mode)
+      for mode in ("constant", "reflect", "symmetric", "edge", "wrap") for channels in (3, 19)],
+    *[(f"grid_sample-{mode}-{channels}",
+       lambda x, mode=mode: lm.ops.grid_sample(x, 1.2 * np.sin(values(2, 3, 5, 2)).astype(x.dtype), mode=mode),
+       [values(2, 6, 5, channels)])
+      for mode in ("nearest", "bilinear", "bicubic") for channels in (1, 3, 19)],
+    *[(f"concatenate-{axis}-{n}", lambda x, y, axis=axis: 2 * lm.ops.concatenate([x, y, x], axis=axis),
+       [values(3, 4, n), values(3, 4, n)]) for axis in (0, 1, 2) for n in (1, 5, 19, 4099)],
+    *[case(f"sum-{axis}-{n}", "sum", values(5, n, 3), axis=axis) for axis in (0, 1, 2, (1, 2), None) for n in SIZES],
+    *[case(f"{name}-{n}", name, abs(values(n)) + 0.5)
+      for name in ("expm1", "log1p", "erf", "silu", "elu") for n in SIZES],
+    *[case(f"{name}-{n}", name, values(n, 3), values(1, 3) + 4)
+      for name in ("subtract", "multiply", "divide", "minimum") for n in SIZES[:3]],
+    *[case(f"unfold-{channels}", "unfold", values(2, 6, 7, channels), kernel_size=3) for channels in (1, 5)],
 ]  # fmt: skip
 
 
@@ -252,6 +297,16 @@ def test_optimizers_stay_inside(isa: str, guarded: Guarded) -> None:
         rows, columns = guarded.copy(np.full(5, 0.5, dtype)), guarded.copy(np.full(33, 0.5, dtype))
         _cpu.adafactor_step([matrix], [gradient], [rows], [columns], 1e-3, 0.5, 1e-30, 1e-3, 1.0)
         assert all(np.isfinite(w).all() for w in weights)
+
+
+@pytest.mark.parametrize("isa", _cpu.isas())
+def test_random_arrays_stay_inside(isa: str, guarded: Guarded) -> None:
+    lm.set_isa(isa)
+    for n in (1, 3, 15, 63, 4099):
+        _cpu.random_words(guarded.empty(n, np.uint32), 1, 2)
+        for dtype in (np.float32, np.float64):
+            _cpu.random_uniform(guarded.empty(n, dtype), 1, 2, 0.0, 1.0)
+            _cpu.random_normal(guarded.empty(n, dtype), 1, 2, 0.0, 1.0)
 
 
 def test_the_guard_is_real() -> None:

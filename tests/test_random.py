@@ -143,7 +143,7 @@ def test_errors_of_tensors():
         lm.random.normal(3, stddev=-1)
     with pytest.raises(ValueError, match="uniform: minval must be at most maxval, got 2 and 1"):
         lm.random.uniform(3, 2, 1)
-    with pytest.raises(ValueError, match="normal: sizes must be at least 0, got -1"):
+    with pytest.raises(ValueError, match=r"normal: sizes must be at least 0, got \(2, -1\)"):
         lm.random.normal((2, -1))
     with pytest.raises(TypeError, match="normal: dtype must be float32 or float64, got int32"):
         lm.random.normal(3, dtype="int32")
@@ -181,3 +181,12 @@ def test_seed_generator_goes_on():
     assert draws(None) == own
     with pytest.raises(TypeError, match="SeedGenerator: seed must be None or an integer"):
         lm.random.SeedGenerator("a")
+
+
+def test_probabilities_must_fit_the_shape():
+    with pytest.raises(ValueError, match=r"bernoulli: p of shape \(2, 3\) does not broadcast to \(3,\)"):
+        lm.random.bernoulli((3,), np.full((2, 3), 0.5))
+    with pytest.raises(ValueError, match=r"bernoulli: shapes \(2,\) and \(3,\) do not broadcast"):
+        lm.random.bernoulli((3,), np.full(2, 0.5))
+    with pytest.raises(TypeError, match="categorical: dtype must be one of integers, got float32"):
+        lm.random.categorical([[0.0, 1.0]], 2, "float32")

@@ -1,6 +1,7 @@
-"""Fits the polynomials of csrc/support/math.h: prints the coefficients, highest power first, and the fits' errors.
+"""Fits the polynomials of csrc/support/*.h and csrc/cpu/activation_function.cpp: prints the coefficients, highest power
+first, and the fits' errors.
 
-Needs mpmath. Run it only to change a degree or an interval: the header holds the numbers.
+Needs mpmath. Run it only to change a degree or an interval: the sources hold the numbers.
 """
 
 from collections.abc import Callable, Sequence

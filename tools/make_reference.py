@@ -51,6 +51,9 @@ def public(module: griffe.Object) -> Iterator[tuple[str, griffe.Object]]:
             if not offered or member.target_path.rsplit(".", 1)[1] != name:
                 continue
             member = member.final_target
+        if member.is_module and name in module.imports and name in member.members:  # relu of the module relu
+            member = member[name]
+            member = member.final_target if member.is_alias else member
         if member.is_function or member.is_class:
             yield name, member
 

@@ -35,18 +35,18 @@ def images(shape: tuple[int, ...], classes: int) -> Arrays:
 
 
 def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
-    """build makes a Sequential whose last layer gives logits."""
+    """build makes a Sequential whose last layer gives logits, or what is to be y where y is no class."""
     import lamina as lm
-    from lamina.losses import SparseCategoricalCrossentropy
+    from lamina.losses import MeanSquaredError, SparseCategoricalCrossentropy
     from lamina.optimizers import Adam
 
     model = build()
     model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
     x, y = a["x"], a["y"]
     optimizer = Adam(RATE, epsilon=EPSILON)
+    loss_of = MeanSquaredError() if y.dtype.kind == "f" else SparseCategoricalCrossentropy(from_logits=True)
     if custom:
         optimizer.build(model.trainable_weights)
-        loss_of = SparseCategoricalCrossentropy(from_logits=True)
         batch = lm.tensor(x)
 
         def run() -> Any:
@@ -55,7 +55,7 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
             optimizer.step()
             return loss.item()
     else:
-        model.compile(optimizer=optimizer, loss=SparseCategoricalCrossentropy(from_logits=True))
+        model.compile(optimizer=optimizer, loss=loss_of)
 
         def run() -> Any:
             return model.train_on_batch(x, y)
@@ -64,15 +64,17 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
 
 
 def torch_step(model: Any, x: Any, a: Arrays) -> Prepared:
-    """model gives logits for x."""
+    """model gives logits for x, or what is to be y where y is no class."""
     import torch
 
     y = peer.tensor(a["y"])
-    optimizer = torch.optim.Adam(model.parameters(), RATE, eps=EPSILON, fused=True)
+    loss_of = torch.nn.functional.mse_loss if y.is_floating_point() else torch.nn.functional.cross_entropy
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, RATE, eps=EPSILON, fused=True)
 
     def run() -> float:
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss = loss_of(model(x), y)
         loss.backward()
         optimizer.step()
         return loss.item()

@@ -14,6 +14,12 @@ namespace LAMINA_ISA {
 
 template <class T>
 constexpr Tiles<T> tiles;
+template <class T>
+const Tiles<T>& shared_tiles() {
+  return tiles<T>;
+}
+template const Tiles<float>& shared_tiles();
+template const Tiles<double>& shared_tiles();
 
 template <class T>
 struct Blocks {

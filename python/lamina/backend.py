@@ -91,7 +91,7 @@ def array_module(array: Array) -> ModuleType:
 
 def device_of(array: Array) -> str:
     """The name of the array's device: "cpu" or "cuda"."""
-    return "cpu" if isinstance(array, np.ndarray) else "cuda"
+    return "cpu" if isinstance(array, np.ndarray | np.generic) else "cuda"
 
 
 def cuda_status() -> dict[str, Any]:
@@ -142,23 +142,39 @@ def contiguous(array: Array) -> Array:
     return _cpu.contiguous(array)
 
 
-def as_array(value: Any, dtype: Any = None) -> Array:
-    """An array of any array-like. Python floats, and lists of them, become float32; arrays keep their dtype.
+def as_array(value: Any, dtype: Any = None, floats: Any = float32) -> Array:
+    """An array of any array-like. Arrays keep their dtype, and so do lists that hold any.
+
+    Args:
+        value: an array, a number, or nested lists of them.
+        dtype: another dtype than the value's own.
+        floats: the dtype of Python floats, and of lists of them.
 
     Raises:
         TypeError: if the values are no numbers (object, complex, longdouble, strings).
     """
-    known = isinstance(value, np.ndarray | np.generic)
     array = np.asarray(value)
+    _check_numbers(array.dtype)
     if dtype is not None:
         array = array.astype(dtype, copy=False)
-    elif array.dtype == np.float64 and not known:
-        array = array.astype(float32)
+        _check_numbers(array.dtype)
+    elif array.dtype == np.float64 and array.dtype != floats and _without_dtype(value):
+        array = array.astype(floats)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-        raise TypeError(f"expected an array of numbers (bool, integer or float up to 64 bits), got dtype {array.dtype}")
     return array
+
+
+def _check_numbers(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+        raise TypeError(f"expected an array of numbers (bool, integer or float up to 64 bits), got dtype {dtype}")
+
+
+def _without_dtype(value: Any) -> bool:
+    """Whether a number, or nested lists, are Python's throughout."""
+    if isinstance(value, list | tuple):
+        return set(map(type, value)) <= {float, int, bool} or all(map(_without_dtype, value))
+    return not hasattr(value, "dtype")
 
 
 def as_strings(value: Any) -> Array:

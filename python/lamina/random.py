@@ -12,6 +12,9 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.broadcasting import broadcast_shape
+from lamina.ops.checks import integer, sizes
+from lamina.ops.shapes import one_axis
 
 _lock = threading.Lock()
 _seed = 0
@@ -235,9 +238,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Se
         >>> sorted(set(x.tolist()))
         [3, 4, 5]
     """
-    for name, value in (("minval", minval), ("maxval", maxval)):
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise TypeError(f"randint: {name} must be an integer, got {value!r}")
+    minval, maxval = integer(minval, "randint", "minval"), integer(maxval, "randint", "maxval")
     kind = np.dtype(dtype)
     if kind.kind not in "iu":
         raise TypeError(f"randint: dtype must be one of integers, got {kind}")
@@ -248,7 +249,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Se
         raise ValueError(f"randint: {minval} to {maxval - 1} do not fit {kind}")
     drawn = _units("randint", shape, seed)
     np.multiply(drawn, float(maxval - minval), out=drawn)
-    return Tensor((drawn.astype(np.int64) + int(minval)).astype(kind))
+    return Tensor((drawn.astype(np.int64) + minval).astype(kind))
 
 
 def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: Seed = None) -> Tensor:
@@ -261,7 +262,7 @@ def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: Seed = Non
         seed: None, or an integer for the same numbers at every call.
 
     Raises:
-        ValueError: if p is outside of [0, 1].
+        ValueError: if p is outside of [0, 1], or does not broadcast to the shape.
 
     Example:
         >>> import lamina as lm
@@ -271,6 +272,9 @@ def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: Seed = Non
     chance = as_tensor(p).array
     if not ((chance >= 0) & (chance <= 1)).all():
         raise ValueError(f"bernoulli: p must be in [0, 1], got {p}")
+    shape = sizes(shape, "bernoulli")
+    if len(shape) < chance.ndim or broadcast_shape("bernoulli", chance.shape, shape) != shape:
+        raise ValueError(f"bernoulli: p of shape {chance.shape} does not broadcast to {shape}")
     return Tensor((_units("bernoulli", shape, seed) < chance).astype(dtype))
 
 
@@ -292,7 +296,7 @@ def permutation(n: int, seed: Seed = None) -> Tensor:
         >>> sorted(lm.random.permutation(4, seed=7).numpy().tolist())
         [0, 1, 2, 3]
     """
-    _at_least("permutation", "n", n, 0)
+    n = integer(n, "permutation", "n", 0)
     return Tensor(np.argsort(_units("permutation", (n,), seed), kind="stable"))
 
 
@@ -313,8 +317,7 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
         [1.0, 2.0, 3.0]
     """
     array = as_tensor(x).array
-    if not -array.ndim <= axis < array.ndim:
-        raise ValueError(f"shuffle: axis {axis} is out of range for {array.ndim} dimensions")
+    axis = one_axis("shuffle", axis, array.ndim)
     return Tensor(np.take(array, permutation(array.shape[axis], seed).array, axis))
 
 
@@ -332,6 +335,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed 
 
     Raises:
         ValueError: if logits have another number of axes or no classes, or num_samples is negative.
+        TypeError: if the dtype is none of integers.
 
     Example:
         >>> import lamina as lm
@@ -344,7 +348,10 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed 
     array = as_tensor(logits).array
     if array.ndim != 2 or array.shape[1] == 0:
         raise ValueError(f"categorical: logits must have shape (N, classes), got {array.shape}")
-    _at_least("categorical", "num_samples", num_samples, 0)
+    num_samples = integer(num_samples, "categorical", "num_samples", 0)
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        raise TypeError(f"categorical: dtype must be one of integers, got {kind}")
     noise = _units("categorical", (array.shape[0], num_samples, array.shape[1]), seed)
     kernels = backend.kernels(noise)
     np.subtract(1, noise, out=noise)  # in (0, 1]: its logarithm is finite
@@ -352,7 +359,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed 
         kernels.log_forward(noise, noise)
         np.negative(noise, out=noise)
     noise += array.astype(np.float64)[:, None, :]
-    return Tensor(np.argmax(noise, -1).astype(dtype))
+    return Tensor(np.argmax(noise, -1).astype(kind))
 
 
 def _draws(op: str, seed: Seed) -> Iterator[tuple[int, int]]:
@@ -380,12 +387,7 @@ def _empty(op: str, shape: Any, dtype: Any) -> Any:
     kind = np.dtype(dtype)
     if kind not in (backend.float32, backend.float64):
         raise TypeError(f"{op}: dtype must be float32 or float64, got {kind}")
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for n in sizes:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{op}: shape must be integers, got {shape!r}")
-        _at_least(op, "sizes", n, 0)
-    return backend.empty(tuple([int(n) for n in sizes]), kind)
+    return backend.empty(sizes(shape, op), kind)
 
 
 def _at_least(op: str, name: str, value: float, least: float) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lamina import backend, ops, random
 from lamina.autograd.tensor import Tensor
+from lamina.models.attention_plot import plot_attention as plot_attention
 from lamina.models.plotting import plot_model as plot_model
 
 Array = Any
@@ -25,6 +26,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
         NumPy array of shape (..., num_classes) of float64, as Keras gives.
 
     Raises:
+        TypeError: if num_classes is no integer.
         ValueError: if a number is not whole or not from 0 to num_classes - 1, or x is empty without num_classes.
 
     Example:
@@ -33,11 +35,14 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
     given = backend.as_array(x.array if isinstance(x, Tensor) else x)
-    classes = given.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN is found below
+        classes = given.astype(np.int64)
     if not np.array_equal(classes, given):
         raise ValueError(f"to_categorical: x must be whole numbers, got {given.ravel()[(classes != given).argmax()]}")
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
+    if num_classes is not None and (isinstance(num_classes, bool) or not hasattr(num_classes, "__index__")):
+        raise TypeError(f"to_categorical: num_classes must be an integer, got {num_classes!r}")
     if num_classes is None:
         if not classes.size:
             raise ValueError("to_categorical: x is empty: num_classes must be given")
@@ -98,8 +103,8 @@ def set_random_seed(seed: int) -> None:
 class PyDataset:
     """Batches by number: a subclass gives ``__len__``, how many there are, and ``__getitem__``, one of them.
 
-    `fit`, `evaluate` and `predict` take it as they take a `lamina.data.Dataset`, in order. ``on_epoch_end`` is called
-    after each pass.
+    `fit`, `evaluate` and `predict` take it as they take a `lamina.data.Dataset`: `fit` in a new order each epoch, by
+    `lamina.set_seed`, unless ``shuffle=False``; the others in order. ``on_epoch_end`` is called after each pass.
 
     Args:
         workers, use_multiprocessing, max_queue_size: have no say: batches are made when they are asked for. A

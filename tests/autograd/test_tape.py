@@ -105,6 +105,14 @@ def test_the_gradient_given_is_not_written_to():
     assert x.grad.numpy().tolist() == y.grad.numpy().tolist() == [2, 2]
 
 
+def test_the_gradient_given_may_change_afterwards():
+    x, y = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    given = np.ones(2, np.float32)
+    (x + y).backward(given)
+    given[:] = 7
+    assert x.grad.numpy().tolist() == y.grad.numpy().tolist() == [1, 1]
+
+
 def test_gradients_of_leaves_are_contiguous():
     x = lm.tensor(np.ones((3, 4)), requires_grad=True)
     x.T.sum(0).sum().backward()
@@ -223,6 +231,13 @@ def test_no_grad():
     assert (x * 2).requires_grad
 
 
+def test_one_no_grad_within_itself():
+    context = lm.no_grad()
+    with context, context:
+        pass
+    assert (leaf(1.0) * 2).requires_grad
+
+
 def test_no_grad_as_a_decorator():
     @lm.no_grad()
     def double(x):
@@ -318,7 +333,9 @@ def test_the_first_gradient_must_fit():
     y = leaf(1.0, 2.0) * 2
     with pytest.raises(ValueError, match=r"expected a gradient of shape \(2,\), got \(3,\)"):
         y.backward([1.0, 2.0, 3.0])
-    y.backward(lm.tensor([1.0, 2.0]))
+    y.backward(lm.tensor([1.0, 2.0]), retain_graph=True)
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        y.backward(np.array([1j, 2j]))
 
 
 @pytest.mark.parametrize(

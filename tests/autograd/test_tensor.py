@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.autograd import operators
+from lamina.autograd import operators, tensor
 from lamina.autograd.tensor import as_tensor
 
 
@@ -121,3 +121,58 @@ def test_every_operator_is_bound():
     assert all(callable(getattr(operators, name)) for name in operators.__annotations__)
     with pytest.raises(ValueError, match=r"operators.bind: unknown operators \['divmod'\]"):
         operators.bind(divmod=divmod)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda: lm.tensor(np.ones(2)),
+        lambda: [np.ones(2), np.ones(2)],
+        lambda: [[1.0, np.float64(2)]],
+        lambda: [lm.tensor(np.ones(2)), [1.0, 2.0]],
+    ],
+)
+def test_float64_in_lists_and_tensors_stays(value):
+    assert lm.tensor(value()).dtype == np.float64
+    assert lm.Variable(value()).dtype == np.float64
+
+
+@pytest.mark.parametrize("value", [[1 + 2j], ["1.5"], [1.0, None], np.ones(2, np.longdouble)])
+def test_what_is_no_number_is_not_made_one(value):
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        lm.tensor(value, dtype="float32")
+    with pytest.raises(TypeError, match="got dtype complex64"):
+        lm.tensor([1.0], dtype="complex64")
+
+
+def test_lists_take_the_dtype_of_the_other():
+    double = lm.tensor(np.array([0.1, 0.2]))
+    assert as_tensor([0.1, 0.2], double).numpy().tolist() == [0.1, 0.2]
+    assert as_tensor([0.1], lm.tensor([1])).dtype == np.float32
+    for a, b in ((0.1, np.array([0.1])), ([0.1], double), (np.array([0.1]), 0.1), (double, [0.1, 0.2])):
+        assert all(t.dtype == np.float64 for t in tensor.as_tensors(a, b))
+    assert [t.dtype for t in tensor.as_tensors(0.1, [0.1])] == [np.float32] * 2
+
+
+def test_format():
+    assert f"{lm.tensor([1.5]):.3f} {lm.tensor(7):03d}" == "1.500 007"
+    assert f"{lm.tensor([1.0, 2.0])}" == "tensor([1., 2.], dtype=float32)"
+    with pytest.raises(ValueError, match=r"item: expected a tensor of one element, got shape \(2,\)"):
+        f"{lm.tensor([1.0, 2.0]):.3f}"
+
+
+def test_iteration():
+    rows = list(lm.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True))
+    assert [row.numpy().tolist() for row in rows] == [[1, 2], [3, 4]]
+    assert all(row.requires_grad for row in rows)
+    with pytest.raises(TypeError, match="iteration over a tensor without axes"):
+        list(lm.tensor(1.0))
+
+
+def test_grad_can_be_set_to_an_array():
+    x = lm.tensor([1.0, 2.0], requires_grad=True)
+    x.grad = np.array([5.0, 6.0])
+    (x * 2).sum().backward()
+    assert x.grad.numpy().tolist() == [7, 8]
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        x.grad = [1j, 2j]

@@ -97,6 +97,17 @@ def test_each_repeat_has_its_own_order():
     assert [int(next(endless)) for _ in range(24)] == data
 
 
+def test_passes_by_number():
+    data = Dataset.range(8).shuffle(seed=1).map(lambda i: i + lm.data.random_generator().integers(99)).batch(3)
+    passes = [np.concatenate(list(data)).tolist() for _ in range(4)]
+    for number in (2, 0, 3):
+        data.set_pass(number)
+        assert np.concatenate(list(data)).tolist() == passes[number]
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(ValueError, match="set_pass: number must be an integer of at least 0"):
+            data.set_pass(wrong)
+
+
 @pytest.mark.parametrize("threads", [0, 1, 3, 8])
 def test_map_keeps_order_and_bits_for_any_number_of_threads(threads):
     def noisy(i):
@@ -218,6 +229,7 @@ def test_sample_by_class():
     (lambda: Dataset.range(3).batch(0), "batch_size must be a positive integer, got 0"),
     (lambda: Dataset.range(3).batch(2.5), "positive integer"),
     (lambda: Dataset.range(3).map(abs, threads=-1), "threads"),
+    (lambda: Dataset.from_generator(lambda: [1], size=-2), "from_generator: size must be an integer of at least 0"),
     (lambda: Dataset.range(3).take(-1), "take: count"), (lambda: Dataset.range(3).skip(-1), "skip: count"),
     (lambda: Dataset.range(3).repeat(-1), "repeat: count"), (lambda: Dataset.range(3).prefetch(0), "prefetch: count"),
     (lambda: Dataset.range(3).shuffle(buffer=0), "shuffle: buffer"), (lambda: Dataset.zip(), "at least one"),
@@ -234,9 +246,21 @@ def test_refuses(call, message):
         call()
 
 
-def test_from_generator_wants_a_function():
-    with pytest.raises(TypeError, match="expected a function"):
-        Dataset.from_generator(iter([1]))
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: Dataset.from_generator(iter([1])), "from_generator: expected a function"),
+    (lambda: Dataset.range(3).map(3), "map: expected a function, got 3"),
+    (lambda: Dataset.range(3).filter(None), "filter: expected a function, got None"),
+    (lambda: Dataset.zip(Dataset.range(3), [1, 2]), r"zip: expected a Dataset, got \[1, 2\]"),
+    (lambda: Dataset.range(3).concatenate([1]), r"concatenate: expected a Dataset, got \[1\]"),
+    (lambda: Dataset.range(3).shuffle(seed=1.5), "shuffle: seed must be an integer, got 1.5"),
+    (lambda: Dataset.range(3).shuffle(seed="a", buffer=2), "shuffle: seed must be an integer, got 'a'"),
+    (lambda: Dataset.range(3).map(abs, seed=None), "map: seed must be an integer, got None"),
+    (lambda: Dataset.range(2).oversample([0, 1], seed=0.5), "oversample: seed must be an integer"),
+    (lambda: Dataset.range(2).sample_by_class(labels=[0, 1], seed=0.5), "sample_by_class: seed must be an integer"),
+])  # fmt: skip
+def test_refuses_other_kinds(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 def test_fit_takes_a_dataset():

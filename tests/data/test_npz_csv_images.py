@@ -145,6 +145,7 @@ def test_csv(tmp_path):
     assert (filled["a"].tolist(), filled["b"].tolist()) == ([1, -1], [-1, 2])
     assert np.isnan(table(tmp_path, "a,b\n1,\n2,2\n", missing=float("nan"))["b"][0])
     assert table(tmp_path, "a\n9007199254740993\n")["a"][0] == 9007199254740993
+    assert table(tmp_path, "id,n\n1_2,3\n1_3,4\n")["id"].tolist() == ["1_2", "1_3"]
 
 
 @pytest.mark.parametrize(("text", "kwargs", "message"), [
@@ -196,7 +197,8 @@ def test_read_image(tmp_path):
     assert lm.data.read_image(tmp_path / "a.png", size=(2, 3), interpolation="nearest").shape == (2, 3, 3)
     wide = np.array([[0, 256, 65535]], np.uint16)
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert lm.data.read_image(tmp_path / "wide.png", color_mode="grayscale")[0, :, 0].tolist() == [0, 1, 255]
+    for mode in ("grayscale", "rgb", "rgba"):
+        assert lm.data.read_image(tmp_path / "wide.png", color_mode=mode)[0, :, 0].tolist() == [0, 1, 255]
 
 
 def test_pictures_refuse(tmp_path):
@@ -208,8 +210,13 @@ def test_pictures_refuse(tmp_path):
         lm.data.read_image(path, color_mode="cmyk")
     with pytest.raises(ValueError, match="interpolation"):
         lm.data.read_image(path, interpolation="cubist")
-    with pytest.raises(ValueError, match="size must be"):
-        lm.data.read_image(path, size=(0, 3))
+    for size in ((0, 3), 5, (3,), (2.5, 3), (True, 3)):
+        with pytest.raises(ValueError, match="read_image: size must be two positive integers"):
+            lm.data.read_image(path, size=size)
+        with pytest.raises(ValueError, match="read_image_folder: size must be two positive integers"):
+            lm.data.read_image_folder(tmp_path, size=size)
+    with pytest.raises(ValueError, match="read_image_folder: interpolation must be one of"):
+        lm.data.read_image_folder(tmp_path, interpolation="cubist")
     with pytest.raises(FileNotFoundError):
         lm.data.read_image(tmp_path / "none.png")
     with pytest.raises(FileNotFoundError):

@@ -1,5 +1,6 @@
 """Initializers: fans, ranges, moments, seeds."""
 
+import json
 import math
 
 import numpy as np
@@ -159,3 +160,26 @@ def test_small_letters_and_clones():
     assert init.glorot_uniform is init.GlorotUniform
     first = init.RandomNormal(1.0, 2.0, seed=5)
     np.testing.assert_array_equal(first.clone()((4, 4)), first((4, 4)))
+
+
+@pytest.mark.parametrize("cls", RANDOM, ids=lambda c: c.__name__)
+def test_seeds_of_any_kind(cls):
+    shape = (4, 5)
+    np.testing.assert_array_equal(cls(seed=-1)(shape), cls(seed=2**64 - 1)(shape))
+    np.testing.assert_array_equal(cls(seed=np.int64(3))(shape), cls(seed=3)(shape))
+    going_on = cls(seed=lm.random.SeedGenerator(3))
+    first, second = going_on(shape), going_on(shape)
+    np.testing.assert_array_equal(first, cls(seed=3)(shape))
+    assert not np.array_equal(first, second)
+    assert json.loads(json.dumps(init.serialize(going_on))) == init.serialize(cls(seed=3))
+    for wrong in (1.5, "7", True):
+        with pytest.raises(TypeError, match="initializers: seed must be an integer, got"):
+            cls(seed=wrong)
+
+
+@pytest.mark.parametrize("cls", [init.Zeros, init.Ones, *RANDOM], ids=lambda c: c.__name__)
+def test_shapes_refused(cls):
+    with pytest.raises(TypeError, match=r"initializers: shape must be integers, got \(2\.5, 3\)"):
+        cls()((2.5, 3))
+    with pytest.raises(ValueError, match=r"initializers: sizes must be at least 0, got \(-2, 3\)"):
+        cls()((-2, 3))

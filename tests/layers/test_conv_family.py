@@ -177,6 +177,8 @@ def test_refuses(name):
     layer(np.ones((1, *(4,) * rank, 3)))
     with pytest.raises(ValueError, match=r"channels|kernel must have shape"):
         layer(np.ones((1, *(4,) * rank, 5)))
+    with pytest.raises(ValueError, match=r"x must have 3 channels, got \(None, .*5\)"):
+        layer(lm.Input((*(4,) * rank, 5)))
 
 
 def test_implementation_of_locally_connected():

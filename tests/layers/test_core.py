@@ -52,20 +52,20 @@ def test_dense_takes_a_function_or_a_layer_as_activation():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error"),
+    ("arguments", "error", "text"),
     [
-        ({"units": 0}, ValueError),
-        ({"units": -1}, ValueError),
-        ({"units": 2.5}, TypeError),
-        ({"units": True}, TypeError),
-        ({"units": 2, "activation": "rulu"}, ValueError),
-        ({"units": 2, "kernel_initializer": "glorot"}, ValueError),
-        ({"units": 2, "kernel_regularizer": "l3"}, ValueError),
-        ({"units": 2, "unit": 3}, TypeError),
+        ({"units": 0}, ValueError, "units must be a positive integer, got 0"),
+        ({"units": -1}, ValueError, "units must be a positive integer, got -1"),
+        ({"units": 2.5}, TypeError, "units must be a positive integer, got 2.5"),
+        ({"units": True}, TypeError, "units must be a positive integer, got True"),
+        ({"units": 2, "activation": "rulu"}, ValueError, "activation must be a function or one of .*, got 'rulu'"),
+        ({"units": 2, "kernel_initializer": "glorot"}, ValueError, "initializers: .*'glorot'"),
+        ({"units": 2, "kernel_regularizer": "l3"}, ValueError, "regularizers: .*'l3'"),
+        ({"units": 2, "unit": 3}, TypeError, "unexpected keyword argument 'unit'"),
     ],
 )
-def test_dense_refuses(arguments, error):
-    with pytest.raises(error):
+def test_dense_refuses(arguments, error, text):
+    with pytest.raises(error, match=text):
         Dense(**arguments)
 
 
@@ -76,6 +76,8 @@ def test_dense_refuses_inputs():
     layer(x)
     with pytest.raises(ValueError, match="dense: x"):
         layer(np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r"x must have 4 entries along its last axis, got shape \(None, 3\)"):
+        layer(lm.Input((3,)))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,9 @@ def test_reshape():
         Reshape((-1, -1))
     with pytest.raises(ValueError, match="target_shape"):
         Reshape((0,))
+    with pytest.raises(TypeError, match=r"target_shape must hold integers, got \(2.7, 2\)"):
+        Reshape((2.7, 2))
+    assert Reshape(12)(data.reshape(2, 3, 4)).shape == (2, 12)
 
 
 def test_dropout_in_training_only():
@@ -166,7 +171,25 @@ def test_dropout_with_a_noise_shape():
     assert 0 < (y[:, 0] == 0).sum() < 50
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.1, float("nan")])
-def test_dropout_refuses(rate):
-    with pytest.raises(ValueError, match="rate must be from 0 to 1"):
-        Dropout(rate)
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"rate": -0.1}, ValueError, "rate must be from 0 to 1, got -0.1"),
+        ({"rate": 1.1}, ValueError, "rate must be from 0 to 1, got 1.1"),
+        ({"rate": float("nan")}, ValueError, "rate must be from 0 to 1, got nan"),
+        ({"rate": True}, TypeError, "rate must be a number from 0 to 1, got True"),
+        ({"rate": "0.5"}, TypeError, "rate must be a number from 0 to 1, got '0.5'"),
+        ({"rate": 0.5, "seed": 1.5}, TypeError, "seed must be an integer or None, got 1.5"),
+    ],
+)
+def test_dropout_refuses(arguments, error, text):
+    with pytest.raises(error, match=text):
+        Dropout(**arguments)
+
+
+@pytest.mark.parametrize("noise_shape", [(1, 2, 3), (3, 1), (None,)])
+def test_dropout_refuses_noise_shapes_that_do_not_fit(noise_shape):
+    with pytest.raises(
+        ValueError, match=r"noise_shape must have 1, None or the size of x for each axis of \(2, 2\), got"
+    ):
+        Dropout(0.5, noise_shape)(np.ones((2, 2)), training=True)

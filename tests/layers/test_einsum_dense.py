@@ -79,3 +79,11 @@ def test_what_the_constructor_refuses(equation, output_shape, bias_axes, message
 def test_shapes_that_do_not_fit(equation, output_shape, shape, message):
     with pytest.raises(ValueError, match=message):
         EinsumDense(equation, output_shape)(np.ones(shape, "float32"))
+
+
+def test_another_size_is_refused_before_data_come():
+    layer = EinsumDense("abc,cd->abd", (None, 7))
+    layer(lm.Input((4, 5)))
+    assert layer(lm.Input((6, 5))).shape == (None, 6, 7)
+    with pytest.raises(ValueError, match=r"x of shape \(None, 4, 3\) does not fit the kernel, \(5, 7\)"):
+        layer(lm.Input((4, 3)))

@@ -1,5 +1,7 @@
 """The base of all layers: building, names, weights, freezing, configuration."""
 
+from collections import OrderedDict, defaultdict, namedtuple
+
 import numpy as np
 import pytest
 
@@ -90,6 +92,43 @@ def test_weights_in_attributes_lists_and_dictionaries():
     assert len(block.weights) == len(block.trainable_weights) == 10
     assert block.weights == list(block.named_weights().values())
     assert [place for place, _ in block.children()] == ["first", "more/0", "more/1", "heads/a", "heads/b", "drop"]
+
+
+def test_weights_in_containers_of_other_kinds():
+    """Ordered and default dictionaries, named tuples, lists of one's own: their layers are trained and saved too."""
+
+    class Blocks(list):
+        pass
+
+    layer = Layer()
+    layer.ordered = OrderedDict(a=Dense(2))
+    layer.default = defaultdict(list, b=[Dense(2)])
+    layer.named = namedtuple("Pair", "x y")(Dense(2), lm.Variable(np.ones(2, "float32"), "own"))
+    layer.own = Blocks([Dense(2)])
+    for inner in (layer.ordered["a"], layer.default["b"][0], layer.named.x, layer.own[0]):
+        inner.build((None, 2))
+    assert len(layer.weights) == len(layer.trainable_weights) == 9
+    assert set(layer.named_weights().values()) == set(layer.weights)
+    layer.own.append(Dense(2))
+    layer.own[1].build((None, 2))
+    assert len(layer.weights) == 11
+    layer.trainable = False
+    assert layer.trainable_weights == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"shape": (None, 2)}, TypeError, r"add_weight: shape must hold integers, got \(None, 2\)"),
+        ({"shape": (2.5,)}, TypeError, "shape must hold integers"),
+        ({"shape": (-1,)}, ValueError, r"sizes must be at least 0, got \(-1,\)"),
+        ({"shape": (2,), "dtype": "int32"}, TypeError, 'dtype must be "float32" or "float64", got \'int32\''),
+    ],
+)
+def test_weights_that_cannot_be(arguments, error, text):
+    with pytest.raises(error, match=text):
+        Layer().add_weight(**arguments)
+    assert Layer().add_weight(3).shape == (3,)
 
 
 def test_a_shared_layer_counts_once():

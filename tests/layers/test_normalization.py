@@ -48,17 +48,17 @@ def test_without_scale_and_centre():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error"),
+    ("arguments", "error", "text"),
     [
-        ({"momentum": 1.5}, ValueError),
-        ({"epsilon": 0}, ValueError),
-        ({"epsilon": -1}, ValueError),
-        ({"axis": 1.5}, TypeError),
-        ({"axis": [1, 2]}, TypeError),
+        ({"momentum": 1.5}, ValueError, "momentum must be from 0 to 1, got 1.5"),
+        ({"epsilon": 0}, ValueError, "epsilon must be positive, got 0"),
+        ({"epsilon": -1}, ValueError, "epsilon must be positive, got -1"),
+        ({"axis": 1.5}, TypeError, "axis must be an integer, got 1.5"),
+        ({"axis": [1, 2]}, TypeError, r"axis must be an integer, got \[1, 2\]"),
     ],
 )
-def test_refused(arguments, error):
-    with pytest.raises(error):
+def test_refused(arguments, error, text):
+    with pytest.raises(error, match=text):
         BatchNormalization(**arguments)
 
 

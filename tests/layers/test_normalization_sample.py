@@ -65,7 +65,7 @@ def test_spectral_normalization(iterations):
     layer(x, training=True)
     largest = np.linalg.svd(layer.layer.kernel.numpy().reshape(-1, 5))[1][0]
     assert largest == pytest.approx(1, rel=1e-3 if iterations > 1 else 0.5)
-    assert [v.name for v in layer.weights] == ["kernel", "bias", "vector_u"] or layer.weights[0].name == "vector_u"
+    assert [v.name for v in layer.weights] == ["vector_u", "kernel", "bias"]
     assert all(v is not layer.vector_u for v in layer.trainable_weights)
     assert layer.compute_output_shape((None, 8, 8, 4)) == (None, 6, 6, 5)
     zero = layers.SpectralNormalization(layers.Dense(2, kernel_initializer="zeros"))
@@ -79,6 +79,7 @@ LAYERS = [
     layers.UnitNormalization([1, 2]),
     layers.SpectralNormalization(layers.Dense(3, activation="relu"), 2),
     layers.BatchNormalization(beta_constraint="non_neg"),
+    layers.BatchNormalization(renorm=True, renorm_clipping={"rmax": 3.0, "dmax": 5.0}, renorm_momentum=0.9),
 ]
 
 
@@ -110,6 +111,36 @@ def test_masked_batch_normalization():
         layer(x, training=True, mask=mask[:, :3])
 
 
+def test_batch_renormalization():
+    x = inputs(6, 5, 3)
+    layer = layers.BatchNormalization(renorm=True, renorm_momentum=0.5, momentum=0.75, dtype="float64")
+    moving_mean, moving_deviation = np.zeros(3), np.ones(3)
+    for _ in range(3):
+        mean, deviation = x.mean((0, 1), dtype=float), np.sqrt(x.var((0, 1), dtype=float) + 1e-3)
+        r, d = deviation / moving_deviation, (mean - moving_mean) / moving_deviation
+        np.testing.assert_allclose(layer(x, training=True).numpy(), (x - mean) / deviation * r + d, atol=1e-9)
+        moving_mean, moving_deviation = (moving_mean + mean) / 2, (moving_deviation + deviation) / 2
+        x = x + 1
+    names = ["gamma", "beta", "moving_mean", "moving_variance", "moving_stddev", "renorm_mean", "renorm_stddev"]
+    assert [v.name for v in layer.weights] == names
+    assert [v.name for v in layer.trainable_weights] == names[:2]
+    np.testing.assert_allclose(layer.renorm_mean.numpy(), moving_mean)
+    np.testing.assert_allclose(layer.renorm_stddev.numpy(), moving_deviation)
+    np.testing.assert_allclose(layer.moving_variance.numpy(), layer.moving_stddev.numpy() ** 2 - 1e-3)
+    before = layer.get_weights()
+    layer(x)
+    layer.trainable = False
+    layer(x, training=True)
+    for a, b in zip(before, layer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for kind in (False, True):
+        with pytest.raises(ValueError, match=r"training needs more than one value a channel, got x of shape \(1, 3\)"):
+            layers.BatchNormalization(renorm=kind)(x[0, :1], training=True)
+    bounded = layers.BatchNormalization(renorm=True, renorm_clipping={"rmin": 1, "rmax": 1, "dmax": 0})
+    plain = layers.BatchNormalization()
+    np.testing.assert_allclose(bounded(x, training=True).numpy(), plain(x, training=True).numpy(), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -123,7 +154,19 @@ def test_masked_batch_normalization():
         (lambda: layers.SpectralNormalization(layers.Dense(2), 0), ValueError, "power_iterations must be at least 1"),
         (lambda: layers.SpectralNormalization(3), TypeError, "expected a layer"),
         (lambda: layers.BatchNormalization(synchronized=True), ValueError, "synchronized must be False"),
-        (lambda: layers.BatchNormalization(renorm=True), ValueError, "renorm must be False"),
+        (
+            lambda: layers.BatchNormalization(renorm_momentum=2),
+            ValueError,
+            "renorm_momentum must be from 0 to 1, got 2",
+        ),
+        (
+            lambda: layers.BatchNormalization(renorm_clipping={"max": 1.0}),
+            ValueError,
+            r"rmin, rmax and dmax, got \['max'",
+        ),
+        (lambda: layers.BatchNormalization(renorm_clipping={"rmin": 2, "rmax": 1}), ValueError, "rmin up to rmax"),
+        (lambda: layers.BatchNormalization(renorm_clipping={"dmax": -1.0}), ValueError, "dmax of at least 0"),
+        (lambda: layers.BatchNormalization(renorm_clipping=[1, 2]), TypeError, "must be a dictionary of numbers"),
         (lambda: layers.GroupNormalization(2)(np.ones((2, 3))), ValueError, "groups must divide the channels"),
         (lambda: layers.LayerNormalization(0)(np.ones((2, 3))), ValueError, "after the batch"),
         (lambda: layers.LayerNormalization(2)(np.ones((2, 3))), ValueError, "after the batch"),

@@ -192,6 +192,32 @@ def test_integer_lookup_as_keras_documents_it():
     assert values(IntegerLookup(vocabulary=[5], mask_token=0)([0, 5, 9])) == [0, 2, 1]
 
 
+def test_vectors_of_integers_as_keras_documents_them():
+    vocabulary, flat = [12, 36, 1138, 42], [12, 36, 1138, 42, 7]
+    rows = [[12, 1138, 42, 42], [42, 7, 36, 7]]
+    expected = [[0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
+    assert values(IntegerLookup(vocabulary=vocabulary, output_mode="one_hot")(flat)) == expected
+    multi = IntegerLookup(vocabulary=vocabulary, output_mode="multi_hot")
+    assert values(multi(rows)) == [[0, 1, 0, 1, 1], [1, 0, 1, 0, 1]]
+    count = IntegerLookup(vocabulary=vocabulary, output_mode="count")
+    assert values(count(rows)) == [[0, 1, 0, 1, 2], [2, 0, 1, 0, 1]]
+    weighted = IntegerLookup(vocabulary=vocabulary, output_mode="tf_idf", idf_weights=[0.25, 0.75, 0.6, 0.4])
+    np.testing.assert_allclose(weighted(rows).numpy(), [[0, 0.25, 0, 0.6, 0.8], [1.0, 0, 0.75, 0, 0.4]], rtol=1e-6)
+    whole = [-1, *vocabulary], [0.9, 0.25, 0.75, 0.6, 0.4]
+    weighted = IntegerLookup(output_mode="tf_idf", vocabulary=whole[0], idf_weights=whole[1])
+    np.testing.assert_allclose(weighted(rows).numpy(), [[0, 0.25, 0, 0.6, 0.8], [1.8, 0, 0.75, 0, 0.4]], rtol=1e-6)
+
+
+def test_text_vectorization_as_keras_documents_it():
+    layer = TextVectorization(max_tokens=5000, output_mode="int", output_sequence_length=4)
+    layer.adapt(["foo bar", "bar baz", "baz bada boom"])
+    assert values(layer([["foo qux bar"], ["qux baz"]])) == [[4, 1, 3, 0], [1, 2, 0, 0]]
+    given = TextVectorization(
+        max_tokens=5000, output_mode="int", output_sequence_length=4, vocabulary=["earth", "wind", "and", "fire"]
+    )
+    assert given.get_vocabulary() == ["", "[UNK]", "earth", "wind", "and", "fire"]
+
+
 def test_lookups_learn():
     layer = StringLookup(max_tokens=4, mask_token="")
     layer.adapt(np.array(["x", "y", "x", "z", "y", "x", "", "w"]))
@@ -213,6 +239,8 @@ def test_lookups_learn():
 def test_vocabulary_files(tmp_path):
     (tmp_path / "words.txt").write_text("eins\nzwei\n", encoding="utf-8")
     assert values(StringLookup(vocabulary=str(tmp_path / "words.txt"))(["zwei", "drei"])) == [2, 0]
+    (tmp_path / "numbers.txt").write_text("12\n7\n", encoding="utf-8")
+    assert values(IntegerLookup(vocabulary=tmp_path / "numbers.txt")([7, 8])) == [2, 0]
 
 
 def test_text_vectorization():
@@ -259,7 +287,8 @@ def test_text_vectorization():
     (lambda: Normalization(mean=1.0, variance=1.0).adapt(NUMBERS), ValueError, "were given"),
     (lambda: Normalization().adapt([]), ValueError, "no data"),
     (lambda: Normalization().adapt(5), TypeError, "iterable"),
-    (lambda: Normalization().adapt([NUMBERS, NUMBERS[:, :2]]), ValueError, "expected sizes"),
+    (lambda: Normalization().adapt([NUMBERS, NUMBERS[:, :2]]), ValueError, r"expected sizes \[3\] on axes \(1,\)"),
+    (lambda: Normalization().adapt([NUMBERS[:, :1], NUMBERS]), ValueError, r"expected sizes \[1\] on axes \(1,\)"),
     (lambda: Discretization(), ValueError, "either bin_boundaries or num_bins"),
     (lambda: Discretization([1.0], 3), ValueError, "either"),
     (lambda: Discretization([2.0, 1.0]), ValueError, "ascend"),
@@ -273,6 +302,11 @@ def test_text_vectorization():
     (lambda: CategoryEncoding(3)([[0, 3]]), ValueError, r"from 0 to 2, got 3 at \(0, 1\)"),
     (lambda: CategoryEncoding(3)([[0, -1]]), ValueError, "got -1"),
     (lambda: CategoryEncoding(3)([[0.5]]), ValueError, "whole numbers, got 0.5"),
+    (lambda: CategoryEncoding(3)([[np.nan]]), ValueError, "whole numbers, got nan"),
+    (lambda: IntegerLookup(vocabulary=[1.5, 2.0]), TypeError, "expected integers, got 1.5"),
+    (lambda: IntegerLookup(vocabulary=["a"]), TypeError, "expected integers, got 'a'"),
+    (lambda: StringLookup(max_tokens=2.5), TypeError, "max_tokens must be a positive integer, got 2.5"),
+    (lambda: StringLookup(max_tokens="9"), TypeError, "max_tokens must be a positive integer, got '9'"),
     (lambda: CategoryEncoding(3)([[0, 1]], count_weights=[[1.0, 2.0]]), ValueError, "count_weights go with"),
     (lambda: CategoryEncoding(3, "count")([[0, 1]], count_weights=[1.0]), ValueError, "must have the shape of x"),
     (lambda: Hashing(0), ValueError, "num_bins"), (lambda: Hashing(3, salt="x"), ValueError, "salt must be"),

@@ -17,6 +17,7 @@ RANDOM = [
     layers.RandomZoom((-0.4, 0.1), 0.2, "nearest", seed=3), layers.RandomShear(0.4, (0.1, 0.3), seed=3),
     layers.RandomCrop(4, 5, seed=3), layers.RandomContrast(0.5, seed=3), layers.RandomBrightness(0.3, seed=3),
     layers.RandomGrayscale(0.5, seed=3), layers.RandomInvert((0.2, 0.9), (0.0, 100.0), seed=3),
+    layers.RandomErasing(0.9, (0.1, 0.6), [1.0, 2.0, 3.0], seed=3),
 ]  # fmt: skip
 PICTURES = (np.random.default_rng(0).random((6, 8, 9, 3)) * 100).astype("float32")
 every_random = pytest.mark.parametrize("layer", RANDOM, ids=lambda layer: type(layer).__name__)
@@ -51,13 +52,108 @@ def test_random_layers(layer):
 
 
 @every_random
-def test_random_layers_do_nothing_otherwise(layer):
-    for training in (None, False):
-        y = layer(PICTURES, training=training).numpy()
+def test_random_layers_do_nothing_outside_of_training(layer):
+    model = Sequential([again(layer)])
+    for y in (layer(PICTURES, training=False).numpy(), model.predict(PICTURES, verbose=0), model(PICTURES).numpy()):
         if isinstance(layer, layers.RandomCrop):
             assert y.shape == (6, 4, 5, 3)
         else:
             np.testing.assert_array_equal(y, PICTURES)
+
+
+@every_random
+def test_called_by_themselves_they_change_pictures_as_in_keras(layer):
+    changed = again(layer)(PICTURES, training=True).numpy()
+    np.testing.assert_array_equal(again(layer)(PICTURES).numpy(), changed)
+    augment, same = again(layer), again(layer)
+    data = Dataset.from_arrays(PICTURES).map(lambda x: augment(x)).batch(6)
+    other = Dataset.from_arrays(PICTURES).map(lambda x: same(x, training=True)).batch(6)
+    np.testing.assert_array_equal(next(iter(data)), next(iter(other)))
+    x = lm.Input((8, 9, 3))
+    assert lm.Model(x, again(layer)(x)).predict(PICTURES, verbose=0).shape == changed.shape  # no choice is recorded
+
+
+@every_random
+def test_dictionaries_of_images_and_labels(layer):
+    labels = np.arange(6)
+    both = again(layer)({"images": PICTURES, "labels": labels}, training=True)
+    np.testing.assert_array_equal(both["images"].numpy(), again(layer)(PICTURES, training=True).numpy())
+    np.testing.assert_array_equal(both["labels"].numpy(), labels)
+    assert both["labels"].dtype == np.int64
+    one = again(layer)({"images": PICTURES[0], "labels": 3}, training=True)
+    assert one["images"].ndim == 3
+    assert one["labels"].item() == 3
+    still = layer({"images": PICTURES, "labels": labels}, training=False)
+    np.testing.assert_array_equal(still["labels"].numpy(), labels)
+    with pytest.raises(ValueError, match=r"expected a dictionary of images and labels, got \['images', 'boxes'\]"):
+        layer({"images": PICTURES, "boxes": labels})
+    with pytest.raises(ValueError, match=r"expected labels for 6 pictures, got shape \(5,\)"):
+        layer({"images": PICTURES, "labels": labels[:5]})
+
+
+MIXING = [layers.MixUp(0.4, seed=3), layers.CutMix(seed=3), layers.CutMix((0.5, 1.0), seed=3)]
+every_mixing = pytest.mark.parametrize("layer", MIXING, ids=lambda layer: type(layer).__name__)
+
+
+@every_mixing
+def test_mixing_layers(layer):
+    """Pictures of one value each, and labels that name it: their mixtures tell the same shares."""
+    count, side = 300, 40
+    images = np.broadcast_to(np.arange(count, dtype="float32")[:, None, None, None], (count, side, side, 2))
+    data = {"images": images, "labels": np.eye(count, dtype="float32")}
+    first = again(layer)
+    calls = [{key: value.numpy() for key, value in first(data, training=True).items()} for _ in range(2)]
+    same = again(layer)(data)
+    for key, value in calls[0].items():
+        np.testing.assert_array_equal(same[key].numpy(), value)
+        assert not np.array_equal(calls[1][key], value)
+        assert value.dtype == np.float32
+    found, labels = calls[0]["images"], calls[0]["labels"]
+    np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+    assert labels.max(1).min() >= 0.5 - 1e-6
+    assert (labels > 0).sum(1).max() == 2
+    if isinstance(layer, layers.MixUp):
+        np.testing.assert_allclose(found[:, 3, 5, 0], labels @ np.arange(count), rtol=1e-5)
+        assert (found == found[:, :1, :1, :1]).all()
+    else:
+        share = (found == images).mean((1, 2, 3))
+        stayed = np.diagonal(labels)
+        moved = stayed < 1
+        np.testing.assert_allclose(share[moved], stayed[moved], atol=2.1 / side)  # whole points against areas
+        np.testing.assert_array_equal(found[..., 0], found[..., 1])
+    still = layer(data, training=False)
+    np.testing.assert_array_equal(still["images"].numpy(), images)
+    np.testing.assert_array_equal(still["labels"].numpy(), data["labels"])
+    np.testing.assert_allclose(again(layer)(images[7], training=True).numpy(), images[7], rtol=1e-6)  # with itself
+    assert again(layer)(images[:0], training=True).shape == (0, side, side, 2)
+    whole = again(layer)({"images": images, "labels": np.eye(count, dtype="int64")}, training=True)
+    np.testing.assert_array_equal(whole["labels"].numpy(), labels)
+    assert again(layer).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0])
+def test_shares_are_drawn_from_a_beta_distribution(alpha):
+    shares = layers.MixUp(alpha, seed=1)._weights(20_000)
+    assert 0 <= shares.min() < shares.max() <= 1
+    np.testing.assert_allclose(shares.mean(), 0.5, atol=0.015)
+    np.testing.assert_allclose(shares.var(), 1 / (4 * (2 * alpha + 1)), rtol=0.03)
+
+
+def test_erasing():
+    x = np.zeros((500, 20, 20, 3), "float32")
+    y = layers.RandomErasing((1.0, 1.0), (0.25, 0.25), 7.0, seed=1)(x).numpy()
+    assert ((y == 7).sum((1, 2, 3)) == 300).all()
+    never = layers.RandomErasing((0.0, 0.0), fill_value=7.0)(x).numpy()
+    assert not never.any()
+    some = layers.RandomErasing((0.5, 0.5), (0.5, 0.5), 7.0, seed=1)(x).numpy()
+    assert 0.4 < some.any((1, 2, 3)).mean() < 0.6
+    noise = layers.RandomErasing((1.0, 1.0), (1.0, 1.0), value_range=(0, 1), seed=1)(x).numpy()
+    assert (noise.min(), noise.max()) == (0, 1)
+    assert 0.45 < (noise == 0).mean() < 0.55
+    assert 0.1 < (noise == 1).mean() < 0.22
+    np.testing.assert_array_equal(layers.RandomErasing((1.0, 1.0), (1.0, 1.0), None, (0, 1), seed=1)(x[:3]), noise[:3])
+    cut = layers.RandomErasing((1.0, 1.0), (1.0, 1.0), [1.0, 300.0, -5.0])(x).numpy()
+    assert cut[0, 0, 0].tolist() == [1, 255, 0]
 
 
 @every_random
@@ -96,6 +192,13 @@ def test_in_a_model():
     np.testing.assert_array_equal(same.predict(PICTURES, verbose=0), model.predict(PICTURES, verbose=0))
 
 
+def test_factors_of_numpy():
+    for factor in (np.float32(0.25), (np.float64(-0.25), np.float32(0.25)), np.array(0.25)):
+        assert layers.RandomRotation(factor).factor == (-0.25, 0.25)
+        assert again(layers.RandomTranslation(factor, 0)).height_factor == (-0.25, 0.25)
+    assert layers.RandomGrayscale(np.float32(0.5)).factor == 0.5
+
+
 def test_flip_and_crop_only_move_points():
     x = np.arange(12, dtype="float32").reshape(1, 3, 4, 1)
     for mode, flipped in (("horizontal", x[:, :, ::-1]), ("vertical", x[:, ::-1]),
@@ -108,7 +211,7 @@ def test_flip_and_crop_only_move_points():
     assert {int(crop[0, 0, 0]) for crop in crops} == {0, 1, 2, 4, 5, 6}
     assert all((crop.ravel() - crop[0, 0, 0]).tolist() == [0, 1, 4, 5] for crop in crops)
     small = layers.RandomCrop(6, 8, seed=0)(x, training=True).numpy()
-    np.testing.assert_array_equal(small, resample.resize(x, 6, 8))
+    np.testing.assert_array_equal(small, lm.ops.resize(x, (6, 8)).numpy())
 
 
 def test_contrast_and_brightness_stay_in_range():
@@ -198,28 +301,34 @@ def test_quarter_turns_and_steps_are_exact():
     np.testing.assert_array_equal(zoomed, x)
 
 
-@pytest.mark.parametrize("interpolation", resample.RESIZE)
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
 @pytest.mark.parametrize("antialias", [False, True])
-def test_resize(interpolation, antialias):
+def test_resizing(interpolation, antialias):
+    def resized(x, *size):
+        return layers.Resizing(*size, interpolation, antialias=antialias, dtype="float64")(x).numpy()
+
     flat = np.full((1, 5, 7, 2), 3.0)
     for size in ((5, 7), (2, 3), (11, 20), (1, 1)):
-        np.testing.assert_allclose(resample.resize(flat, *size, interpolation, antialias), 3.0, rtol=1e-14)
+        np.testing.assert_allclose(resized(flat, *size), 3.0, rtol=1e-14)
     images = np.random.default_rng(1).standard_normal((3, 6, 8, 2))
-    y = resample.resize(images, 4, 13, interpolation, antialias)
-    np.testing.assert_array_equal(y[1:2], resample.resize(images[1:2], 4, 13, interpolation, antialias))
+    y = resized(images, 4, 13)
+    np.testing.assert_array_equal(resized(images[1:2], 4, 13), y[1:2])
+    np.testing.assert_array_equal(resized(images[2], 4, 13), y[2])
+    np.testing.assert_array_equal(lm.ops.resize(images, (4, 13), interpolation, antialias).numpy(), y)
     layer = layers.Resizing(4, 13, interpolation, antialias=antialias, dtype="float64")
-    np.testing.assert_array_equal(
-        layer(images).numpy(), y if interpolation != "nearest" else resample.resize(images, 4, 13, "nearest")
-    )
     assert again(layer).get_config() == layer.get_config()
+    lm.grad_check(layer, [images])
 
 
-def test_resize_values():
+def test_resizing_values():
+    def resized(x, width, interpolation, antialias=False):
+        return layers.Resizing(1, width, interpolation, antialias=antialias)(x).numpy().ravel()
+
     x = np.array([0.0, 1.0, 2.0, 3.0]).reshape(1, 1, 4, 1)
-    assert resample.resize(x, 1, 2, "nearest").ravel().tolist() == [1, 3]
-    assert resample.resize(x, 1, 2, "bilinear").ravel().tolist() == [0.5, 2.5]
-    assert resample.resize(x, 1, 8, "bilinear").ravel().tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
-    averaged = resample.resize(np.arange(8.0).reshape(1, 1, 8, 1), 1, 2, "bilinear", antialias=True).ravel()
+    assert resized(x, 2, "nearest").tolist() == [1, 3]
+    assert resized(x, 2, "bilinear").tolist() == [0.5, 2.5]
+    assert resized(x, 8, "bilinear").tolist() == [0, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3]
+    averaged = resized(np.arange(8.0).reshape(1, 1, 8, 1), 2, "bilinear", antialias=True)
     np.testing.assert_allclose(averaged.sum(), 7.0)
 
 
@@ -229,6 +338,8 @@ def test_resizing_keeps_proportions():
     assert padded[0, :, 0, 0].tolist() == [5, 1, 1, 1, 5, 5]  # rows 0, 2, 3, 4, 6, 7 of 5 5 1 1 1 1 5 5
     assert layers.Resizing(6, 6, crop_to_aspect_ratio=True)(x).shape == (1, 6, 6, 1)
     assert layers.CenterCrop(2, 3)(x[0]).shape == (2, 3, 1)
+    with pytest.raises(ValueError, match=r"must have shape \(N, H, W, C\) or \(H, W, C\), got \(4, 8\)"):
+        layers.CenterCrop(2, 3)(x[0, :, :, 0])
     assert layers.CenterCrop(9, 3)(x).shape == (1, 9, 3, 1)
     gradient = lm.tensor(x, requires_grad=True)
     layers.CenterCrop(2, 2)(gradient).sum().backward()
@@ -245,7 +356,7 @@ def test_resizing_keeps_proportions():
     (lambda: layers.Resizing(3, 3, data_format="channels_first"), ValueError, "channels_first"),
     (lambda: layers.Resizing(3, 3)(np.ones((2, 3))), ValueError, r"must have shape \(N, H, W, C\) or \(H, W, C\)"),
     (lambda: layers.Resizing(3, 3)(np.ones((1, 0, 3, 1))), ValueError, "no points"),
-    (lambda: layers.Resizing(3, 3)(lm.tensor(PICTURES, requires_grad=True)), ValueError, "has no gradient"),
+    (lambda: layers.RandomFlip()(lm.tensor(PICTURES, requires_grad=True)), ValueError, "has no gradient"),
     (lambda: layers.RandomFlip("diagonal"), ValueError, "mode must be"),
     (lambda: layers.RandomFlip(seed=1.5), TypeError, "seed must be an integer"),
     (lambda: layers.RandomRotation(1.5), ValueError, "factor must lie from -1 to 1, got 1.5"),
@@ -263,9 +374,18 @@ def test_resizing_keeps_proportions():
     (lambda: layers.RandomContrast((0.5, 2.0)), ValueError, "from 0 to 1"),
     (lambda: layers.RandomBrightness(0.1, (5, 5)), ValueError, "value_range"),
     (lambda: layers.RandomGrayscale(2.0), ValueError, "from 0 to 1"),
+    (lambda: layers.RandomZoom(("a", 0.1)), TypeError, "height_factor must hold numbers"),
     (lambda: layers.RandomGrayscale(1.0)(np.ones((1, 2, 2, 1)), training=True), ValueError, "3 channels, got 1"),
     (lambda: layers.RandomInvert(-1), ValueError, "factor"),
     (lambda: layers.RandomFlip()(np.ones((2, 3)), training=True), ValueError, "must have shape"),
+    (lambda: layers.MixUp(0), ValueError, "alpha must be above 0 and at most 1, got 0"),
+    (lambda: layers.MixUp("a"), ValueError, "alpha must be above 0 and at most 1, got 'a'"),
+    (lambda: layers.MixUp()({"images": PICTURES, "labels": np.arange(6)}), ValueError, "labels must be one-hot"),
+    (lambda: layers.CutMix((0.5, 1.5)), ValueError, "factor must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(2.0), ValueError, "factor must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(scale=(-0.1, 0.5)), ValueError, "scale must lie from 0 to 1"),
+    (lambda: layers.RandomErasing(fill_value=[1.0, 2.0]), ValueError, "a number, three of them, or None, got"),
+    (lambda: layers.RandomErasing(fill_value=[1, 2, 3])(np.ones((1, 2, 2, 1))), ValueError, "for 3 channels, got 1"),
 ], ids=lambda v: v if isinstance(v, str) else "")  # fmt: skip
 def test_refuses(call, error, message):
     with pytest.raises(error, match=message):

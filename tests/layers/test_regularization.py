@@ -102,7 +102,7 @@ def test_identity_and_lambda():
         (lambda: L.GaussianNoise(0.5, seed=1.5), TypeError, "seed must be an integer or None"),
         (lambda: L.ActivityRegularization(l1=-1), ValueError, "l1"),
         (lambda: L.Lambda(3), TypeError, "function must be callable"),
-        (lambda: L.Lambda(abs, mask=1), ValueError, "mask must be None"),
+        (lambda: L.Lambda(abs, mask=1), TypeError, "mask must be None, an array"),
         (lambda: L.Lambda(lambda x: x).get_config(), ValueError, "a Lambda cannot be saved"),
         (lambda: L.Lambda.from_config({"function": "os.system"}), ValueError, "no code is loaded from a file"),
     ],

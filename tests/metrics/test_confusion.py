@@ -149,6 +149,15 @@ def test_masks():
         (lambda: metrics.F1Score()(LABELS, SCORES), "one shape"),
         (lambda: metrics.IoU(3, [3]), "target_class_ids must be in"),
         (lambda: metrics.MeanIoU(3)([0, 5], [0, 1]), "got 5"),
+        (
+            lambda: metrics.MeanIoU(3)(np.zeros((2, 3)), np.zeros((3, 2))),
+            r"must have y_pred's shape \(3, 2\), got \(2, 3\)",
+        ),
+        (lambda: metrics.MeanIoU(3)([0.0, np.nan], [0, 1]), "y_true must hold class numbers in .*, got nan"),
+        (lambda: metrics.ConfusionMatrix(3)([0, 1], [0.0, np.nan]), "y_pred must hold class numbers in .*, got nan"),
+        (lambda: metrics.SparseTopKCategoricalAccuracy(2)(LABELS * np.nan, SCORES), "class numbers in .*, got nan"),
+        (lambda: metrics.SparseCategoricalCrossentropy()(LABELS * np.nan, SCORES), "class numbers, got nan"),
+        (lambda: metrics.Perplexity()(LABELS + 0.5, SCORES), "y_true must hold class numbers, got"),
         (lambda: metrics.R2Score("mean"), "class_aggregation must be"),
         (lambda: metrics.R2Score(num_regressors=-1), "num_regressors must be at least 0"),
         (lambda: metrics.SparseTopKCategoricalAccuracy(4)(LABELS, SCORES), "k must be at most 3"),
@@ -163,6 +172,24 @@ def test_masks():
 def test_refused(make, text):
     with pytest.raises(ValueError, match=text):
         make()
+
+
+@pytest.mark.parametrize("make", [
+    lambda n: metrics.ConfusionMatrix(n), lambda n: metrics.MeanIoU(n), lambda n: metrics.IoU(n, [0]),
+    lambda n: metrics.AUC(n), lambda n: metrics.PrecisionAtRecall(0.5, n), lambda n: metrics.R2Score(num_regressors=n),
+    lambda n: metrics.TopKCategoricalAccuracy(n),
+])  # fmt: skip
+@pytest.mark.parametrize("wrong", [2.5, "3", True, None])
+def test_numbers_that_are_no_integers(make, wrong):
+    with pytest.raises(TypeError, match="must be an integer, got"):
+        make(wrong)
+
+
+def test_nan_is_never_among_the_largest():
+    scores = np.array([[np.nan, 1.0, 2.0], [np.nan] * 3, [0.0, 1.0, 2.0]])
+    for k, right in ((1, [0, 0, 1]), (2, [1, 0, 1]), (3, [1, 0, 1])):
+        found = metrics.sparse_top_k_categorical_accuracy([2, 0, 2], scores, k=k).numpy().tolist()
+        assert found == right
 
 
 def test_empty_batches_and_no_batches():

@@ -73,6 +73,14 @@ def test_names():
     assert metric(np.ones(2), np.array([1.05, 2.0])) == 0.5
 
 
+def test_no_name_is_the_usual_one():
+    for kind in (metrics, lm.losses):
+        for name, cls in (("mean_squared_error", kind.MeanSquaredError), ("squared_hinge", kind.SquaredHinge),
+                          ("kl_divergence", kind.KLDivergence)):  # fmt: skip
+            assert cls().name == cls(name=None).name == name
+            assert cls(name="own").name == "own"
+
+
 def test_nothing_is_broadcast():
     for cls in (metrics.MeanSquaredError, metrics.BinaryAccuracy, metrics.CategoricalAccuracy):
         with pytest.raises(ValueError, match="must have y_pred's shape"):

@@ -116,6 +116,17 @@ def test_unknown_values_and_modes():
         LambdaCallback(on_epoch=print)
 
 
+@pytest.mark.parametrize("wrong", [-1, 1.5, "2", True])
+def test_numbers_of_epochs(wrong):
+    for callback, names in (
+        (EarlyStopping, ("patience", "start_from_epoch")),
+        (ReduceLROnPlateau, ("patience", "cooldown")),
+    ):
+        for name in names:
+            with pytest.raises(ValueError, match=f"{callback.__name__}: {name} must be an integer of at least 0, got"):
+                callback(**{name: wrong})
+
+
 def test_checkpoints(tmp_path):
     path = tmp_path / "{epoch:02d}-{loss:.1f}.safetensors"
     run(ModelCheckpoint(path, monitor="loss", verbose=0), [3, 1, 2])
@@ -141,11 +152,41 @@ def test_checkpoints_every_so_many_batches(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1-3.safetensors", "2-2.safetensors"]
 
 
+def test_checkpoints_make_their_folders(tmp_path):
+    callback = ModelCheckpoint(tmp_path / "run" / "epoch {epoch}" / "m.safetensors", save_freq=np.int64(4))
+    make().fit(x, y, batch_size=5, epochs=2, callbacks=[callback], verbose=0)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["epoch 1", "epoch 2"]
+
+
 def test_checkpoints_refused(tmp_path):
     with pytest.raises(ValueError, match="must end in"):
         ModelCheckpoint(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="save_freq must be"):
-        ModelCheckpoint(tmp_path / "m.safetensors", save_freq=0)
+    for wrong in (0, 2.5, True, "batch"):
+        with pytest.raises(ValueError, match='ModelCheckpoint: save_freq must be "epoch" or a number of batches, got'):
+            ModelCheckpoint(tmp_path / "m.safetensors", save_freq=wrong)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [EarlyStopping(), ReduceLROnPlateau(patience=1), ModelCheckpoint("m.safetensors", save_best_only=True)],
+    ids=lambda callback: type(callback).__name__,
+)
+def test_epochs_without_validation_are_passed_over(callback, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = make()
+    callback.set_model(model)
+    callback.set_params({"epochs": 4, "validation_freq": 2})
+    callback.on_train_begin()
+    model.stop_training = False
+    for epoch, logs in enumerate([{}, {"val_loss": 1.0}, {}, {"val_loss": 2.0}]):
+        callback.on_epoch_begin(epoch)
+        callback.on_epoch_end(epoch, {"loss": 1.0, **logs})
+        assert model.stop_training is (isinstance(callback, EarlyStopping) and epoch == 3)
+        reduced = isinstance(callback, ReduceLROnPlateau) and epoch == 3
+        assert model.optimizer.learning_rate == pytest.approx(0.01 if reduced else 0.1)
+    callback.set_params({"epochs": 4})
+    with pytest.raises(ValueError, match="no 'val_loss' to monitor"):
+        callback.on_epoch_end(4, {"loss": 1.0})
 
 
 def test_terminate_on_nan(capsys):
@@ -184,6 +225,22 @@ def test_plots_of_many_values():
         history.history[f"v{i}"] = [1.0, 2.0]
     figure = history.plot()
     assert [axes.get_visible() for axes in figure.axes] == [True] * 5 + [False]
+
+
+def test_plots_of_metrics_with_several_values():
+    history = History()
+    history.epoch = [0, 1]
+    history.history = {"loss": [2.0, 1.0], "f1": [np.array([0.1, 0.2, 0.3])] * 2, "matrix": [np.eye(2)] * 2}
+    loss, f1 = [axes for axes in history.plot().axes if axes.get_visible()]
+    assert len(loss.lines) == 1
+    assert [line.get_label() for line in f1.lines] == ["training 0", "training 1", "training 2"]
+    assert f1.lines[1].get_ydata().tolist() == [0.2, 0.2]
+
+
+def test_metrics_with_several_values_are_not_watched():
+    for callback in (EarlyStopping("f1"), ReduceLROnPlateau("f1")):
+        with pytest.raises(ValueError, match=r"'f1' must be one number to monitor, got an array of shape \(3,\)"):
+            run(callback, [np.ones(3)], "f1")
 
 
 def test_learning_rate_by_epoch(capsys):

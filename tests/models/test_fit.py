@@ -251,6 +251,38 @@ def test_data_by_number_with_an_end_of_epoch():
     assert data.ends == 6
 
 
+def test_data_by_number_are_shuffled():
+    """As in Keras: fit takes the batches in a new order each epoch, unless told otherwise; evaluate in order."""
+    taken = []
+
+    class Batches(lm.utils.PyDataset):
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, i):
+            taken.append(i)
+            return x[4 * i : 4 * i + 4], value[4 * i : 4 * i + 4]
+
+    def order(**arguments):
+        taken.clear()
+        lm.set_seed(1)
+        model = Sequential([Dense(1, input_shape=(4,))])
+        model.compile("sgd", "mse")
+        model.fit(Batches(), epochs=2, verbose=0, **arguments)
+        return taken[:10], taken[10:]
+
+    first, second = order()
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert list(range(10)) != first != second
+    assert order() == (first, second)
+    assert order(shuffle=False) == (list(range(10)), list(range(10)))
+    model = Sequential([Dense(1)])
+    model.compile("sgd", "mse")
+    taken.clear()
+    model.evaluate(Batches(), verbose=0)
+    assert taken == list(range(10))
+
+
 def test_a_float64_model_of_two_outputs():
     a = Input((4,), dtype="float64")
     model = Model(a, [Dense(1, dtype="float64", name="p")(a), Dense(1, name="q")(a)])
@@ -298,6 +330,7 @@ def test_what_compile_refuses(arguments, text):
         (lambda m: m.fit(x, [value, label], class_weight={0: 1.0}, verbose=0), "class_weight for several outputs"),
         (lambda m: m.fit(x, [value, label], class_weight={"l": {0: 1.0}}, verbose=0), "class_weight has unknown"),
         (lambda m: m.fit(x, [value, label], class_weight={"label": {0: -1.0}}, verbose=0), "class_weight must hold"),
+        (lambda m: m.fit(x, [value, label], class_weight={"label": {0: "a"}}, verbose=0), "class_weight must hold"),
         (lambda m: m.fit(x, [value, label], class_weight={"value": {}}, validation_data=(x,) * 4, verbose=0),
          "validation_data must be"),
         (lambda m: m.fit(iter([(x, [value, label])]), validation_split=0.5, verbose=0), "validation_split needs"),
@@ -324,6 +357,32 @@ def test_several_targets_for_one_output():
         model.fit(x, {"a": value, "b": value}, verbose=0)
     with pytest.raises(TypeError, match="class_weight must be a dictionary"):
         model.fit(x, value, class_weight=[1, 2], verbose=0)
+
+
+@pytest.mark.parametrize("weights", [np.float32(0.5), [np.float32(0.5)], np.array([0.5]).tolist()])
+def test_loss_weights_of_numpy_are_saved(tmp_path, weights):
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", "mse", loss_weights=weights)
+    model.save(tmp_path / "m.safetensors")
+    again = lm.models.load_model(tmp_path / "m.safetensors")
+    assert again.evaluate(x, value, verbose=0) == model.evaluate(x, value, verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["loss", "metric"])
+def test_own_classes_with_the_names_of_laminas_are_not_saved_as_those(tmp_path, kind):
+    class Dice(lm.losses.Loss):
+        def call(self, y_true, y_pred):
+            return lm.ops.abs(y_pred - y_true)
+
+    class Precision(lm.metrics.MeanSquaredError):
+        pass
+
+    own = {"loss": Dice()} if kind == "loss" else {"loss": "mse", "metrics": [Precision()]}
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("sgd", **own)
+    with pytest.warns(UserWarning, match="how the model was compiled is left out: .* cannot be saved"):
+        model.save(tmp_path / "m.safetensors")
+    assert not lm.models.load_model(tmp_path / "m.safetensors").compiled
 
 
 def test_saved_with_several_losses(tmp_path):

@@ -480,6 +480,9 @@ def test_clones():
     assert clone_model(sequential, input_tensors=Input((4,))).count_params() == other.count_params()
     lazy = Sequential([Dense(3)])
     assert not clone_model(lazy).built
+    sequential.trainable = False
+    assert not clone_model(sequential).trainable
+    assert clone_model(sequential).trainable_weights == []
 
     class Own(Model):
         def call(self, x):

@@ -83,6 +83,13 @@ def test_metrics_as_functions():
     assert lm.metrics.mean_squared_error is lm.losses.mean_squared_error
 
 
+def test_classes_as_vectors_refuse():
+    with pytest.raises(ValueError, match="x must be whole numbers, got nan"):
+        lm.utils.to_categorical([0.0, np.nan])
+    with pytest.raises(TypeError, match=r"num_classes must be an integer, got 2\.5"):
+        lm.utils.to_categorical([0, 1], 2.5)
+
+
 def test_json():
     x = lm.Input((4,))
     model = lm.Model(x, layers.Dense(2)(layers.Dense(3, activation="relu")(x)))

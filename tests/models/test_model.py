@@ -360,6 +360,20 @@ def test_progress(capsys):
     assert "Evaluating: 100%" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("classes", [2, 12])
+def test_progress_of_metrics_with_several_values(capsys, classes):
+    model = Sequential([Dense(classes, activation="softmax", input_shape=(6,))])
+    metrics = [lm.metrics.F1Score(), lm.metrics.TruePositives([0.25, 0.75])]
+    model.compile("adam", "categorical_crossentropy", metrics=metrics)
+    for verbose in (1, 2):
+        history = model.fit(x, np.eye(classes)[y], verbose=verbose).history
+        captured = capsys.readouterr()
+        shown = captured.out if verbose == 2 else captured.err
+        assert ("f1_score=[0." if classes == 2 else "f1_score=array(12,)") in shown
+        assert "true_positives=[" in shown
+    assert history["f1_score"][0].shape == (classes,)
+
+
 def test_interrupted_fit_leaves_a_usable_model():
     def stop(batch, logs):
         raise KeyboardInterrupt
@@ -378,6 +392,11 @@ def test_interrupted_fit_leaves_a_usable_model():
         (lambda m: m.fit(x, y, sample_weight=np.ones(3), verbose=0), ValueError, "as many samples"),
         (lambda m: m.fit(x[:0], y[:0], verbose=0), ValueError, "there are no samples"),
         (lambda m: m.fit(x, y, batch_size=0, verbose=0), ValueError, "batch_size must be positive"),
+        (lambda m: m.fit(x, y, batch_size=2.5, verbose=0), TypeError, "batch_size must be a positive integer, got 2.5"),
+        (lambda m: m.fit(x, y, batch_size="8", verbose=0), TypeError, "batch_size must be a positive integer, got '8'"),
+        (lambda m: m.fit(x, y, batch_size=True, verbose=0), TypeError, "batch_size must be a positive integer"),
+        (lambda m: m.fit(x, y, steps_per_epoch=1.5, verbose=0), TypeError, "steps must be a positive integer, got 1.5"),
+        (lambda m: m.fit(x, y, steps_per_epoch=0, verbose=0), ValueError, "steps must be positive, got 0"),
         (lambda m: m.fit(x, y, verbose=7), ValueError, "verbose must be"),
         (lambda m: m.fit(x, y, validation_split=1.5, verbose=0), ValueError, "validation_split"),
         (lambda m: m.fit(x, y, validation_data=(x, y[:3]), verbose=0), ValueError, "fit: validation: x, y"),

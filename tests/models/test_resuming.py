@@ -8,7 +8,15 @@ import pytest
 
 import lamina as lm
 from lamina.layers import Dense, Dropout
-from lamina.models import BackupAndRestore, EarlyStopping, LambdaCallback, ReduceLROnPlateau, Sequential, load_model
+from lamina.models import (
+    BackupAndRestore,
+    EarlyStopping,
+    LambdaCallback,
+    ReduceLROnPlateau,
+    Sequential,
+    SwapEMAWeights,
+    load_model,
+)
 
 random = np.random.default_rng(0)
 x = random.normal(size=(50, 4)).astype("float32")
@@ -87,6 +95,68 @@ def test_data_that_count_their_passes(tmp_path):
     np.testing.assert_array_equal(weights[0], expected[0])
 
 
+def test_metrics_with_several_values(tmp_path):
+    def train(stop=None):
+        lm.set_seed(3)
+        model = Sequential([Dense(2, "softmax", input_shape=(4,))])
+        model.compile("sgd", "categorical_crossentropy", metrics=[lm.metrics.F1Score(), lm.metrics.ConfusionMatrix(2)])
+
+        def epoch_begin(epoch, logs):
+            if epoch == stop:
+                raise Broken
+
+        callbacks = [LambdaCallback(on_epoch_begin=epoch_begin), BackupAndRestore(tmp_path, save_freq=2)]
+        return model.fit(x, np.eye(2)[(y[:, 0] > 0) * 1], epochs=4, callbacks=callbacks, verbose=0).history
+
+    expected = train()
+    with pytest.raises(Broken):
+        train(stop=2)
+    again = train()
+    assert again.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(again[name], values)
+        assert type(again[name][0]) is type(values[0])
+
+
+def test_averages_that_are_in_the_model(tmp_path):
+    """SwapEMAWeights has the averages in the model when the epoch is kept; training goes on from the weights."""
+
+    def train(folder, stop=None):
+        lm.set_seed(3)
+        model = Sequential([Dense(8, "tanh", input_shape=(4,)), Dense(1)])
+        model.compile(lm.optimizers.Adam(0.02, use_ema=True, ema_momentum=0.5), "mse")
+
+        def epoch_begin(epoch, logs):
+            if epoch == stop:
+                raise Broken
+
+        callbacks = [
+            LambdaCallback(on_epoch_begin=epoch_begin),
+            SwapEMAWeights(swap_on_epoch=True),
+            BackupAndRestore(folder),
+        ]
+        model.fit(x, y, batch_size=16, epochs=4, callbacks=callbacks, verbose=0)
+        return model.get_weights()
+
+    expected = train(tmp_path / "whole")
+    with pytest.raises(Broken):
+        train(tmp_path / "broken", stop=2)
+    for a, b in zip(train(tmp_path / "broken"), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_dataset_goes_on_with_the_pass_that_was_broken_off(tmp_path):
+    def data():
+        return lm.data.Dataset.from_arrays((x, y)).shuffle(seed=4).batch(16).prefetch()
+
+    expected, _ = train(tmp_path / "whole", data=data)
+    for save_freq in ("epoch", 1):
+        with pytest.raises(Broken):
+            train(tmp_path / "broken", stop=(2, 1), data=data, save_freq=save_freq)
+        weights, _ = train(tmp_path / "broken", data=data, save_freq=save_freq)
+        np.testing.assert_array_equal(weights[0], expected[0])
+
+
 KILLED = """
 import os, sys
 import numpy as np
@@ -137,7 +207,7 @@ def test_saved_models_keep_the_random_numbers(tmp_path):
 
 
 def test_refused(tmp_path):
-    for wrong in (0, "batch", True):
+    for wrong in (0, "batch", True, 2.5):
         with pytest.raises(ValueError, match="save_freq must be"):
             BackupAndRestore(tmp_path, save_freq=wrong)
     with pytest.raises(Broken):

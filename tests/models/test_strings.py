@@ -81,6 +81,9 @@ def test_numbers_of_tokens_are_integers_in_a_graph():
     assert words.dtype.kind == "U"
     assert lm.Model(x, words).predict(np.array([["a", "c", "b"]]), verbose=0).tolist() == [["a", "[UNK]", "b"]]
     assert layers.Hashing(5)(x).dtype == np.int64
+    number = lm.Input((3,))
+    assert layers.Discretization([0.0, 1.0])(number).dtype == np.int64
+    assert layers.Discretization([0.0, 1.0], output_mode="count")(number).dtype == np.float32
     assert layers.StringLookup(vocabulary=["a"], output_mode="count")(x).dtype == np.float32
 
 

@@ -7,11 +7,13 @@
 
 #include "cpu/runtime/isa.h"
 #include "ops/activation_function.h"
+#include "ops/attention.h"
 #include "ops/conv2d.h"
 #include "ops/ctc_loss.h"
 #include "ops/elementary.h"
 #include "ops/embedding.h"
 #include "ops/gemm.h"
+#include "ops/recurrent.h"
 #include "ops/softmax.h"
 #include "ops/transcendental.h"
 
@@ -50,6 +52,28 @@ void products() {
   }
   gemm<Target>(Gemm<T>{m, n, k, a.data(), m, true, b.data(), k, true, c.data(), n});
   print("gemm, both transposed", c);
+}
+
+template <class Target, class T>
+void attentions() {
+  constexpr int64_t batch = 2, queries = 37, keys = 1100, heads = 4, key_heads = 2, size = 20, value_size = 12;
+  constexpr int64_t rows = batch * queries * heads, all_keys = batch * keys * key_heads;
+  const auto q = numbers<T>(rows * size, 1), k = numbers<T>(all_keys * size, 2),
+             v = numbers<T>(all_keys * value_size, 3);
+  const auto dy = numbers<T>(rows * value_size, 4), added = numbers<T>(queries * keys, 5);
+  const std::vector<int64_t> lengths{keys, 700};
+  Attention<T> s{batch,     queries,  keys,           heads,
+                 key_heads, size,     value_size,     q.data(),
+                 k.data(),  v.data(), lengths.data(), {added.data(), 0, 0, keys},
+                 {},        false,    0.25,           6554,
+                 7,         9};
+  std::vector<T> y(rows * value_size), lse(rows), dq(q.size()), dk(k.size()), dv(v.size());
+  for (bool causal : {false, true}) {
+    s.causal = causal;
+    attention_forward<Target>(s, y.data(), lse.data());
+    attention_backward<Target>(s, y.data(), lse.data(), dy.data(), dq.data(), dk.data(), dv.data());
+    for (const auto* values : {&y, &lse, &dq, &dk, &dv}) print(causal ? "attention, causal" : "attention", *values);
+  }
 }
 
 template <class Target, class T>
@@ -138,8 +162,58 @@ void labels_and_rows() {
 }
 
 template <class Target, class T>
+void sequences() {
+  constexpr int64_t steps = 5, count = 7, inputs = 9, n = 37, slots = steps * count;
+  const RecurrentRows rows{steps, count, slots, 0, 1, steps, 0, 1, steps};
+  for (RecurrentKind kind :
+       {RecurrentKind::simple, RecurrentKind::gru, RecurrentKind::gru_reset_before, RecurrentKind::lstm}) {
+    const int64_t columns = gates_of(kind) * n;
+    const auto x = numbers<T>(slots * inputs, 8), w = numbers<T>(inputs * columns, 9), b = numbers<T>(columns, 10);
+    auto u = numbers<T>(n * columns, 11);
+    for (T& value : u) value /= 8;
+    const auto state = numbers<T>(count * n, 12), dy = numbers<T>(slots * n, 13);
+    const auto vector = [](int64_t size) { return std::vector<T>(static_cast<size_t>(size)); };
+    auto gates = vector(slots * kept_of(kind) * n), c = vector(slots * n), h = c, y = c;
+    auto last = vector(count * n), last_c = last, dh = last, dx = vector(slots * inputs);
+    auto dw = vector(inputs * columns), du = vector(n * columns), db = vector(columns);
+    const T* const none = nullptr;
+    const bool cells = kind == RecurrentKind::lstm;
+    const Recurrent<T> s{kind,
+                         Activation::tanh,
+                         rows,
+                         inputs,
+                         n,
+                         x.data(),
+                         w.data(),
+                         u.data(),
+                         b.data(),
+                         none,
+                         state.data(),
+                         cells ? state.data() : none,
+                         none,
+                         gates.data(),
+                         c.data(),
+                         h.data()};
+    const RecurrentOutputs<T> to{y.data(), last.data(), cells ? last_c.data() : nullptr};
+    recurrent_forward<Target>(1, &s, &to);
+    const RecurrentGradients<T> d{dy.data(), none,      none,    dx.data(), dw.data(),
+                                  du.data(), db.data(), nullptr, dh.data(), nullptr};
+    recurrent_backward<Target>(1, &s, &d);
+    const std::string name = "recurrent " + std::to_string(int(kind));
+    print(name + ", y", y);
+    print(name + ", dx", dx);
+    print(name + ", dw", dw);
+    print(name + ", du", du);
+    print(name + ", db", db);
+    print(name + ", dh", dh);
+  }
+}
+
+template <class Target, class T>
 void all() {
+  sequences<Target, T>();
   products<Target, T>();
+  attentions<Target, T>();
   convolutions<Target, T>();
   functions<Target, T>();
   labels_and_rows<Target, T>();

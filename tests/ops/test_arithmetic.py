@@ -132,3 +132,19 @@ def test_errors(op):
         op(np.zeros(3, np.complex64), np.zeros(3, np.complex64))
     with pytest.raises(ValueError, match=r"do not broadcast"):
         op(np.zeros((0, 3), np.float32), np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("op", [lm.ops.add, lm.ops.maximum, lm.ops.divide, lm.ops.power])
+def test_what_is_pythons_own_takes_the_dtype_of_the_other(op):
+    fine = np.array([1.5, 2.5]) + 2.0**-40
+    for a, b in ((0.1, fine), (fine, [0.1, 0.2]), ([0.1, 0.2], lm.tensor(fine)), (lm.tensor(fine), 0.1)):
+        y = op(a, b)
+        assert y.dtype == np.float64
+        plain = [np.asarray(v.array if isinstance(v, lm.Tensor) else v) for v in (a, b)]
+        np.testing.assert_allclose(y.numpy(), getattr(np, op.__name__)(*plain), rtol=1e-14)
+    assert op([0.1], [0.2]).dtype == np.float32
+
+
+def test_unsigned_integers_are_negated_as_in_numpy():
+    x = np.array([0, 1, 255], np.uint8)
+    np.testing.assert_array_equal(lm.ops.negative(x).numpy(), -x)

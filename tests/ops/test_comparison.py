@@ -87,3 +87,11 @@ def test_tensors_stay_hashable_and_none_is_not_equal():
     assert (a == None) is False  # noqa: E711
     assert a != "a"
     assert a in [a, b]
+
+
+def test_what_is_pythons_own_takes_the_dtype_of_the_other():
+    tenth = np.array([0.1])
+    for a, b in ((0.1, tenth), (tenth, 0.1), ([0.1], lm.tensor(tenth)), (lm.tensor(tenth), [0.1])):
+        assert lm.ops.equal(a, b).numpy().tolist() == [True]
+        assert lm.ops.less(a, b).numpy().tolist() == [False]
+    assert lm.ops.bitwise_and(3, np.array([5], np.int8)).dtype == np.int8

@@ -105,8 +105,6 @@ def test_errors():
         lm.ops.ones((1.5,))
     with pytest.raises(TypeError, match="zeros: dtype must be bool, integer or float up to 64 bits, got complex64"):
         lm.ops.zeros(2, "complex64")
-    with pytest.raises(ValueError, match=r"full: fill_value must be one number, got shape \(2,\)"):
-        lm.ops.full(2, [1.0, 2.0])
     with pytest.raises(ValueError, match="arange: step must not be 0"):
         lm.ops.arange(1, 2, 0)
     with pytest.raises(ValueError, match="linspace: num must be at least 0, got -1"):
@@ -121,3 +119,22 @@ def test_errors():
         lm.ops.broadcast_to(np.zeros(3), (1,))
     with pytest.raises(ValueError, match=r"broadcast_to: shapes \(3,\) and \(2,\) do not broadcast"):
         lm.ops.broadcast_to(np.zeros(3), (2,))
+
+
+def test_arange_of_what_is_not_pythons_own():
+    y = lm.ops.arange(np.float32(0), np.float32(1), np.float32(0.25))
+    assert (y.dtype, y.numpy().tolist()) == (np.float32, [0, 0.25, 0.5, 0.75])
+    assert lm.ops.arange(lm.tensor(3)).numpy().tolist() == [0, 1, 2]
+    assert lm.ops.arange(np.float64(2)).dtype == np.float64
+    with pytest.raises(ValueError, match="arange: start, stop and step must be numbers, got 0"):
+        lm.ops.arange([1, 2])
+
+
+def test_full_of_several_values():
+    assert lm.ops.full((2, 3), [1, 2, 3]).numpy().tolist() == [[1, 2, 3]] * 2
+    y = lm.ops.full_like(np.ones((2, 2)), [[0.1], [0.2]])
+    assert (y.dtype, y.numpy().tolist()) == (np.float64, [[0.1, 0.1], [0.2, 0.2]])
+    with pytest.raises(ValueError, match=r"full: shapes \(2,\) and \(2, 3\) do not broadcast"):
+        lm.ops.full((2, 3), [1, 2])
+    with pytest.raises(ValueError, match=r"full: fill_value of shape \(2, 3\) does not broadcast to \(3,\)"):
+        lm.ops.full(3, np.ones((2, 3)))

@@ -165,3 +165,21 @@ def test_errors_of_products():
         lm.ops.cross(np.zeros(2), np.zeros(2))
     with pytest.raises(ValueError, match="cross: shapes"):
         lm.ops.cross(np.zeros((2, 3)), np.zeros((3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (([0, 0], [1, 1]), r"tensordot: axes must name none twice, got \(\[0, 0\], \[1, 1\]\)"),
+        (([0, 1], [1, 1]), "tensordot: axes must name none twice"),
+        ((0, 1, 2), r"tensordot: axes must be an integer or a pair \(axes of a, axes of b\), got \(0, 1, 2\)"),
+        (0.5, "tensordot: axes must be an integer or a pair"),
+    ],
+)
+def test_axes_refused(axes, message):
+    with pytest.raises(ValueError, match=message):
+        lm.ops.tensordot(np.ones((3, 4)), np.ones((5, 3)), axes)
+
+
+def test_numbers_take_the_dtype_of_the_others():
+    assert lm.ops.einsum(",ij->i", 2.0, np.ones((2, 3))).dtype == np.float64

@@ -48,3 +48,9 @@ def test_errors():
         lm.ops.diagonal(X, 0, 0, -3)
     with pytest.raises(ValueError, match=r"diag: x must have shape \(n,\) or \(m, n\), got \(3, 4, 5\)"):
         lm.ops.diag(X)
+
+
+@pytest.mark.parametrize("name", ["tril", "triu", "diagonal", "diag"])
+def test_diagonals_are_whole_numbers(name):
+    with pytest.raises(TypeError, match=rf"{name}: (k|offset) must be an integer, got 1\.5"):
+        getattr(lm.ops, name)(np.ones((3, 3)), 1.5)

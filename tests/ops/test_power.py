@@ -52,3 +52,10 @@ def test_integers():
 def test_float16_is_refused():
     with pytest.raises(TypeError, match="float16"):
         lm.ops.power(lm.tensor(np.ones(2, np.float16)), 2)
+
+
+def test_arrays_are_raised_like_tensors():
+    x = np.random.default_rng(0).uniform(0.1, 9, 1000).astype(np.float32)
+    for exponent in (3, 0.5, -2.5):
+        np.testing.assert_array_equal(lm.ops.power(x, exponent).numpy(), (lm.tensor(x) ** exponent).numpy())
+    assert lm.ops.power(2, 3).numpy().tolist() == 8

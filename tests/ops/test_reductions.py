@@ -149,3 +149,28 @@ def test_extremes_of_infinities():
     assert x.max().item() == -np.inf
     x.max(1).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), 1 / 19)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint32, bool])
+def test_sums_and_products_of_integers_are_int64(dtype):
+    x = np.array([[1, 1], [0, 1]], dtype)
+    assert lm.ops.sum(x, 0).dtype == lm.ops.prod(x, 0).dtype == np.int64
+    assert lm.ops.sum(np.full(300, 200, np.uint8)).item() == 60000
+
+
+@pytest.mark.parametrize("op", [lm.ops.mean, lm.ops.var, lm.ops.std])
+def test_gradients_over_nothing(op):
+    x = lm.tensor(np.ones((0, 3)), requires_grad=True)
+    y = op(x, axis=0)
+    assert np.isnan(y.numpy()).all()
+    y.sum().backward()
+    assert x.grad.shape == (0, 3)
+
+
+def test_the_gradient_of_a_deviation_of_nothing_is_zero():
+    x = lm.tensor([[2.0, 2.0, 2.0], [1.0, 2.0, 3.0]], requires_grad=True)
+    y = lm.ops.std(x, axis=1)
+    y.sum().backward()
+    assert y.numpy()[0] == 0
+    assert x.grad.numpy()[0].tolist() == [0, 0, 0]
+    np.testing.assert_allclose(x.grad.numpy()[1], [-(1.5**0.5) / 3, 0, 1.5**0.5 / 3], rtol=1e-6)

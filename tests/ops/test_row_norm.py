@@ -161,3 +161,11 @@ def test_nan_stays_in_its_row():
 def test_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_rms_scaling_checks_its_arguments():
+    x = np.ones((2, 3), np.float32)
+    with pytest.raises(ValueError, match="layer_norm: epsilon must be at least 0, got -5"):
+        lm.ops.layer_norm(x, epsilon=-5, rms_scaling=True)
+    with pytest.raises(TypeError, match="layer_norm: gamma must have the dtype of x, float32, got float64"):
+        lm.ops.layer_norm(x, np.ones(3), rms_scaling=True)

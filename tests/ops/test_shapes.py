@@ -106,3 +106,28 @@ def test_empty():
 def test_errors(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lm.ops.split(np.ones(6), 2.5), "split: sections must be an integer, got 2.5"),
+        (lambda: lm.ops.split(np.ones(6), [1.5]), "split: indices must be an integer, got 1.5"),
+        (lambda: lm.ops.reshape(np.ones(6), (2.0, 3)), r"reshape: shape must be integers, got \(2\.0, 3\)"),
+        (lambda: lm.ops.transpose(np.ones(6), 0.5), "transpose: axis must be an integer, got 0.5"),
+    ],
+)
+def test_whole_numbers(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_places_in_arrays():
+    parts = lm.ops.split(np.arange(6), np.array([2, 5]))
+    assert [p.numpy().tolist() for p in parts] == [[0, 1], [2, 3, 4], [5]]
+    assert lm.ops.transpose(np.ones(6), 0).shape == (6,)
+
+
+def test_lists_beside_float64():
+    assert lm.ops.stack([[0.1, 0.2], np.ones(2)]).dtype == np.float64
+    assert lm.ops.concatenate([lm.tensor(np.ones(2)), [0.1]]).numpy()[2] == 0.1

@@ -60,6 +60,35 @@ def test_weights_without_a_gradient_stay():
         optimizer.step([a, b])
 
 
+def test_a_missing_gradient_drops_no_weight():
+    a, b = (lm.Variable([1.0]) for _ in range(2))
+    optimizer = SGD(0.5)
+    optimizer.build([a, b])
+    a.sum().backward()
+    optimizer.step()
+    (a + b).sum().backward()
+    optimizer.step()
+    assert (a.item(), b.item()) == (0.0, 0.5)
+    optimizer.apply([None, np.ones(1)])
+    optimizer.apply([np.ones(1), np.ones(1)])
+    assert (a.item(), b.item()) == (-0.5, -0.5)
+    a.sum().backward()
+    optimizer.step([a, b])
+    b.sum().backward()
+    optimizer.zero_grad()
+    assert b.grad is None
+
+
+def test_weights_stay_known_when_the_state_is_taken_back():
+    a, b = variables()
+    optimizer = Adam(0.5)
+    optimizer.build([a, b])
+    optimizer.set_state(optimizer.get_state({"a": a, "b": b}), {"a": a, "b": b})
+    optimizer.exclude_from_weight_decay([a])
+    optimizer.apply([np.ones((2, 3)), np.ones(2)])
+    np.testing.assert_allclose([a.numpy()[0, 0], b.numpy()[0]], 0.5, rtol=1e-5)
+
+
 def test_state_follows_the_weight():
     a, b = variables()
     alone, together = Adam(0.1), Adam(0.1)

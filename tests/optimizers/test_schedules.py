@@ -1,7 +1,9 @@
 """Learning rate schedules against their formulas, in float64."""
 
+import json
 import math
 
+import numpy as np
 import pytest
 
 from lamina.optimizers import checks, schedules
@@ -61,6 +63,13 @@ def test_configuration_round_trip(schedule):
     again = schedules.deserialize(config)
     assert type(again) is type(schedule)
     assert schedules.serialize(again) == config
+
+
+def test_numbers_of_arrays_can_be_saved():
+    schedule = schedules.PiecewiseConstantDecay(np.array([10, 20]), np.array([3.0, 2.0, 1.0], "float32"))
+    assert json.loads(json.dumps(schedule.get_config())) == schedule.get_config()
+    with pytest.raises(TypeError, match="boundaries must be a number"):
+        schedules.PiecewiseConstantDecay(["10"], [2, 1])
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,29 @@ def test_defaults_are_those_of_keras(module):
     assert compared > 5
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_arguments_come_in_the_order_of_keras(module):
+    """What is passed by place means the same: shared arguments stand in one order, and none of ours between them."""
+    ours, theirs = MODULES[module]
+    different, compared = [], 0
+    for name, cls in vars(ours).items():
+        peer = getattr(theirs, name, None)
+        if not (inspect.isclass(cls) and inspect.isclass(peer)) or name in ("CallbackList", "Metric", "Optimizer"):
+            continue
+        mine, others = list(inspect.signature(cls).parameters), list(inspect.signature(peer).parameters)
+        if "args" in mine:  # handed on
+            continue
+        shared = [argument for argument in mine if argument in others and argument not in ("name", "dtype", "kwargs")]
+        compared += len(shared)
+        if shared != [argument for argument in others if argument in shared]:
+            different.append(f"{name}({', '.join(shared)}), Keras has {others}")
+        own = [argument for argument in mine[: mine.index(shared[-1])] if argument not in others] if shared else []
+        if own:
+            different.append(f"{name} has {own} among the arguments of Keras, {others}")
+    assert not different
+    assert compared > 5
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -186,3 +186,11 @@ def test_every_name_that_keras_knows() -> None:
     for name, loss in keras.src.losses.ALL_OBJECTS_DICT.items():
         if name not in ("Loss", "LossFunctionWrapper", "CTC", "ctc"):
             assert isinstance(lm.losses.get(name), lm.losses.Loss), (name, loss)
+
+
+@pytest.mark.parametrize("axis", [-1, 0])
+@pytest.mark.parametrize("name", ["pearson_correlation", "concordance_correlation"])
+def test_correlations_as_functions(name: str, axis: int) -> None:
+    ours = getattr(lm.metrics, name)(NUMBERS, SCORES, axis=axis).numpy()
+    theirs = getattr(keras.metrics, name)(NUMBERS, SCORES, axis=axis).detach().numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)

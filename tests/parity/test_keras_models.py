@@ -104,12 +104,9 @@ CONFIGURATIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("build", [two, nested, deep])
+@pytest.mark.parametrize(("build", "weights"), [(two, None), (two, "all"), (two, "each"), (nested, None), (deep, None)])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-@pytest.mark.parametrize("weights", [None, "all", "each"])
 def test_training(build: Any, configuration: dict[str, Any], weights: str | None) -> None:
-    if build is not two and weights is not None:
-        pytest.skip("weights are looked at with one model")
     ours, theirs = pair(build)
     arguments: dict[str, Any] = {"loss": LOSSES, **configuration}
     sample_weight = {None: None, "all": WEIGHT, "each": [WEIGHT, WEIGHT[::-1].copy()]}[weights]

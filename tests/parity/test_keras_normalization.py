@@ -28,6 +28,10 @@ CASES = [
     ("BatchNormalization", {}, (4, 7)),
     ("BatchNormalization", {"axis": 1, "momentum": 0.6, "epsilon": 1e-2}, (3, 5, 4, 6)),
     ("BatchNormalization", {"center": False, "scale": False}, (9, 4)),
+    ("BatchNormalization", {"renorm": True}, (4, 7)),
+    ("BatchNormalization", {"renorm": True, "axis": 1, "momentum": 0.6, "renorm_momentum": 0.8}, (3, 5, 4, 6)),
+    ("BatchNormalization", {"renorm": True, "center": False, "renorm_clipping": {"rmax": 1.5, "dmax": 0.3}}, (9, 4)),
+    ("BatchNormalization", {"renorm": True, "scale": False, "renorm_clipping": {"rmin": 0.9}}, (2, 3, 4)),
 ]
 
 
@@ -75,11 +79,12 @@ def test_layers(name, arguments, shape, training, dtype):
         close(a.numpy(), b.numpy(), dtype)
 
 
-def test_masked_batch_normalization(dtype):
+@pytest.mark.parametrize("renorm", [False, True])
+def test_masked_batch_normalization(dtype, renorm):
     random = np.random.default_rng(0)
     x = random.normal(1, 2, (4, 5, 3)).astype(dtype)
     mask = random.uniform(size=(4, 5)) < 0.5
-    theirs, ours = (m.BatchNormalization(dtype=dtype) for m in (keras.layers, lm.layers))
+    theirs, ours = (m.BatchNormalization(dtype=dtype, renorm=renorm) for m in (keras.layers, lm.layers))
     y = theirs(torch.tensor(x), training=True, mask=torch.tensor(mask))
     close(ours(x, training=True, mask=mask).numpy(), y, dtype)
     for a, b in zip(ours.weights, theirs.weights, strict=True):

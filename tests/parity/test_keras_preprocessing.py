@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lamina as lm
 from lamina import layers
 from lamina.data import resample
 
@@ -27,7 +28,7 @@ def pictures(*shape: int, dtype: str = "float32") -> Any:
 
 
 def numpy(value: Any) -> Any:
-    return keras.ops.convert_to_numpy(value)
+    return value.numpy() if isinstance(value, lm.Tensor) else keras.ops.convert_to_numpy(value)
 
 
 def close(ours: Any, theirs: Any, dtype: str = "float32", scale: float = 1.0) -> None:
@@ -200,3 +201,49 @@ def test_random_crop_statistics() -> None:
     theirs = {int(numpy(other(x, training=True))[0, 0, 0, 0]) for _ in range(400)}
     assert ours == theirs
     assert len(ours) == 4 * 5
+
+
+@pytest.mark.parametrize("name", ["RandomFlip", "RandomContrast", "RandomErasing", "MixUp"])
+def test_called_without_training(name: str) -> None:
+    """By itself such a layer changes pictures, in a model's predictions not, here and there."""
+    arguments = {"RandomFlip": (), "RandomContrast": (0.5,), "RandomErasing": ((1.0, 1.0),), "MixUp": ()}[name]
+    x = pictures(8, 6, 8, 3) * 255
+    for kind in (layers, keras.layers):
+        layer = getattr(kind, name)(*arguments)
+        assert not np.array_equal(numpy(layer(np.array(x))), x)
+        np.testing.assert_array_equal(numpy(layer(np.array(x), training=False)), x)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("MixUp", (0.2,)), ("MixUp", (0.9,)), ("CutMix", ()), ("CutMix", ((0.8, 0.8),)),
+])  # fmt: skip
+def test_mixing(name: str, arguments: Any) -> None:
+    """Shares of labels have the same distribution, and pictures the shares of their labels."""
+    shares = []
+    for kind in (layers, keras.layers):
+        found = []
+        for seed in range(8):
+            data = {"images": np.zeros((150, 4, 4, 1), "float32"), "labels": np.eye(150, dtype="float32")}
+            found.append(np.diagonal(numpy(getattr(kind, name)(*arguments, seed=seed)(data)["labels"])))
+        shares.append(np.sort(np.concatenate(found)))
+    places = np.linspace(0, 1, 101)
+    ours, theirs = (np.searchsorted(s, places, side="right") / len(s) for s in shares)
+    assert np.abs(ours - theirs).max() < 0.1  # Kolmogorov's distance; 0.08 is passed in one of a thousand
+
+
+@pytest.mark.parametrize("arguments", [{}, {"factor": (0.3, 0.6), "scale": (0.2, 0.8)}, {"scale": 0.5}])
+def test_erasing_statistics(arguments: Any) -> None:
+    x = np.zeros((600, 24, 20, 3), "float32")
+    found = []
+    for kind in (layers, keras.layers):
+        y = numpy(kind.RandomErasing(fill_value=9.0, seed=5, **arguments)(np.array(x)))
+        found.append((y == 9).mean((1, 2, 3)))
+    ours, theirs = found
+    assert abs((ours > 0).mean() - (theirs > 0).mean()) < 0.1
+    error = np.maximum(ours.std(), theirs.std()) / np.sqrt(600)
+    assert abs(ours.mean() - theirs.mean()) < 5 * np.sqrt(2) * error
+    np.testing.assert_allclose(ours.std(), theirs.std(), rtol=0.2)
+    y = numpy(layers.RandomErasing((1.0, 1.0), (1.0, 1.0), seed=1)(x))
+    z = numpy(keras.layers.RandomErasing((1.0, 1.0), (1.0, 1.0), seed=1)(np.array(x)))
+    np.testing.assert_allclose(y.mean(), z.mean(), rtol=0.02)
+    np.testing.assert_allclose(y.std(), z.std(), rtol=0.02)

@@ -22,6 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto SPIN = std::chrono::microseconds(100);  // longer than the Python between two kernels of a small step
 constexpr auto MOVES_APART = std::chrono::milliseconds(20);  // where another program wants the processor, do not fight
+constexpr auto GATHERING = std::chrono::microseconds(60);    // how long run_together waits for workers: one wakes in 50
 constexpr int MAX_THREADS = 256;
 
 void relax() {
@@ -79,6 +80,28 @@ class ThreadPool {
     start(count - 1);
   }
 
+  /// mutex() is held by the caller. Those who took their offers in time, and the caller, begin together.
+  void run_together(int most, TogetherBody body, void* context) {
+    const int wanted = most < size() ? most : size();
+    together_ = body;
+    context_ = context;
+    go_.store(0, std::memory_order_relaxed);
+    joined_.store(1, std::memory_order_relaxed);
+    const uint32_t round = offer(wanted);
+    for (auto end = Clock::now() + GATHERING; joined_.load(std::memory_order_relaxed) < wanted && Clock::now() < end;)
+      relax();
+    for (int part = 1; part < wanted; ++part) {
+      uint32_t open = round;  // withdrawn
+      if (offers_[part].round.compare_exchange_strong(open, 0, std::memory_order_relaxed))
+        pending_.fetch_sub(1, std::memory_order_relaxed);
+    }
+    const int parts = pending_.load(std::memory_order_relaxed) + 1;
+    go_.store(parts, std::memory_order_release);
+    body(context, 0, parts);
+    wait_until([&] { return pending_.load(std::memory_order_acquire) == 0; }, [] { std::this_thread::yield(); });
+    together_ = nullptr;
+  }
+
   /// mutex() is held by the caller. Each thread has a part of its own, so that it finds its data in its caches. Parts
   /// that no worker has begun when the caller is done with its own (the worker sleeps, or another program has its
   /// processor) the caller runs too.
@@ -89,13 +112,7 @@ class ThreadPool {
     context_ = context;
     error_ = nullptr;
     const int parts = parts_;
-    caller_processor_.store(processor(), std::memory_order_relaxed);
-    pending_.store(parts - 1, std::memory_order_relaxed);
-    uint32_t round = round_.load(std::memory_order_relaxed) + 1;
-    if (round == 0) round = 1;
-    for (int part = 1; part < parts; ++part) offers_[part].round.store(round, std::memory_order_relaxed);
-    round_.store(round, std::memory_order_release);
-    round_.notify_all();
+    const uint32_t round = offer(parts);
     run_part(0);
     for (int part = 1; part < parts; ++part) take(part, round);
     wait_until([&] { return pending_.load(std::memory_order_acquire) == 0; }, [] { std::this_thread::yield(); });
@@ -108,6 +125,17 @@ class ThreadPool {
     std::atomic<uint32_t> round{0};
   };
 
+  /// Begins a round with an offer to each worker whose part is below `parts`.
+  uint32_t offer(int parts) {
+    caller_processor_.store(processor(), std::memory_order_relaxed);
+    pending_.store(parts - 1, std::memory_order_relaxed);
+    uint32_t round = round_.load(std::memory_order_relaxed) + 1;
+    if (round == 0) round = 1;
+    for (int part = 1; part < parts; ++part) offers_[part].round.store(round, std::memory_order_relaxed);
+    round_.store(round, std::memory_order_release);
+    round_.notify_all();
+    return round;
+  }
   void start(int count) {
     stopping_ = false;
     offers_ = std::make_unique<Offer[]>(size_t(count) + 1);
@@ -139,8 +167,18 @@ class ThreadPool {
   /// Runs a part if it is still on offer. Whoever takes one may read the region: it lasts until all parts are done.
   void take(int part, uint32_t round) {
     if (!offers_[part].round.compare_exchange_strong(round, 0, std::memory_order_acquire)) return;
-    run_part(part);
+    if (together_)
+      join();
+    else
+      run_part(part);
     pending_.fetch_sub(1, std::memory_order_release);
+  }
+  /// A worker's share in run_together: its number is the order in which it came.
+  void join() {
+    const int part = joined_.fetch_add(1, std::memory_order_relaxed);
+    int parts = 0;
+    wait_until([&] { return (parts = go_.load(std::memory_order_acquire)) != 0; }, [] { std::this_thread::yield(); });
+    together_(context_, part, parts);
   }
   void run_part(int64_t part) {
     try {
@@ -158,11 +196,13 @@ class ThreadPool {
   int64_t tasks_ = 0;
   int parts_ = 0;
   RangeBody body_ = nullptr;
+  TogetherBody together_ = nullptr;  // null: the round is run()'s
   void* context_ = nullptr;
   std::atomic<bool> stopping_{false};
   std::atomic<int> caller_processor_{-1};
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> pending_{0};
+  alignas(64) std::atomic<int> joined_{0}, go_{0};  // workers come; how many begin, once that is settled
 };
 
 int default_count() {
@@ -243,6 +283,30 @@ void run_parallel(int64_t tasks, RangeBody body, void* context) {
   if (!lock) return body(context, 0, tasks);
   RegionGuard guard;
   p.run(tasks, body, context);
+}
+
+void run_together(int most, TogetherBody body, void* context) {
+  if (most > 1 && !inside_region && num_threads() > 1) {
+    ThreadPool& p = pool();
+    std::unique_lock lock(p.mutex(), std::try_to_lock);
+    if (lock) {
+      RegionGuard guard;
+      return p.run_together(most, body, context);
+    }
+  }
+  body(context, 0, 1);
+}
+
+void Barrier::wait(int parties) {
+  if (parties == 1) return;
+  const int phase = __atomic_load_n(&phase_, __ATOMIC_RELAXED);
+  if (__atomic_add_fetch(&arrived_, 1, __ATOMIC_ACQ_REL) == parties) {
+    __atomic_store_n(&arrived_, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&phase_, phase + 1, __ATOMIC_RELEASE);
+    return;
+  }
+  for (int i = 1; __atomic_load_n(&phase_, __ATOMIC_ACQUIRE) == phase; ++i)
+    i % 1024 == 0 ? std::this_thread::yield() : relax();  // on a busy machine the others may be queued behind this one
 }
 
 void* scratch(Slot slot, size_t bytes) {

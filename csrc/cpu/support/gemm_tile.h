@@ -121,4 +121,8 @@ struct Tiles {
   }
 };
 
+/// The one table of instances, compiled with gemm.cpp.
+template <class T>
+const Tiles<T>& shared_tiles();
+
 }  // namespace lamina::LAMINA_ISA

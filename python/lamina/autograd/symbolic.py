@@ -79,7 +79,7 @@ class SymbolicTensor:
         index: which of its outputs.
     """
 
-    __slots__ = ("__weakref__", "dtype", "index", "name", "node", "shape")
+    __slots__ = ("__weakref__", "_mask", "dtype", "index", "name", "node", "shape")
     __array_ufunc__ = None  # array + symbol is a symbol
 
     def __init__(self, shape: Any, dtype: Any, name: str, node: Node | None = None, index: int = 0) -> None:
@@ -88,6 +88,12 @@ class SymbolicTensor:
         self.name = name
         self.node = node
         self.index = index
+        self._mask: Any = None  # the symbolic mask, where layers made one
+
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask, by the name that Keras's code asks for it."""
+        return self._mask
 
     @property
     def ndim(self) -> int:

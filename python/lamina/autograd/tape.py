@@ -43,14 +43,17 @@ class no_grad:
         False
     """
 
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # one context may be entered again within itself
+
     def __enter__(self) -> None:
-        self._before = state.recording
+        self._before.append(state.recording)
         state.recording = False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        state.recording = self._before
+        state.recording = self._before.pop()
 
     def __call__(self, function: Any) -> Any:
         @functools.wraps(function)
@@ -73,9 +76,10 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         array = backend.full(root.shape, 1.0, root.dtype, like=root.array)
     else:
         array = getattr(gradient, "array", gradient)
-        array = backend.contiguous(backend.as_array(array, root.dtype))
+        array = backend.as_array(array, root.dtype)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
+        array = backend.from_pool(array)  # it may end in leaves, and the caller's array may change
     if root.node is None:
         _give(root, array, {})
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ class Tensor:
         [2.0, 4.0]
     """
 
-    __slots__ = ("__weakref__", "array", "grad_array", "node", "output", "requires_grad")
+    __slots__ = ("__weakref__", "_mask", "array", "grad_array", "node", "output", "requires_grad")
     __array_priority__ = 1000  # numpy_array + tensor is a tensor
 
     def __init__(self, array: Any, requires_grad: bool = False, node: Function | None = None, output: int = 0) -> None:
@@ -39,6 +40,7 @@ class Tensor:
         self.node = node
         self.output = output  # which of the node's outputs
         self.grad_array: Any = None
+        self._mask: Any = None  # which steps of a sequence count; layers hand it on, ops drop it
 
     # What it is
 
@@ -65,6 +67,11 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         return self.node is None
+
+    @property
+    def _keras_mask(self) -> Any:
+        """The mask, by the name that Keras's code asks for it."""
+        return self._mask
 
     def __len__(self) -> int:
         return len(self.array)
@@ -98,6 +105,15 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         return np.array(self.array, dtype=dtype, copy=copy)
 
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a tensor without axes")
+        return (self[i] for i in range(len(self)))
+
+    def __format__(self, spec: str) -> str:
+        """A tensor of one element is formatted as its number: f"{loss:.4f}"."""
+        return format(self.item(), spec) if spec else str(self)
+
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self.array.__dlpack__(**kwargs)
 
@@ -121,10 +137,14 @@ class Tensor:
         return None if array is None else Tensor(array)
 
     @grad.setter
-    def grad(self, value: Tensor | None) -> None:
-        if value is not None and value.shape != self.shape:
-            raise ValueError(f"grad: expected shape {self.shape}, got {value.shape}")
-        self.grad_array = None if value is None else value.array
+    def grad(self, value: Any) -> None:
+        if value is None:
+            self.grad_array = None
+            return
+        array = backend.as_array(getattr(value, "array", value), self.dtype)
+        if array.shape != self.shape:
+            raise ValueError(f"grad: expected shape {self.shape}, got {array.shape}")
+        self.grad_array = backend.contiguous(array)
 
     def zero_grad(self) -> None:
         """Forgets the gradient."""
@@ -364,11 +384,33 @@ def tensor(value: Any, requires_grad: bool = False, device: str = "cpu", dtype: 
 
 
 def as_tensor(value: Any, like: Tensor | None = None) -> Tensor:
-    """The value if it is a Tensor, else a tensor of it. Python numbers take the dtype of `like` if it can hold them."""
+    """The value if it is a Tensor, else a tensor of it.
+
+    Python numbers take the dtype of `like` if it can hold them, and so do lists of Python floats.
+    """
     if isinstance(value, Tensor):
         return value
-    if like is not None and isinstance(value, bool | int | float):
-        kind = like.array.dtype.kind
-        fits = kind == "f" or (kind in "iu" and not isinstance(value, float))
-        return Tensor(np.asarray(value, like.array.dtype) if fits else backend.as_array(value))
-    return Tensor(backend.as_array(value))
+    if like is None:
+        return Tensor(backend.as_array(value))
+    dtype = like.array.dtype
+    if isinstance(value, bool | int | float):
+        fits = dtype.kind == "f" or (dtype.kind in "iu" and not isinstance(value, float))
+        return Tensor(np.asarray(value, dtype) if fits else backend.as_array(value))
+    return Tensor(backend.as_array(value, floats=dtype if dtype.kind == "f" else backend.float32))
+
+
+def as_tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors. What is Python's own takes the dtype of the other if that can hold it; see `as_tensor`."""
+    if isinstance(a, Tensor):
+        return a, as_tensor(b, like=a)
+    if isinstance(b, Tensor) or hasattr(b, "dtype"):
+        b = as_tensor(b)
+        return as_tensor(a, like=b), b
+    a = as_tensor(a)
+    return a, as_tensor(b, like=a)
+
+
+def as_tensor_list(values: Sequence[Any]) -> list[Tensor]:
+    """Each as a tensor. What is Python's own takes the dtype of the first that has one; see `as_tensor`."""
+    like = next((as_tensor(v) for v in values if hasattr(v, "dtype")), None)
+    return [as_tensor(v, like) for v in values]

@@ -110,6 +110,8 @@ def _column(
 ) -> Array:
     values = [value.strip() for value in values]
     absent = [value in MISSING for value in values]
+    if any("_" in value for value in values):  # Python reads 1_2 as 12; in a table it is a name
+        return np.array(values)
     try:
         numbers = [0.0 if gone else float(value) for gone, value in zip(absent, values, strict=True)]
     except ValueError:

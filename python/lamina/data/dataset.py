@@ -57,6 +57,21 @@ class Dataset:
             self._passes += 1
         return self._make(number)
 
+    def set_pass(self, number: int) -> None:
+        """Has the next pass be the one of this number, from 0 on: what training that goes on after a break begins with.
+
+        Example:
+            >>> import lamina as lm
+            >>> data = lm.data.Dataset.range(9).shuffle(seed=1)
+            >>> orders = [list(data) for _ in range(3)]
+            >>> data.set_pass(1)
+            >>> list(data) == orders[1]
+            True
+        """
+        _not_negative(number, "set_pass: number")
+        with self._lock:
+            self._passes = int(number)
+
     def __repr__(self) -> str:
         return f"<Dataset of {'unknown' if self._size is None else self._size} elements>"
 
@@ -101,6 +116,8 @@ class Dataset:
         """
         if not callable(function):
             raise TypeError(f"from_generator: expected a function that returns an iterable, got {function!r}")
+        if size is not None:
+            _not_negative(size, "from_generator: size")
         return Dataset._of(lambda number: iter(function()), size)
 
     @staticmethod
@@ -126,6 +143,8 @@ class Dataset:
         """
         if not datasets:
             raise ValueError("zip: expected at least one Dataset")
+        for dataset in datasets:
+            _check_dataset(dataset, "zip")
         sizes = [d.size for d in datasets]
         known = [size for size in sizes if size is not None]
         size = min(known) if len(known) == len(sizes) else None
@@ -155,7 +174,9 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(3).map(lambda i: i * 10, threads=2)]
             [0, 10, 20]
         """
+        _check_function(function, "map")
         _not_negative(threads, "map: threads")
+        seed = _seed(seed, "map")
 
         def apply(numbered: tuple[int, Any], number: int) -> Any:
             place, value = numbered
@@ -177,6 +198,7 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(6).filter(lambda i: i % 2 == 0)]
             [0, 2, 4]
         """
+        _check_function(predicate, "filter")
 
         def make(number: int) -> Iterator[Any]:
             for value in self._make(number):
@@ -245,6 +267,7 @@ class Dataset:
             >>> first != second, sorted(first)
             (True, [0, 1, 2, 3, 4, 5])
         """
+        seed = _seed(seed, "shuffle")
         if buffer is None and self._size == math.inf:
             raise ValueError("shuffle: data without end need a buffer")
         room = None if buffer is None else _positive(buffer, "shuffle: buffer")
@@ -323,6 +346,7 @@ class Dataset:
             >>> len(lm.data.Dataset.range(3).concatenate(lm.data.Dataset.range(4)))
             7
         """
+        _check_dataset(other, "concatenate")
         size = None if self._size is None or other._size is None else self._size + other._size
         return Dataset._of(lambda number: itertools.chain(self._make(number), other._make(number)), size)
 
@@ -398,6 +422,7 @@ class ArrayDataset(SizedDataset):
     def shuffle(self, seed: int = 0, buffer: int | None = None) -> Dataset:
         if buffer is not None:
             return super().shuffle(seed, buffer)
+        seed = _seed(seed, "shuffle")
         return self._reordered(
             lambda order, number: order[sampling.permutation(len(order), sampling.generator(seed, number))], len(self)
         )
@@ -440,6 +465,7 @@ class ArrayDataset(SizedDataset):
             [4, 4]
         """
         labels = self._labels(labels, "oversample")
+        seed = _seed(seed, "oversample")
         counts = np.unique(labels, return_counts=True)[1]
         return self._reordered(
             lambda order, number: order[sampling.oversampled(labels[order], sampling.generator(seed, number))],
@@ -467,6 +493,7 @@ class ArrayDataset(SizedDataset):
             5
         """
         labels = self._labels(labels, "sample_by_class")
+        seed = _seed(seed, "sample_by_class")
         present = np.unique(labels).tolist()
         weights = dict.fromkeys(present, 1.0) if weights is None else dict(weights)
         strange = [name for name in weights if name not in present]
@@ -538,3 +565,19 @@ def _positive(value: Any, what: str) -> int:
 def _not_negative(value: Any, what: str) -> None:
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
         raise ValueError(f"{what} must be an integer of at least 0, got {value!r}")
+
+
+def _seed(value: Any, who: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{who}: seed must be an integer, got {value!r}")
+    return int(value)
+
+
+def _check_function(function: Any, who: str) -> None:
+    if not callable(function):
+        raise TypeError(f"{who}: expected a function, got {function!r}")
+
+
+def _check_dataset(dataset: Any, who: str) -> None:
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"{who}: expected a Dataset, got {dataset!r}")

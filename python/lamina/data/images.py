@@ -53,8 +53,7 @@ def read_image(
         ((4, 6, 3), (2, 2, 1))
     """
     mode = _mode(color_mode, "read_image")
-    if interpolation not in FILTERS:
-        raise ValueError(f"read_image: interpolation must be one of {', '.join(FILTERS)}, got {interpolation!r}")
+    _check_how(size, interpolation, "read_image")
     return _decode(Path(path), size, mode, interpolation, max_pixels)
 
 
@@ -98,6 +97,7 @@ def read_image_folder(
         ((2, 4, 4, 3), [0, 1], ['cat', 'dog'])
     """
     mode = _mode(color_mode, "read_image_folder")
+    _check_how(size, interpolation, "read_image_folder")
     paths, labels, classes = list_image_folder(folder)
     if size is None:
         size = _decode(Path(paths[0]), None, mode, interpolation, PIXELS).shape[:2]
@@ -167,6 +167,16 @@ def _mode(color_mode: str, who: str) -> str:
     return MODES[color_mode]
 
 
+def _check_how(size: Any, interpolation: str, who: str) -> None:
+    if interpolation not in FILTERS:
+        raise ValueError(f"{who}: interpolation must be one of {', '.join(FILTERS)}, got {interpolation!r}")
+    if size is None:
+        return
+    if not isinstance(size, tuple | list) or len(size) != 2 or any(
+            isinstance(n, bool) or not hasattr(n, "__index__") or n < 1 for n in size):  # fmt: skip
+        raise ValueError(f"{who}: size must be two positive integers, (height, width), got {size!r}")
+
+
 def _pillow() -> Any:
     try:
         return importlib.import_module("PIL.Image")
@@ -187,14 +197,12 @@ def _decode(path: Path, size: tuple[int, int] | None, mode: str, interpolation: 
             with pillow.open(path, formats=sorted(set(FORMATS.values()))) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise ValueError(f"{picture.width}x{picture.height} pixels, more than the limit of {max_pixels}")
-                if picture.mode.startswith("I") and mode == "L":  # 16 bits a pixel
+                if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255
                     wide = np.asarray(picture, np.int64)
                     picture = pillow.fromarray((wide.clip(0, 65535) >> 8).astype(np.uint8))
                 picture = picture.convert(mode)
                 if size is not None:
-                    height, width = (int(n) for n in size)
-                    if height < 1 or width < 1:
-                        raise ValueError(f"size must be two positive integers, got {size}")
+                    height, width = size
                     picture = picture.resize((width, height), getattr(pillow.Resampling, interpolation.upper()))
                 array = np.array(picture, np.uint8)
     except (OSError, SyntaxError, ValueError, EOFError, pillow.DecompressionBombError) as error:

@@ -1,5 +1,4 @@
-"""Pictures resampled: resized, and seen through an affine map. Plain NumPy of + - * / alone, so that bits do not depend
-on the machine."""
+"""Pictures seen through affine maps. Plain NumPy of + - * / alone, so that bits do not depend on the machine."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ Array = Any
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
 AFFINE = ("nearest", "bilinear")
-RESIZE = ("nearest", "bilinear", "bicubic")
 PART = 1 << 18  # output elements that are worked on at a time: their coordinates stay in the cache
 
 
@@ -129,73 +127,3 @@ def shears(horizontal: Array, vertical: Array) -> Array:
     """Maps for `affine` that slant pictures."""
     one, zero = np.ones_like(horizontal), np.zeros_like(horizontal)
     return np.stack([one, horizontal, zero, vertical, one, zero], axis=-1)
-
-
-def resize(images: Array, height: int, width: int, interpolation: str = "bilinear", antialias: bool = False) -> Array:
-    """Pictures of another size; edges of the first and last point stay where they are (not their middles).
-
-    Args:
-        images: array (N, H, W, C), float32 or float64.
-        height, width: the new size, positive.
-        interpolation: "nearest" (the point under the middle of the new one), "bilinear", or "bicubic" (Keys,
-            a = -0.75; -0.5 with antialias).
-        antialias: whether pictures made smaller take in all points; has no say in "nearest".
-
-    Returns:
-        Array (N, height, width, C), of the dtype of images.
-
-    Reference:
-        Keys 1981, "Cubic Convolution Interpolation for Digital Image Processing".
-    """
-    for axis, size in ((2, width), (1, height)):
-        if images.shape[axis] != size or antialias:
-            images = _resize_axis(images, axis, size, interpolation, antialias)
-    return np.ascontiguousarray(images)
-
-
-def _resize_axis(images: Array, axis: int, size: int, interpolation: str, antialias: bool) -> Array:
-    before = images.shape[axis]
-    if interpolation == "nearest":
-        return images.take((2 * np.arange(size) + 1) * before // (2 * size), axis=axis)
-    places, weights = _taps(before, size, interpolation, antialias)
-    along = [1] * images.ndim
-    along[axis] = size
-    total: Array = None
-    for i in range(places.shape[1]):
-        value = images.take(places[:, i], axis=axis)
-        value *= weights[:, i].astype(images.dtype).reshape(along)
-        total = value if total is None else np.add(total, value, out=total)
-    return total
-
-
-def _taps(before: int, size: int, interpolation: str, antialias: bool) -> tuple[Array, Array]:
-    """Which points each new one is made of, and how much of each: (size, taps) both."""
-    scale = before / size
-    middle = (np.arange(size) + 0.5) * scale
-    radius = 1 if interpolation == "bilinear" else 2
-    if antialias:
-        stretch = max(scale, 1.0)
-        support = radius * stretch
-        first = np.maximum(np.floor(middle - support + 0.5), 0)
-        last = np.minimum(np.floor(middle + support + 0.5), before)
-        places = first[:, None] + np.arange(int((last - first).max()))
-        weights = _kernel((places - middle[:, None] + 0.5) / stretch, interpolation, -0.5)
-        weights = np.where(places < last[:, None], weights, 0.0)
-        total = weights[:, :1].copy()
-        for i in range(1, weights.shape[1]):  # added in order, whatever the machine
-            total += weights[:, i : i + 1]
-        weights = weights / total
-    else:
-        lower = np.floor(middle - 0.5)
-        places = lower[:, None] + np.arange(1 - radius, 1 + radius)
-        weights = _kernel(places + 0.5 - middle[:, None], interpolation, -0.75)
-    return np.clip(places, 0, before - 1).astype(np.int64), weights
-
-
-def _kernel(x: Array, interpolation: str, a: float) -> Array:
-    x = np.abs(x)
-    if interpolation == "bilinear":
-        return np.maximum(1 - x, 0.0)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = ((x - 5) * x + 8) * x * a - 4 * a
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.initializers.initializer import (
-    Array,
-    Initializer,
-    normal,
-    not_negative,
-    sizes,
-    streams,
-    truncated_normal,
-    uniform,
-)
+from lamina import random
+from lamina.initializers.initializer import Array, Initializer, checked_seed, not_negative, sizes
 
 
 class RandomNormal(Initializer):
@@ -22,7 +14,7 @@ class RandomNormal(Initializer):
     Args:
         mean: its mean.
         stddev: its standard deviation, at least 0.
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
 
     Example:
         >>> import lamina as lm
@@ -31,11 +23,11 @@ class RandomNormal(Initializer):
         ((100, 100), True)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), seed
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: random.Seed = None) -> None:
+        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return normal(sizes(shape), dtype, self.mean, self.stddev, *next(streams(self.seed)))
+        return random.normal(sizes(shape), self.mean, self.stddev, dtype, self.seed).array
 
 
 class RandomUniform(Initializer):
@@ -44,7 +36,7 @@ class RandomUniform(Initializer):
     Args:
         minval: the least value.
         maxval: the bound above, not less than minval.
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
 
     Example:
         >>> import lamina as lm
@@ -53,13 +45,13 @@ class RandomUniform(Initializer):
         ((100, 100), True)
     """
 
-    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
-        self.minval, self.maxval, self.seed = float(minval), float(maxval), seed
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: random.Seed = None) -> None:
+        self.minval, self.maxval, self.seed = float(minval), float(maxval), checked_seed(seed)
         if not self.minval <= self.maxval:
             raise ValueError(f"RandomUniform: expected minval <= maxval, got {minval} and {maxval}")
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return uniform(sizes(shape), dtype, self.minval, self.maxval, *next(streams(self.seed)))
+        return random.uniform(sizes(shape), self.minval, self.maxval, dtype, self.seed).array
 
 
 class TruncatedNormal(Initializer):
@@ -68,7 +60,7 @@ class TruncatedNormal(Initializer):
     Args:
         mean: its mean.
         stddev: the standard deviation before the cut, at least 0.
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
 
     Example:
         >>> import lamina as lm
@@ -77,8 +69,8 @@ class TruncatedNormal(Initializer):
         ((100, 100), True)
     """
 
-    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), seed
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: random.Seed = None) -> None:
+        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
-        return truncated_normal(sizes(shape), dtype, self.mean, self.stddev, self.seed)
+        return random.truncated_normal(sizes(shape), self.mean, self.stddev, dtype, self.seed).array

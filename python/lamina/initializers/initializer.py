@@ -1,14 +1,11 @@
-"""The initializers' base, and draws of random numbers."""
+"""The initializers' base, and checks of their arguments."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from lamina import backend, random
+from lamina import random
+from lamina.ops import checks
 
 Array = Any
 Shape = tuple[int, ...]
@@ -31,8 +28,11 @@ class Initializer:
         raise NotImplementedError(f"{type(self).__name__}.__call__")
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return dict(self.__dict__)
+        """The constructor's arguments. Of a seed that goes on, the one that it began with."""
+        config = dict(self.__dict__)
+        if isinstance(config.get("seed"), random.SeedGenerator):
+            config["seed"] = config["seed"].seed
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -44,7 +44,7 @@ class Initializer:
 
 
 def sizes(shape: Any) -> Shape:
-    return (int(shape),) if hasattr(shape, "__index__") else tuple(int(n) for n in shape)
+    return checks.sizes(shape if hasattr(shape, "__index__") else tuple(shape), "initializers")
 
 
 def not_negative(value: float, name: str) -> float:
@@ -53,29 +53,12 @@ def not_negative(value: float, name: str) -> float:
     return float(value)
 
 
-def streams(seed: int | None) -> Iterator[tuple[int, int]]:
-    """(seed, stream) for one draw after the other: the global seed's next streams, or those of a seed of one's own."""
-    for count in itertools.count():
-        yield (random.get_seed(), random.next_stream()) if seed is None else (int(seed), count)
+def checked_seed(seed: Any) -> Any:
+    """None, an integer or a SeedGenerator.
 
-
-def uniform(shape: Shape, dtype: Any, low: float, high: float, seed: int, stream: int) -> Array:
-    array = backend.empty(shape, np.dtype(dtype))
-    backend.kernels(array).random_uniform(array, seed, stream, low, high)
-    return array
-
-
-def normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed: int, stream: int) -> Array:
-    array = backend.empty(shape, np.dtype(dtype))
-    backend.kernels(array).random_normal(array, seed, stream, mean, stddev)
-    return array
-
-
-def truncated_normal(shape: Shape, dtype: Any, mean: float, stddev: float, seed: int | None) -> Array:
-    drawn = streams(seed)
-    array = normal(shape, dtype, 0.0, 1.0, *next(drawn))
-    while (out := np.abs(array) > 2).any():
-        array[out] = normal((int(out.sum()),), dtype, 0.0, 1.0, *next(drawn))
-    array *= stddev
-    array += mean
-    return array
+    Raises:
+        TypeError: for anything else.
+    """
+    if seed is None or isinstance(seed, random.SeedGenerator):
+        return seed
+    return checks.integer(seed, "initializers", "seed")

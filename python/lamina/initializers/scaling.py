@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from lamina import ops
+from lamina import ops, random
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
-from lamina.initializers.initializer import Array, Initializer, Shape, normal, sizes, streams, truncated_normal, uniform
+from lamina.initializers.initializer import Array, Initializer, Shape, checked_seed, sizes
 
 STDDEV_AFTER_CUT = 0.8796256610342398  # of a standard normal distribution cut at -2 and 2
 
@@ -48,7 +46,7 @@ class VarianceScaling(Initializer):
         scale: positive factor of the variance.
         mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: None, or the axes whose sizes make the number of inputs and that of outputs, for
             kernels of another layout.
 
@@ -68,7 +66,7 @@ class VarianceScaling(Initializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: random.Seed = None,
         input_axes: Any = None,
         output_axes: Any = None,
     ) -> None:
@@ -85,7 +83,7 @@ class VarianceScaling(Initializer):
             )
         if (input_axes is None) != (output_axes is None):
             raise ValueError("VarianceScaling: give both input_axes and output_axes, or neither")
-        self.scale, self.mode, self.distribution, self.seed = float(scale), mode, distribution, seed
+        self.scale, self.mode, self.distribution, self.seed = float(scale), mode, distribution, checked_seed(seed)
         self.input_axes = None if input_axes is None else [int(a) for a in input_axes]
         self.output_axes = None if output_axes is None else [int(a) for a in output_axes]
 
@@ -96,10 +94,10 @@ class VarianceScaling(Initializer):
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
-            return uniform(shape, dtype, -limit, limit, *next(streams(self.seed)))
+            return random.uniform(shape, -limit, limit, dtype, self.seed).array
         if self.distribution == "untruncated_normal":
-            return normal(shape, dtype, 0.0, math.sqrt(variance), *next(streams(self.seed)))
-        return truncated_normal(shape, dtype, 0.0, math.sqrt(variance) / STDDEV_AFTER_CUT, self.seed)
+            return random.normal(shape, 0.0, math.sqrt(variance), dtype, self.seed).array
+        return random.truncated_normal(shape, 0.0, math.sqrt(variance) / STDDEV_AFTER_CUT, dtype, self.seed).array
 
 
 class Scaled(VarianceScaling):
@@ -107,18 +105,19 @@ class Scaled(VarianceScaling):
 
     rule: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None, input_axes: Any = None, output_axes: Any = None) -> None:
+    def __init__(self, seed: random.Seed = None, input_axes: Any = None, output_axes: Any = None) -> None:
         super().__init__(*self.rule, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
-        return {"seed": self.seed, "input_axes": self.input_axes, "output_axes": self.output_axes}
+        config = super().get_config()
+        return {name: config[name] for name in ("seed", "input_axes", "output_axes")}
 
 
 class GlorotUniform(Scaled):
     """Uniform over [-limit, limit], limit = sqrt(6 / (inputs + outputs)). The layers' default.
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -134,7 +133,7 @@ class GlorotNormal(Scaled):
     """Truncated normal of variance 2 / (inputs + outputs).
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -150,7 +149,7 @@ class HeUniform(Scaled):
     """Uniform over [-limit, limit], limit = sqrt(6 / inputs): for relu.
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -166,7 +165,7 @@ class HeNormal(Scaled):
     """Truncated normal of variance 2 / inputs: for relu.
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -182,7 +181,7 @@ class LecunUniform(Scaled):
     """Uniform over [-limit, limit], limit = sqrt(3 / inputs).
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -198,7 +197,7 @@ class LecunNormal(Scaled):
     """Truncated normal of variance 1 / inputs.
 
     Args:
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
         input_axes, output_axes: see `VarianceScaling`.
 
     Example:
@@ -217,7 +216,7 @@ class Orthogonal(Initializer):
 
     Args:
         gain: factor of the result.
-        seed: None, or an integer for the same values at every call.
+        seed: None, an integer for the same values at every call, or a `lamina.random.SeedGenerator`, which goes on.
 
     Example:
         >>> import lamina as lm
@@ -229,8 +228,8 @@ class Orthogonal(Initializer):
         Saxe et al. 2014, arXiv:1312.6120.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain, self.seed = float(gain), seed
+    def __init__(self, gain: float = 1.0, seed: random.Seed = None) -> None:
+        self.gain, self.seed = float(gain), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         shape = sizes(shape)
@@ -238,7 +237,7 @@ class Orthogonal(Initializer):
             raise ValueError(f"Orthogonal: expected a shape of at least two sizes, got {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
-        matrix = _orthonormal_columns(normal(tall, np.float64, 0.0, 1.0, *next(streams(self.seed))))
+        matrix = _orthonormal_columns(random.normal(tall, 0.0, 1.0, "float64", self.seed).array)
         if rows < columns:
             matrix = matrix.T
         return (self.gain * matrix).reshape(shape).astype(dtype)

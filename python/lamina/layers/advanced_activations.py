@@ -10,6 +10,7 @@ import numpy as np
 from lamina import constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
+from lamina.layers.masks import MaskArguments
 from lamina.layers.shapes import Shape
 from lamina.ops.activation_function import number
 
@@ -18,6 +19,8 @@ MASKED = -1e9  # what stands for a value that is masked
 
 class _Elementwise(Layer):
     """What keeps the shape."""
+
+    supports_masking = True
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -196,6 +199,9 @@ class Softmax(_Elementwise):
         >>> lm.layers.Softmax()([[0.0, 0.0, 0.0]], mask=[[1, 1, 0]]).numpy().tolist()
         [[0.5, 0.5, 0.0]]
     """
+
+    # The steps' mask that x carries, (N, T), is not one of x's values (N, T, C): only what the caller says is.
+    _mask_arguments = MaskArguments(lambda self, x: None)
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -23,7 +23,8 @@ def as_indices(values: Array, owner: str) -> Array:
     """
     if values.dtype.kind not in "iubf":
         raise TypeError(f"{owner}: x must be integers, got {values.dtype}")
-    indices = values.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # NaN is found below
+        indices = values.astype(np.int64)
     if values.dtype.kind == "f" and not np.array_equal(indices, values):
         raise ValueError(f"{owner}: x must be whole numbers, got {values.ravel()[(indices != values).argmax()]}")
     return indices

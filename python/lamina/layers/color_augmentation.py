@@ -9,6 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
+from lamina.layers.checks import share
 from lamina.layers.image_augmentation import RandomImageLayer, between, span
 from lamina.layers.layer import register
 
@@ -119,9 +120,7 @@ class RandomGrayscale(RandomImageLayer):
         self, factor: float = 0.5, data_format: str | None = None, seed: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(seed, data_format=data_format, **kwargs)
-        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 <= factor <= 1:
-            raise ValueError(f"{self.name}: factor must be a number from 0 to 1, got {factor!r}")
-        self.factor = float(factor)
+        self.factor = share(factor, self.name, "factor")
 
     def _changed(self, images: Array, draws: Array) -> Array:
         if images.shape[-1] != 3:
@@ -153,8 +152,15 @@ class RandomInvert(RandomColorLayer):
 
     numbers = 2
 
-    def __init__(self, factor: Any = 1.0, value_range: Any = (0, 255), seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(value_range, seed, **kwargs)
+    def __init__(
+        self,
+        factor: Any = 1.0,
+        value_range: Any = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(value_range, seed, data_format=data_format, **kwargs)
         self.factor = span(factor, self.name, "factor", 0.0, 1.0)
 
     def _changed(self, images: Array, draws: Array) -> Array:

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from lamina import ops
+from lamina.layers.checks import positive
 from lamina.layers.conv_base import ConvolutionLayer, product_of_sizes
 from lamina.layers.conv_base import padding_of as padding_of
 from lamina.layers.conv_base import window_count as window_count
-from lamina.layers.core import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from lamina import constraints, initializers, regularizers
 from lamina.layers import activations
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer
 from lamina.layers.shapes import Shape
 from lamina.ops.convolution import IMAGES
@@ -78,6 +78,8 @@ class ConvolutionLayer(Layer):
     def _channels(self, input_shape: Any) -> int:
         if len(input_shape) != self.rank + 2 or input_shape[-1] is None:
             raise ValueError(f"{self.name}: x must have shape {IMAGES[self.rank]}, got {input_shape}")
+        if self.built and self._build_shape[-1] != input_shape[-1]:
+            raise ValueError(f"{self.name}: x must have {self._build_shape[-1]} channels, got {tuple(input_shape)}")
         return int(input_shape[-1])
 
     def _finish(self, y: Any) -> Any:

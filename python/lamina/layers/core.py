@@ -11,6 +11,9 @@ from lamina import backend, constraints, initializers, ops, random, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
+from lamina.layers.checks import channels_last as channels_last
+from lamina.layers.checks import positive as positive
+from lamina.layers.checks import seed_of, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape, sample_shape
 
@@ -36,6 +39,8 @@ class InputLayer(Layer):
         >>> lm.layers.InputLayer((18,)).tensor.shape
         (None, 18)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -159,6 +164,8 @@ class Dense(Layer):
         (1, 3)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -211,6 +218,9 @@ class Dense(Layer):
         return y if self._fused else self.activation(y)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.kernel is not None and input_shape[-1] not in (None, self.kernel.shape[0]):
+            raise ValueError(f"{self.name}: x must have {self.kernel.shape[0]} entries along its last axis, got shape "
+                             f"{tuple(input_shape)}")  # fmt: skip
         return (*input_shape[:-1], self.units)
 
     def flops(self, input_shape: Shape) -> int:
@@ -245,6 +255,8 @@ class Activation(Layer):
         >>> lm.layers.Activation("relu")([[-1.0, 2.0]]).numpy().tolist()
         [[0.0, 2.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -304,7 +316,10 @@ class Reshape(Layer):
 
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.target_shape = tuple(int(n) for n in target_shape)
+        sizes = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)
+        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes):
+            raise TypeError(f"{self.name}: target_shape must hold integers, got {target_shape!r}")
+        self.target_shape = tuple([int(n) for n in sizes])
         if sum(n == -1 for n in self.target_shape) > 1 or any(n < -1 or n == 0 for n in self.target_shape):
             raise ValueError(
                 f"{self.name}: target_shape must be positive sizes, one of them -1 at most, got {target_shape}"
@@ -350,13 +365,13 @@ class Dropout(Layer):
         Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting".
     """
 
+    supports_masking = True
+
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"{self.name}: rate must be from 0 to 1, got {rate}")
-        self.rate = float(rate)
+        self.rate = share(rate, self.name, "rate")
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed = seed
+        self.seed = seed_of(seed, self.name)
         self._calls = 0
 
     def call(self, x: Any, training: bool = False) -> Any:
@@ -367,10 +382,7 @@ class Dropout(Layer):
         else:
             seed, stream = self.seed, self._calls
             self._calls += 1
-        if self.noise_shape is None:
-            return ops.dropout(x, self.rate, seed, stream)
-        shape = tuple(n if given is None else int(given) for given, n in zip(self.noise_shape, x.shape, strict=True))
-        return x * ops.dropout(Tensor(np.ones(shape, x.dtype)), self.rate, seed, stream)
+        return ops.dropout(x, self.rate, seed, stream, self.noise_shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -378,28 +390,3 @@ class Dropout(Layer):
     def get_config(self) -> dict[str, Any]:
         noise_shape = None if self.noise_shape is None else list(self.noise_shape)
         return {**super().get_config(), "rate": self.rate, "noise_shape": noise_shape, "seed": self.seed}
-
-
-def positive(value: Any, owner: str, name: str) -> int:
-    """value as a positive integer.
-
-    Raises:
-        TypeError: if it is no integer.
-        ValueError: if it is not positive.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{owner}: {name} must be a positive integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{owner}: {name} must be a positive integer, got {value!r}")
-    return int(value)
-
-
-def channels_last(data_format: str | None, owner: str) -> None:
-    """Raises ValueError for any layout but (N, ..., C)."""
-    if data_format == "channels_first":
-        raise ValueError(
-            f'{owner}: data_format="channels_first" is not supported: arrays are (N, H, W, C). '
-            "Transpose first: x = np.moveaxis(x, 1, -1)"
-        )
-    if data_format not in (None, "channels_last"):
-        raise ValueError(f'{owner}: data_format must be "channels_last", got {data_format!r}')

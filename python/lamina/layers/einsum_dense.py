@@ -140,7 +140,14 @@ class EinsumDense(Layer):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         sizes = self._sizes(input_shape)
-        return tuple(sizes[letter] for letter in self._letters(len(input_shape))[2])
+        _, kernel, y = self._letters(len(input_shape))
+        if self.kernel is not None and any(
+            sizes[a] not in (None, n) for a, n in zip(kernel, self.kernel.shape, strict=True)
+        ):
+            raise ValueError(
+                f"{self.name}: x of shape {tuple(input_shape)} does not fit the kernel, {self.kernel.shape}"
+            )
+        return tuple(sizes[letter] for letter in y)
 
     def flops(self, input_shape: Shape) -> int:
         _, kernel, y = self._letters(len(input_shape))

@@ -22,6 +22,8 @@ class Identity(Layer):
         [[1.0, 2.0]]
     """
 
+    supports_masking = True
+
     def call(self, x: Any) -> Any:
         return x
 
@@ -38,7 +40,7 @@ class Lambda(Layer):
     Args:
         function: takes a tensor (or what else the layer is called on), and `training` or `mask` if it names them.
         output_shape: the shape of one sample of the output, or a function of the input's shape; None: by trial.
-        mask: accepted for Keras's sake; only None.
+        mask: the output's mask: None for no mask, a mask, or a function of the input and its mask.
         arguments: more arguments for the function, by name.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
 
@@ -52,16 +54,17 @@ class Lambda(Layer):
         self,
         function: Callable[..., Any],
         output_shape: Any = None,
-        mask: None = None,
+        mask: Any = None,
         arguments: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not callable(function):
             raise TypeError(f"{self.name}: function must be callable, got {function!r}")
-        if mask is not None:
-            raise ValueError(f"{self.name}: mask must be None")
-        self.function = function
+        if mask is not None and not callable(mask) and not hasattr(mask, "shape"):
+            raise TypeError(f"{self.name}: mask must be None, an array of booleans or a function, got {mask!r}")
+        self.function, self.mask = function, mask
+        self.supports_masking = mask is not None
         self.arguments = dict(arguments or {})
         self._output_shape = output_shape
         try:
@@ -73,6 +76,9 @@ class Lambda(Layer):
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         known = {"training": training, "mask": mask}
         return self.function(x, **{name: known[name] for name in self._wants}, **self.arguments)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return self.mask(x, mask) if callable(self.mask) else self.mask
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self._output_shape is None:

@@ -1,6 +1,7 @@
 """Pictures changed at random, while training: flipped, turned, moved, zoomed, slanted, cropped.
 
-Each picture has draws of its own, by seed, call and place in the batch. Within `Dataset.map` they go by the element, so
+Within a model they change pictures while it is trained; called by themselves, always but with ``training=False``. Each
+picture has draws of its own, by seed, call and place in the batch. Within `Dataset.map` they go by the element, so
 that they are the same for any number of threads.
 """
 
@@ -10,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, random
+from lamina import backend, ops, random
+from lamina.autograd.symbolic import has_symbols
+from lamina.autograd.tensor import Tensor
 from lamina.data import element, resample
-from lamina.layers.core import positive
-from lamina.layers.image_preprocessing import ImageLayer, choice, fitted
-from lamina.layers.layer import register
+from lamina.layers.checks import choice, positive, real, seed_of
+from lamina.layers.image_preprocessing import ImageLayer
+from lamina.layers.layer import MISSING, call_state, register
 
 Array = Any
 
@@ -24,23 +27,58 @@ WORD = (1 << 64) - 1
 class RandomImageLayer(ImageLayer):
     """A layer that changes pictures at random while training, and passes them on otherwise.
 
+    Called by itself, not within a model or another layer, it changes them unless ``training=False``, as Keras's do.
+    It also takes a dictionary of "images" and "labels" and gives one.
+
     A subclass says how many `numbers` it draws for a picture, and gives ``_changed(images, draws)``: draws (N, numbers)
-    from 0 to 1.
+    from 0 to 1; and ``_changed_labels(labels, draws)`` where labels change with the pictures.
     """
 
     numbers = 1
 
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise TypeError(f"{self.name}: seed must be an integer or None, got {seed!r}")
-        self.seed = None if seed is None else int(seed)
+        self.seed = seed_of(seed, self.name)
         self._calls = 0
 
+    def __call__(self, x: Any = MISSING, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        if training is None and call_state.training is None and not has_symbols(x):
+            training = True
+        return super().__call__(x, *args, training=training, **kwargs)
+
+    def _accept(self, x: Any) -> Any:
+        if not isinstance(x, dict):
+            return super()._accept(x)
+        if "images" not in x or not x.keys() <= {"images", "labels"}:
+            raise ValueError(f"{self.name}: expected a dictionary of images and labels, got {list(x)}")
+        accepted = {"images": super()._accept(x["images"])}
+        if "labels" in x:
+            labels = x["labels"] if isinstance(x["labels"], Tensor) else Tensor(backend.as_array(x["labels"]))
+            if labels.shape[:1] != accepted["images"].shape[:1] and accepted["images"].ndim == 4:
+                raise ValueError(f"{self.name}: expected labels for {accepted['images'].shape[0]} pictures, "
+                                 f"got shape {labels.shape}")  # fmt: skip
+            accepted["labels"] = labels
+        return accepted
+
     def call(self, x: Any, training: bool = False) -> Any:
+        images = x["images"] if isinstance(x, dict) else x
         if not training:
-            return self._unchanged(x)
-        return self._on_batch(x, lambda images: self._changed(images, self._draws(len(images))))
+            return self._unchanged(x) if images is x else {**x, "images": self._unchanged(images)}
+        self._check(images)
+        if images.requires_grad:
+            raise ValueError(f"{self.name}: has no gradient: it works on data, not within a network")
+        single = images.ndim == 3
+        pictures = images.array[None] if single else images.array
+        draws = self._draws(len(pictures))
+        y = self._changed(pictures, draws)
+        changed = Tensor(y[0] if single else y)
+        if images is x:
+            return changed
+        if "labels" not in x:
+            return {"images": changed}
+        labels = x["labels"].array
+        labels = self._changed_labels(labels[None] if single else labels, draws)
+        return {"images": changed, "labels": Tensor(labels[0] if single else labels)}
 
     def _unchanged(self, x: Any) -> Any:
         return x
@@ -48,17 +86,22 @@ class RandomImageLayer(ImageLayer):
     def _changed(self, images: Array, draws: Array) -> Array:
         raise NotImplementedError(f"{type(self).__name__}._changed")
 
-    def _draws(self, count: int) -> Array:
+    def _changed_labels(self, labels: Array, draws: Array) -> Array:
+        return labels
+
+    def _stream(self) -> tuple[int, int]:
+        """Seed and stream of the next draw."""
         place = element.next_draw()
         if place is not None:
-            seed, stream = element.mixed(place[0], self.seed or 0), place[1]
-        elif self.seed is None:
-            seed, stream = random.get_seed(), random.next_stream()
-        else:
-            seed, stream = self.seed & WORD, self._calls
-            self._calls += 1
+            return element.mixed(place[0], self.seed or 0), place[1]
+        if self.seed is None:
+            return random.get_seed(), random.next_stream()
+        self._calls += 1
+        return self.seed & WORD, self._calls - 1
+
+    def _draws(self, count: int) -> Array:
         draws = backend.empty((count, self.numbers), backend.float64)
-        backend.kernels(draws).random_uniform(draws, seed, stream, 0.0, 1.0)
+        backend.kernels(draws).random_uniform(draws, *self._stream(), 0.0, 1.0)
         return draws
 
     def get_config(self) -> dict[str, Any]:
@@ -84,8 +127,14 @@ class RandomFlip(RandomImageLayer):
         True
     """
 
-    def __init__(self, mode: str = "horizontal_and_vertical", seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(seed, **kwargs)
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
         self.mode = choice(mode, ("horizontal", "vertical", "horizontal_and_vertical"), self.name, "mode")
 
     def _changed(self, images: Array, draws: Array) -> Array:
@@ -154,9 +203,10 @@ class RandomRotation(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.factor = span(factor, self.name, "factor", -1.0, 1.0)
 
     def _maps(self, draws: Array, height: int, width: int) -> Array:
@@ -195,9 +245,10 @@ class RandomTranslation(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.height_factor = span(height_factor, self.name, "height_factor", -1.0, 1.0)
         self.width_factor = span(width_factor, self.name, "width_factor", -1.0, 1.0)
 
@@ -240,9 +291,10 @@ class RandomZoom(RandomAffineLayer):
         interpolation: str = "bilinear",
         seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(fill_mode, interpolation, seed, fill_value, **kwargs)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format=data_format, **kwargs)
         self.height_factor = span(height_factor, self.name, "height_factor", -1.0, 1.0)
         self.width_factor = None if width_factor is None else span(width_factor, self.name, "width_factor", -1.0, 1.0)
         if min(self.height_factor[0], (self.width_factor or self.height_factor)[0]) <= -1:
@@ -328,18 +380,21 @@ class RandomCrop(RandomImageLayer):
 
     numbers = 2
 
-    def __init__(self, height: int, width: int, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(seed, **kwargs)
+    def __init__(
+        self, height: int, width: int, seed: int | None = None, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(seed, data_format=data_format, **kwargs)
         self.height = positive(height, self.name, "height")
         self.width = positive(width, self.name, "width")
 
     def _unchanged(self, x: Any) -> Any:
-        return self._on_batch(x, lambda images: fitted(images, self.height, self.width))
+        self._check(x)
+        return ops.resize(x, (self.height, self.width), crop_to_aspect_ratio=True)
 
     def _changed(self, images: Array, draws: Array) -> Array:
         count, height, width, _ = images.shape
         if height < self.height or width < self.width:
-            return fitted(images, self.height, self.width)
+            return ops.resize(images, (self.height, self.width), crop_to_aspect_ratio=True).array
         top = (draws[:, 0] * (height - self.height + 1)).astype(np.int64)
         left = (draws[:, 1] * (width - self.width + 1)).astype(np.int64)
         rows, columns = top[:, None] + np.arange(self.height), left[:, None] + np.arange(self.width)
@@ -356,11 +411,14 @@ def span(factor: Any, owner: str, name: str, least: float, most: float) -> tuple
     """(least, most) to draw from: two numbers, or one for as far either way (as far as is allowed).
 
     Raises:
+        TypeError: if they are no numbers.
         ValueError: if they are outside of what is allowed.
     """
-    if isinstance(factor, int | float) and not isinstance(factor, bool):
+    if real(factor):
         values = max(-abs(float(factor)), least), abs(float(factor))
     elif isinstance(factor, tuple | list) and len(factor) == 2:
+        if not all(real(value) for value in factor):
+            raise TypeError(f"{owner}: {name} must hold numbers, got {factor!r}")
         first, second = sorted(float(value) for value in factor)
         values = first, second
     else:

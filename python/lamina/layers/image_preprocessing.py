@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import ops
-from lamina.autograd.tensor import Tensor
-from lamina.data import resample
-from lamina.layers.core import channels_last, positive
+from lamina.layers.checks import channels_last, choice, positive
 from lamina.layers.layer import Layer, register
 
-Array = Any
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")  # of those of ops.resize, Keras's
 
 
 class ImageLayer(Layer):
@@ -22,22 +18,11 @@ class ImageLayer(Layer):
         super().__init__(**kwargs)
         channels_last(data_format, self.name)
 
-    def call(self, x: Any) -> Any:
-        return self._on_batch(x, self._images)
-
-    def _on_batch(self, x: Any, function: Any) -> Any:
-        """function of the pictures as an array (N, H, W, C); a single one goes in and comes out as one."""
+    def _check(self, x: Any) -> None:
         if x.ndim not in (3, 4):
             raise ValueError(f"{self.name}: x must have shape (N, H, W, C) or (H, W, C), got {x.shape}")
         if 0 in x.shape[-3:]:
             raise ValueError(f"{self.name}: the pictures have no points: x has shape {x.shape}")
-        if x.requires_grad:
-            raise ValueError(f"{self.name}: has no gradient: it works on data, not within a network")
-        y = function(x.array if x.ndim == 4 else x.array[None])
-        return Tensor(y if x.ndim == 4 else y[0])
-
-    def _images(self, images: Array) -> Array:
-        raise NotImplementedError(f"{type(self).__name__}._images")
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -97,7 +82,7 @@ class Resizing(SizedImageLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(height, width, data_format=data_format, **kwargs)
-        self.interpolation = choice(str(interpolation).lower(), resample.RESIZE, self.name, "interpolation")
+        self.interpolation = choice(str(interpolation).lower(), INTERPOLATIONS, self.name, "interpolation")
         if crop_to_aspect_ratio and pad_to_aspect_ratio:
             raise ValueError(f"{self.name}: crop_to_aspect_ratio and pad_to_aspect_ratio exclude each other")
         self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
@@ -106,21 +91,12 @@ class Resizing(SizedImageLayer):
         self.fill_value = float(fill_value)
         self.antialias = bool(antialias)
 
-    def _images(self, images: Array) -> Array:
-        if self.crop_to_aspect_ratio:
-            images = cropped_to_ratio(images, self.height, self.width)
-        elif self.pad_to_aspect_ratio:
-            images = self._padded(images)
-        antialias = self.antialias and self.interpolation != "nearest"
-        return resample.resize(images, self.height, self.width, self.interpolation, antialias)
-
-    def _padded(self, images: Array) -> Array:
-        count, height, width, channels = images.shape
-        above = (max(height, width * self.height // self.width) - height) // 2
-        left = (max(width, height * self.width // self.height) - width) // 2
-        padded = np.full((count, height + 2 * above, width + 2 * left, channels), self.fill_value, images.dtype)
-        padded[:, above : above + height, left : left + width] = images
-        return padded
+    def call(self, x: Any) -> Any:
+        self._check(x)
+        return ops.resize(
+            x, (self.height, self.width), self.interpolation, self.antialias, self.crop_to_aspect_ratio,
+            self.pad_to_aspect_ratio, self.fill_mode, self.fill_value,
+        )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -154,35 +130,8 @@ class CenterCrop(SizedImageLayer):
         super().__init__(height, width, data_format=data_format, **kwargs)
 
     def call(self, x: Any) -> Any:
-        if x.ndim in (3, 4) and x.shape[-3] >= self.height and x.shape[-2] >= self.width:
+        self._check(x)
+        if x.shape[-3] >= self.height and x.shape[-2] >= self.width:
             top, left = (x.shape[-3] - self.height) // 2, (x.shape[-2] - self.width) // 2
             return ops.getitem(x, (..., slice(top, top + self.height), slice(left, left + self.width), slice(None)))
-        return super().call(x)
-
-    def _images(self, images: Array) -> Array:
-        return fitted(images, self.height, self.width)
-
-
-def cropped_to_ratio(images: Array, height: int, width: int) -> Array:
-    """The largest middle part of pictures that has the proportions height : width."""
-    full_height, full_width = images.shape[1:3]
-    part_height = max(min(full_height, full_width * height // width), 1)
-    part_width = max(min(full_width, full_height * width // height), 1)
-    top, left = (full_height - part_height) // 2, (full_width - part_width) // 2
-    return images[:, top : top + part_height, left : left + part_width]
-
-
-def fitted(images: Array, height: int, width: int) -> Array:
-    """Pictures cut to the proportions height : width, then resized to them."""
-    return resample.resize(cropped_to_ratio(images, height, width), height, width)
-
-
-def choice(value: Any, known: tuple[str, ...], owner: str, name: str) -> str:
-    """value, if it is one of the known words.
-
-    Raises:
-        ValueError: otherwise.
-    """
-    if value not in known:
-        raise ValueError(f"{owner}: {name} must be {' or '.join(repr(word) for word in known)}, got {value!r}")
-    return str(value)
+        return ops.resize(x, (self.height, self.width), crop_to_aspect_ratio=True)

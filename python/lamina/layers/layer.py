@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +15,7 @@ from lamina import backend, ops, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor, has_symbols, leaves_of, map_leaves, try_out
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
+from lamina.layers.masks import MaskArguments, hand_on, masks_of
 from lamina.layers.naming import snake_case, unique_name
 from lamina.layers.shapes import (
     Shape,
@@ -74,6 +76,10 @@ class Layer(Weighted):
     from the call around it where it is not said. Layers and variables found in attributes, and in lists and
     dictionaries there, belong to the layer.
 
+    A mask says which steps of a sequence count. Tensors carry theirs from layer to layer: ``call`` gets it as ``mask``
+    (or, for an argument called query, as ``query_mask``) where it names that. The output carries it on if the class
+    sets ``supports_masking = True``, or carries what its ``compute_mask(self, x, mask=None)`` gives.
+
     Args:
         name: its name; by default that of its class with a number: dense, dense_1.
         trainable: whether training changes its weights.
@@ -97,7 +103,12 @@ class Layer(Weighted):
     """
 
     autocast: bool = True  # False for layers that take integers as they are
+    supports_masking: bool = False  # whether the mask of the input is that of the output too
     _takes_training: ClassVar[bool] = False
+    _mask_arguments: ClassVar[MaskArguments] = MaskArguments(lambda self, x: None)
+    _makes_masks: ClassVar[bool] = False  # whether compute_mask has something to say without a mask of the input too
+    _takes_step_mask: ClassVar[bool] = False  # whether the mask that call takes is of the input's steps, (N, T)
+    _mask_lost = False  # whether it was said that a mask ends here
     _tells_shape: bool = False  # whether there is a compute_output_shape of its own, not by trial
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]  # those of the constructor
@@ -138,6 +149,10 @@ class Layer(Weighted):
         super().__init_subclass__(**kwargs)
         if "call" in cls.__dict__:
             cls._takes_training = "training" in inspect.signature(cls.call).parameters
+            cls._mask_arguments = cls.__dict__.get("_mask_arguments") or MaskArguments(cls.call)
+        if "compute_mask" in cls.__dict__:
+            cls.supports_masking = cls.__dict__.get("supports_masking", True)
+            cls._makes_masks = cls.__dict__.get("_makes_masks", True)
         if "build" in cls.__dict__:
             cls.build = _recording_build(cls.build)  # type: ignore[method-assign]
         if "compute_output_shape" in cls.__dict__:
@@ -202,6 +217,13 @@ class Layer(Weighted):
             return self._call_on_symbols((x, *args), kwargs, training)
         if not self.built:
             self._build_for(x)
+        arguments = self._mask_arguments
+        mask = x._mask if type(x) is Tensor else masks_of(x)
+        if kwargs or args:
+            given = arguments.given(args, kwargs)
+            mask = mask if given is None else given
+        if mask is not None or arguments.others:
+            arguments.fill(args, kwargs, mask)
         outer = call_state.training
         if outer is None:  # the outermost call
             call_state.training = bool(training)
@@ -216,12 +238,32 @@ class Layer(Weighted):
             if self.activity_regularizer is not None:
                 for output in leaves_of(y):  # a sample, so that the size of the batch does not matter
                     self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0] if output.ndim else 1))
+            if mask is not None or self._makes_masks:
+                self._mask_outputs(x, y, mask)
             return y
         except (TypeError, ValueError) as error:
             error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(x)}")
             raise
         finally:
             call_state.training = outer
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The mask of the output, or a structure of them, for inputs with this mask; None for no mask."""
+        return mask
+
+    def _mask_outputs(self, x: Any, y: Any, mask: Any) -> None:
+        """Gives the outputs their masks."""
+        if self.supports_masking:
+            masks = self.compute_mask(x, mask)
+            if masks is not None:
+                hand_on(y, masks)
+        elif mask is not None and not (self._mask_lost or self._mask_arguments.own) and masks_of(y) is None:
+            self._mask_lost = True
+            warnings.warn(
+                f"{self.name} ({type(self).__name__}) does not support masking: the mask of its input ends here",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _first_by_name(self, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """What call takes first, where it was passed by name, and the others."""
@@ -234,8 +276,14 @@ class Layer(Weighted):
         """Records the call in the graph; builds the layer, computes nothing."""
         if not self.built:
             self._build_for(args[0])
+        arguments = self._mask_arguments
+        mask = arguments.given(args[1:], kwargs)
+        mask = masks_of(args[0]) if mask is None else mask
+        passed = kwargs
+        if not self._tells_shape and (mask is not None or arguments.others):
+            arguments.fill(args[1:], passed := {**kwargs}, mask)
         try:
-            specs = self._output_specs(args, kwargs)
+            specs = self._output_specs(args, passed)
         except (TypeError, ValueError) as error:
             error.add_note(f"in {self.name} ({type(self).__name__}), called on {_described(args[0])}")
             raise
@@ -243,7 +291,10 @@ class Layer(Weighted):
             kwargs = {**kwargs, "training": training}
         node = Node(self, args, kwargs)
         self._nodes = [*self._nodes, node]
-        return node.give(specs, self.name)
+        y = node.give(specs, self.name)
+        if mask is not None or self._makes_masks:
+            self._mask_outputs(args[0], y, mask)
+        return y
 
     def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """(shape, dtype) of the outputs for symbolic tensors, or a structure of them."""
@@ -271,7 +322,9 @@ class Layer(Weighted):
         if not isinstance(x, Tensor):
             x = Tensor(backend.as_array(x))
         if self.autocast and x.dtype != self._dtype:
+            mask = x._mask
             x = ops.cast(x, self._dtype) if x.requires_grad else Tensor(x.array.astype(self._dtype))
+            x._mask = mask
         return x
 
     def _build_for(self, x: Any) -> None:

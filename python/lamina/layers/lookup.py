@@ -1,4 +1,4 @@
-"""Strings and integers to numbers of a vocabulary, and back: StringLookup, IntegerLookup; Hashing without one."""
+"""Strings and integers to numbers of a vocabulary, and back: StringLookup, IntegerLookup."""
 
 from __future__ import annotations
 
@@ -9,45 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.layers.categories import ENCODINGS, as_indices, check_range, encode, encoded_shape, vectors
-from lamina.layers.core import positive
-from lamina.layers.fingerprints import fingerprint64, siphash24
-from lamina.layers.image_preprocessing import choice
-from lamina.layers.layer import Layer, register
+from lamina.layers.categories import ENCODINGS, as_indices, check_range, encoded_shape, vectors
+from lamina.layers.checks import choice, positive
+from lamina.layers.layer import register
 from lamina.layers.preprocessing import batches_of, not_sparse
+from lamina.layers.words import WordLayer, decoded, hashed, mean_in_order, salt_of
 
 Array = Any
 
 MODES = ("int", *ENCODINGS, "tf_idf")
-
-
-class WordLayer(Layer):
-    """A layer that takes strings or integers as they are."""
-
-    autocast = False
-    output_mode: str
-
-    def _accept(self, x: Any) -> Any:
-        """Strings stay NumPy arrays: tensors hold numbers alone."""
-        if isinstance(x, Tensor):
-            return x
-        try:
-            words = backend.as_strings(x)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-        return Tensor(backend.as_array(x)) if words is None else words
-
-    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Numbers of tokens are integers, whatever the dtype of weights."""
-        shape = self.compute_output_shape(tuple(args[0].shape))
-        return shape, self._dtype if self.output_mode != "int" else np.dtype(str if self._gives_strings else np.int64)
-
-    @property
-    def _gives_strings(self) -> bool:
-        """Whether numbers go back to strings."""
-        return False
 
 
 class IndexLookup(WordLayer):
@@ -69,7 +41,7 @@ class IndexLookup(WordLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if max_tokens is not None and max_tokens <= 1:
+        if max_tokens is not None and positive(max_tokens, self.name, "max_tokens") == 1:
             raise ValueError(f"{self.name}: max_tokens must be more than 1, got {max_tokens}")
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(f"{self.name}: pad_to_max_tokens needs max_tokens")
@@ -102,9 +74,7 @@ class IndexLookup(WordLayer):
 
     def _bucket(self, token: Any) -> int:
         """Where a token goes that is not in the vocabulary, where there are several places for such."""
-        data = str(token).encode()
-        number = fingerprint64(data) if self.salt is None else siphash24(data, self.salt)
-        return number % self.num_oov_indices
+        return hashed(token, self.salt) % self.num_oov_indices
 
     # The vocabulary
 
@@ -159,7 +129,7 @@ class IndexLookup(WordLayer):
                 raise ValueError(f"{self.name}: idf_weights must have shape ({len(tokens) + self._start * whole},), "
                                  f"got {idf.shape}")  # fmt: skip
             if not whole:
-                idf = np.concatenate([np.full(self._start, _mean(idf), idf.dtype), idf])
+                idf = np.concatenate([np.full(self._start, mean_in_order(idf), idf.dtype), idf])
         elif idf_weights is not None:
             raise ValueError(f'{self.name}: idf_weights go with output_mode="tf_idf"')
         self._set(tokens, idf)
@@ -218,7 +188,7 @@ class IndexLookup(WordLayer):
         if self.output_mode == "tf_idf":
             shares = 1 + number / (1 + np.array([float(containing[token]) for token in ordered]))
             found = ops.log(Tensor(shares)).array.astype(self._dtype)
-            idf = np.concatenate([np.full(self._start, _mean(found), found.dtype), found])
+            idf = np.concatenate([np.full(self._start, mean_in_order(found), found.dtype), found])
         self._set(ordered, idf)
 
     # Looking up
@@ -356,7 +326,7 @@ class StringLookup(IndexLookup):
         return x
 
     def _token(self, value: Any) -> str:
-        return _decoded(value, self.name)
+        return decoded(value, self.name)
 
     @property
     def _gives_strings(self) -> bool:
@@ -419,105 +389,16 @@ class IntegerLookup(IndexLookup):
         return Tensor(as_indices(x.array, self.name))
 
     def _token(self, value: Any) -> int:
-        return int(value)
+        try:
+            token = int(value)  # a file of tokens holds them as text
+        except (TypeError, ValueError):
+            token = None
+        if token is None or (not isinstance(value, str) and token != value):
+            raise TypeError(f"{self.name}: expected integers, got {value!r}")
+        return token
 
     def _bucket(self, token: Any) -> int:
         return super()._bucket(token) if self.oov_method == "farmhash" else token % self.num_oov_indices
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "oov_method": self.oov_method}
-
-
-@register
-class Hashing(WordLayer):
-    """Strings or integers in numbered bins, by a hash: no vocabulary, but different values may share a bin.
-
-    The hash is FarmHash's Fingerprint64, or SipHash-2-4 with a salt: the same on every machine, and as in Keras.
-    Integers are hashed as their decimal digits.
-
-    Args:
-        num_bins: how many bins, that of the mask among them.
-        mask_value: a value that goes to bin 0 alone.
-        salt: None, or one or two integers as the hash's key.
-        output_mode: "int", "one_hot", "multi_hot" or "count": see Discretization.
-        sparse: False.
-        **kwargs: name, trainable, dtype, input_shape: see Layer.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.layers.Hashing(3)([["A"], ["B"], ["C"], ["D"], ["E"]]).numpy().ravel().tolist()
-        [1, 0, 1, 1, 2]
-
-    Reference:
-        Weinberger et al. 2009, "Feature Hashing for Large Scale Multitask Learning", arXiv:0902.2206.
-    """
-
-    def __init__(
-        self,
-        num_bins: int,
-        mask_value: Any = None,
-        salt: Any = None,
-        output_mode: str = "int",
-        sparse: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if kwargs.get("dtype") in ("int64", "int32"):  # Keras's way to say what "int" gives here anyway
-            kwargs = {key: value for key, value in kwargs.items() if key != "dtype"}
-        super().__init__(**kwargs)
-        self.num_bins = positive(num_bins, self.name, "num_bins")
-        self.mask_value = mask_value
-        self.salt = salt_of(salt, self.name)
-        self.output_mode = choice(output_mode, ("int", *ENCODINGS), self.name, "output_mode")
-        not_sparse(sparse, self.name)
-
-    def call(self, x: Any) -> Any:
-        values = as_indices(x.array, self.name) if isinstance(x, Tensor) else x
-        unique, places = np.unique(values, return_inverse=True)
-        bins = np.array([self._bin(value) for value in unique.tolist()], np.int64)[places].reshape(values.shape)
-        return Tensor(encode(bins, self.output_mode, self.num_bins, self._dtype, self.name))
-
-    def _bin(self, value: Any) -> int:
-        data = str(value).encode()
-        number = fingerprint64(data) if self.salt is None else siphash24(data, self.salt)
-        if self.mask_value is None or self.num_bins == 1:
-            return number % self.num_bins
-        return 0 if value == self.mask_value else 1 + number % (self.num_bins - 1)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return encoded_shape(input_shape, self.output_mode, self.num_bins)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "num_bins": self.num_bins,
-            "mask_value": self.mask_value,
-            "salt": None if self.salt is None else list(self.salt),
-            "output_mode": self.output_mode,
-        }
-
-
-def salt_of(salt: Any, owner: str) -> tuple[int, int] | None:
-    """A hash's key: one integer, or two.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    if salt is None:
-        return None
-    parts = tuple(salt) if isinstance(salt, tuple | list) else (salt, salt)
-    if len(parts) != 2 or any(isinstance(p, bool) or not hasattr(p, "__index__") for p in parts):
-        raise ValueError(f"{owner}: salt must be an integer or two, got {salt!r}")
-    return int(parts[0]), int(parts[1])
-
-
-def _decoded(value: Any, owner: str) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8")
-    if not isinstance(value, str):
-        raise TypeError(f"{owner}: expected strings, got {value!r}")
-    return str(value)
-
-
-def _mean(values: Array) -> float:
-    """The mean, added in order, whatever the machine."""
-    return float(np.cumsum(values, dtype=np.float64)[-1] / len(values)) if len(values) else 0.0

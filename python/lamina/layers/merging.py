@@ -6,7 +6,10 @@ import functools
 import math
 from typing import Any
 
+import numpy as np
+
 from lamina import ops
+from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 from lamina.ops.shapes import one_axis
@@ -48,6 +51,8 @@ class Merge(Layer):
     Samples of fewer axes are aligned at the last one.
     """
 
+    supports_masking = True
+    _makes_masks = False
     count: int | None = None  # how many inputs there must be
     work = 1  # operations an element and input
 
@@ -55,9 +60,21 @@ class Merge(Layer):
         if not isinstance(x, list | tuple):
             raise ValueError(f"{self.name}: expected a list of tensors, got one of shape {x.shape}")
         _common_of(_shapes([t.shape for t in x], self.name, self.count), self.name)
+        if any(t._mask is not None for t in x):
+            x = self.apply_masks(list(x))
         most = max(t.ndim for t in x)
         same = [t if t.ndim == most else ops.reshape(t, (t.shape[0], *[1] * (most - t.ndim), *t.shape[1:])) for t in x]
         return self.merge(same)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """True where any input counts, if all have masks."""
+        if mask is None or not isinstance(mask, list | tuple) or any(m is None for m in mask):
+            return None
+        return functools.reduce(ops.logical_or, mask)
+
+    def apply_masks(self, x: list[Any]) -> list[Any]:
+        """The inputs with what the masked steps hold made harmless, where the merging needs that."""
+        return x
 
     def merge(self, x: list[Any]) -> Any:
         """The inputs, of as many axes, in one."""
@@ -71,6 +88,26 @@ class Merge(Layer):
     def flops(self, input_shape: Any) -> int:
         shape = self.compute_output_shape(input_shape)
         return 0 if None in shape[1:] else self.work * (len(input_shape) - 1) * math.prod(shape[1:])
+
+
+def _spread(mask: Any, x: Any) -> Any:
+    """A mask's booleans, with axes of length 1 up to those of x."""
+    return mask.array.astype(bool, copy=False).reshape(mask.shape + (1,) * (x.ndim - mask.ndim))
+
+
+class _Extreme(Merge):
+    """Where one input is masked the other one's value stands for it, for there is no value that never wins."""
+
+    def apply_masks(self, x: list[Any]) -> list[Any]:
+        most, mask = x[0], x[0]._mask
+        for t in x[1:]:
+            own = t._mask
+            other = t if own is None else ops.where(_spread(own, t), t, most)
+            if mask is not None:
+                most = ops.where(_spread(mask, most), most, other)
+            mask = None if mask is None or own is None else ops.logical_or(mask, own)
+            most = self.merge([most, other])
+        return [most]
 
 
 def _common_of(shapes: list[Shape], owner: str) -> Shape:
@@ -126,6 +163,18 @@ class Multiply(Merge):
         [[3.0, 8.0]]
     """
 
+    def apply_masks(self, x: list[Any]) -> list[Any]:
+        masks = [t._mask for t in x]
+        factors = [
+            t if m is None else ops.where(_spread(m, t), t, Tensor(np.asarray(1, t.dtype)))
+            for t, m in zip(x, masks, strict=True)
+        ]
+        if all(m is not None for m in masks):  # 0 where nothing counts
+            somewhere = functools.reduce(ops.logical_or, masks)
+            first = factors[0]
+            factors[0] = ops.where(_spread(somewhere, first), first, Tensor(np.asarray(0, first.dtype)))
+        return factors
+
     def merge(self, x: list[Any]) -> Any:
         return functools.reduce(ops.multiply, x)
 
@@ -148,7 +197,7 @@ class Average(Merge):
 
 
 @register
-class Maximum(Merge):
+class Maximum(_Extreme):
     """The largest of a list of tensors, element by element.
 
     Args:
@@ -165,7 +214,7 @@ class Maximum(Merge):
 
 
 @register
-class Minimum(Merge):
+class Minimum(_Extreme):
     """The smallest of a list of tensors, element by element.
 
     Args:
@@ -195,6 +244,8 @@ class Concatenate(Layer):
         [[1.0, 2.0, 3.0]]
     """
 
+    supports_masking = True
+
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
@@ -206,6 +257,24 @@ class Concatenate(Layer):
             raise ValueError(f"{self.name}: expected a list of tensors, got one of shape {x.shape}")
         self.compute_output_shape([t.shape for t in x])
         return ops.concatenate(x, self.axis)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The masks one after the other, True for an input without one; at other axes, where all count."""
+        if mask is None or not isinstance(mask, list | tuple) or all(m is None for m in mask):
+            return None
+        rank = len(x[0].shape)
+        axis = one_axis(self.name, self.axis, rank)
+        full = [
+            ops.ones_like(ops.sum(t, -1), "bool") if m is None else ops.cast(m, "bool")
+            for t, m in zip(x, mask, strict=True)
+        ]
+        ranks = {len(m.shape) for m in full}
+        if axis < min(ranks):
+            if len(ranks) == 1:
+                return ops.concatenate(full, axis)
+        elif len(ranks) == 1:
+            return functools.reduce(ops.logical_or, full)
+        return None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         several = isinstance(input_shape, list | tuple) and all(isinstance(s, list | tuple) for s in input_shape)
@@ -248,6 +317,8 @@ class Dot(Layer):
         [[11.0]]
     """
 
+    supports_masking = True
+
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         both = tuple(axes) if isinstance(axes, tuple | list) else (axes, axes)
@@ -274,6 +345,9 @@ class Dot(Layer):
                 f"{self.name}: axes {a} and {b} must be of one size, got shapes {shapes[0]} and {shapes[1]}"
             )
         return a, b
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return None
 
     def call(self, x: Any) -> Any:
         if not isinstance(x, list | tuple):

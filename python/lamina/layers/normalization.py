@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from lamina import constraints, initializers, ops, regularizers
-from lamina.autograd.tensor import as_tensor
+from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.layers.checks import real
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+
+Array = Any
 
 
 @register
@@ -28,13 +33,19 @@ class BatchNormalization(Layer):
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer: penalties added to the loss.
         beta_constraint, gamma_constraint: what the weights are held to after each step of training.
-        renorm: False; batch renormalisation is not there.
+        renorm: whether training goes by batch renormalisation: y = gamma (r (x - mean) / sqrt(variance + epsilon) + d)
+            + beta with r = deviation / renorm_stddev and d = (mean - renorm_mean) / renorm_stddev, which take the
+            batch's statistics to moving ones of the same kind; gradients do not pass through r and d.
+        renorm_clipping: bounds of the two: a dictionary of rmin, rmax, dmax (d lies from -dmax to dmax), or some of
+            them.
+        renorm_momentum: of renorm_mean and renorm_stddev, from 0 to 1.
         synchronized: False; there is one device.
         **kwargs: name, trainable, dtype, input_shape: see Layer.
 
     ``mask=`` in the call (of x's shape without the axis; what is True counts) leaves the rest out of the statistics.
 
-    Weights: gamma, beta, moving_mean, moving_variance, each (size of the axis,).
+    Weights: gamma, beta, moving_mean, moving_variance, each (size of the axis,); with renorm also moving_stddev,
+    renorm_mean, renorm_stddev.
 
     Example:
         >>> import lamina as lm
@@ -43,8 +54,10 @@ class BatchNormalization(Layer):
         [[-1.0, -1.0], [1.0, 1.0]]
 
     Reference:
-        Ioffe & Szegedy 2015, arXiv:1502.03167.
+        Ioffe & Szegedy 2015, arXiv:1502.03167; Ioffe 2017, "Batch Renormalization", arXiv:1702.03275.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -62,6 +75,8 @@ class BatchNormalization(Layer):
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
         renorm: bool = False,
+        renorm_clipping: dict[str, float] | None = None,
+        renorm_momentum: float = 0.99,
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -70,14 +85,16 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"{self.name}: synchronized must be False: there is one device, and nothing to synchronise"
             )
-        if renorm:
-            raise ValueError(f"{self.name}: renorm must be False: batch renormalisation is not implemented")
         if isinstance(axis, bool) or not hasattr(axis, "__index__"):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
         if not 0 <= momentum <= 1:
             raise ValueError(f"{self.name}: momentum must be from 0 to 1, got {momentum}")
+        if not 0 <= renorm_momentum <= 1:
+            raise ValueError(f"{self.name}: renorm_momentum must be from 0 to 1, got {renorm_momentum}")
         if not epsilon > 0:
             raise ValueError(f"{self.name}: epsilon must be positive, got {epsilon}")
+        self.renorm, self.renorm_momentum = bool(renorm), float(renorm_momentum)
+        self.renorm_clipping = _clipping(renorm_clipping, self.name)
         self.axis, self.momentum, self.epsilon = int(axis), float(momentum), float(epsilon)
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
@@ -110,10 +127,17 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             (size,), self.moving_variance_initializer, None, False, None, "moving_variance"
         )
+        if self.renorm:
+            self.moving_stddev = self.add_weight((size,), self._deviations, None, False, None, "moving_stddev")
+            self.renorm_mean = self.add_weight((size,), self.moving_mean_initializer, None, False, None, "renorm_mean")
+            self.renorm_stddev = self.add_weight((size,), self._deviations, None, False, None, "renorm_stddev")
+
+    def _deviations(self, shape: Any, dtype: Any) -> Array:
+        return np.sqrt(np.asarray(self.moving_variance_initializer(shape, dtype=dtype)))
 
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
-        if mask is not None and training and self._trainable:
-            return self._masked(x, as_tensor(mask))
+        if training and self._trainable and (self.renorm or mask is not None):
+            return self._by_moments(x, mask)
         swapped = self.axis not in (-1, x.ndim - 1)
         if swapped:
             x = ops.transpose(x, _swap(x.ndim, self.axis))
@@ -129,27 +153,62 @@ class BatchNormalization(Layer):
         )
         return ops.transpose(y, _swap(y.ndim, self.axis)) if swapped else y
 
-    def _masked(self, x: Any, mask: Any) -> Any:
-        """Training with statistics of what the mask holds."""
+    def _by_moments(self, x: Any, mask: Any) -> Any:
+        """Training step by step: with statistics of what a mask holds, or renormalised."""
         axis = self.axis % x.ndim
-        shape = tuple(n for i, n in enumerate(x.shape) if i != axis)
+        others = tuple(i for i in range(x.ndim) if i != axis)
+        mean, variance = self._moments(x, mask, axis, others)
+        y = (x - mean) * ops.power(variance + self.epsilon, -0.5)
+        wide = tuple(x.shape[axis] if i == axis else 1 for i in range(x.ndim))
+        now = mean.array.reshape(-1), variance.array.reshape(-1)
+        if self.renorm:
+            r, d = self._corrections(*now)
+            y = y * Tensor(r.reshape(wide)) + Tensor(d.reshape(wide))
+            self._follow_deviations(*now)
+        else:
+            _follow(self.moving_mean, now[0], self.momentum)
+            _follow(self.moving_variance, now[1], self.momentum)
+        if self.gamma is not None:
+            y = y * ops.reshape(self.gamma, wide)
+        return y if self.beta is None else y + ops.reshape(self.beta, wide)
+
+    def _moments(self, x: Any, mask: Any, axis: int, others: tuple[int, ...]) -> tuple[Any, Any]:
+        """Mean and variance of each entry of the axis; what a mask leaves out does not count."""
+        if mask is None:
+            if x.size == x.shape[axis]:
+                raise ValueError(f"{self.name}: training needs more than one value a channel, got x of shape {x.shape}")
+            mean = ops.mean(x, others, keepdims=True)
+            return mean, ops.mean(ops.square(x - mean), others, keepdims=True)
+        mask = as_tensor(mask)
+        shape = tuple(x.shape[i] for i in others)
         if mask.shape != shape:
             raise ValueError(f"{self.name}: mask must have the shape of x without the axis, {shape}, got {mask.shape}")
         chosen = ops.cast(ops.expand_dims(mask, axis), "bool")
-        others = tuple(i for i in range(x.ndim) if i != axis)
         count = float(chosen.array.sum()) + 1e-7
         mean = ops.sum(ops.where(chosen, x, 0.0), others, keepdims=True) / count
         from_mean = ops.where(chosen, x - mean, 0.0)
-        variance = ops.sum(from_mean * from_mean, others, keepdims=True) / count
-        for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            kept = moving.array * self.momentum + now.array.reshape(-1) * (1 - self.momentum)
-            moving.array[...] = kept
-        wide = [1] * x.ndim
-        wide[axis] = x.shape[axis]
-        y = (x - mean) * ops.power(variance + self.epsilon, -0.5)
-        if self.gamma is not None:
-            y = y * ops.reshape(self.gamma, tuple(wide))
-        return y if self.beta is None else y + ops.reshape(self.beta, tuple(wide))
+        return mean, ops.sum(from_mean * from_mean, others, keepdims=True) / count
+
+    def _corrections(self, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """r and d, which take the batch's statistics to the moving ones; constants, as far as gradients go."""
+        moving = np.maximum(self.renorm_stddev.array, mean.dtype.type(np.sqrt(self.epsilon)))
+        r = np.sqrt(variance + mean.dtype.type(self.epsilon)) / moving
+        d = (mean - self.renorm_mean.array) / moving
+        clipping = self.renorm_clipping
+        most = clipping.get("dmax")
+        if "rmin" in clipping or "rmax" in clipping:
+            r = np.clip(r, clipping.get("rmin"), clipping.get("rmax"))
+        return r, d if most is None else np.clip(d, -most, most)
+
+    def _follow_deviations(self, mean: Array, variance: Array) -> None:
+        """Renormalisation has deviations follow the batch's; the moving variance is made of the one for inference."""
+        deviation = np.sqrt(variance + mean.dtype.type(self.epsilon))
+        _follow(self.renorm_mean, mean, self.renorm_momentum)
+        _follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        _follow(self.moving_mean, mean, self.momentum)
+        _follow(self.moving_stddev, deviation, self.momentum)
+        squared = self.moving_stddev.array * self.moving_stddev.array
+        self.moving_variance.array[...] = np.maximum(squared - mean.dtype.type(self.epsilon), 0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
@@ -173,8 +232,35 @@ class BatchNormalization(Layer):
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
             "beta_constraint": constraints.serialize(self.beta_constraint),
             "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            "renorm": self.renorm,
+            "renorm_clipping": dict(self.renorm_clipping) or None,
+            "renorm_momentum": self.renorm_momentum,
             "synchronized": False,
         }
+
+
+def _follow(moving: Any, now: Array, momentum: float) -> None:
+    moving.array[...] = moving.array * momentum + now * (1 - momentum)
+
+
+def _clipping(bounds: Any, owner: str) -> dict[str, float]:
+    """The bounds of renormalisation's corrections.
+
+    Raises:
+        TypeError: if they are no dictionary of numbers.
+        ValueError: for other names, or bounds that leave nothing.
+    """
+    if bounds is None:
+        return {}
+    if not isinstance(bounds, dict) or not all(value is None or real(value) for value in bounds.values()):
+        raise TypeError(f"{owner}: renorm_clipping must be a dictionary of numbers, got {bounds!r}")
+    unknown = [name for name in bounds if name not in ("rmin", "rmax", "dmax")]
+    if unknown:
+        raise ValueError(f"{owner}: renorm_clipping may have rmin, rmax and dmax, got {unknown}")
+    found = {name: float(value) for name, value in bounds.items() if value is not None}
+    if not found.get("rmin", 0.0) <= found.get("rmax", math.inf) or not found.get("dmax", 0.0) >= 0:
+        raise ValueError(f"{owner}: renorm_clipping must have rmin up to rmax and dmax of at least 0, got {bounds!r}")
+    return found
 
 
 def _swap(rank: int, axis: int) -> tuple[int, ...]:

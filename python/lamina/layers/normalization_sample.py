@@ -13,6 +13,8 @@ from lamina.layers.shapes import Shape
 class _Scaled(Layer):
     """What layers with gamma and beta share."""
 
+    supports_masking = True
+
     def __init__(
         self,
         epsilon: float,
@@ -149,6 +151,8 @@ class RMSNormalization(Layer):
         Zhang & Sennrich 2019, arXiv:1910.07467.
     """
 
+    supports_masking = True
+
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = _axes(axis, self.name)
@@ -254,6 +258,8 @@ class UnitNormalization(Layer):
         >>> lm.layers.UnitNormalization()([[0.0, -4.0], [0.0, 0.0]]).numpy().round(4).tolist()
         [[0.0, -1.0], [0.0, 0.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from lamina import ops
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 from lamina.ops.pool import NAMES, several

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 from lamina.ops.pool import NAMES
@@ -53,8 +53,8 @@ def masked_mean(x: Any, mask: Any, keepdims: bool, owner: str) -> Any:
 class GlobalAveragePooling1D(GlobalPooling):
     """The mean of each channel of sequences (N, L, C).
 
-    Called with ``mask`` (N, L), it is the mean over the steps where the mask is not 0 (or False), and 0 where there is
-    none.
+    With a mask (N, L), that of x or ``mask`` in the call, it is the mean over the steps where the mask is not 0 (or
+    False), and 0 where there is none.
 
     Args:
         data_format: None or "channels_last".
@@ -68,11 +68,16 @@ class GlobalAveragePooling1D(GlobalPooling):
     """
 
     axes = 1
+    _makes_masks = False
+    _takes_step_mask = True
 
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is not None:
             return masked_mean(x, mask, self.keepdims, self.name)
         return ops.global_avg_pool(x, self.keepdims)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return None
 
 
 @register

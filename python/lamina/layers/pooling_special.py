@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer, register
 from lamina.layers.pooling import Pooling
 from lamina.ops.activation_function import number

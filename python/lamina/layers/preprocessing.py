@@ -12,8 +12,7 @@ from lamina import backend, ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.layers.categories import ENCODINGS, as_indices, encode, encoded_shape
-from lamina.layers.core import positive
-from lamina.layers.image_preprocessing import choice
+from lamina.layers.checks import choice, positive
 from lamina.layers.layer import Layer, register
 
 Array = Any
@@ -35,6 +34,8 @@ class Rescaling(Layer):
         >>> lm.layers.Rescaling(1 / 127.5, offset=-1)(np.array([[0, 255]], "uint8")).numpy().tolist()
         [[-1.0, 1.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -72,6 +73,8 @@ class Normalization(Layer):
         >>> layer(np.array([[2.0, 20.0]])).numpy().tolist()
         [[1.0, 0.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
@@ -141,10 +144,8 @@ class Normalization(Layer):
                 x = backend.as_array(batch.array if isinstance(batch, Tensor) else batch).astype(np.float64)
                 if not self.built:
                     self.build((None, *x.shape[1:]) if 0 not in {a % max(x.ndim, 1) for a in self.axis} else x.shape)
-                expected = [n for n in self._broadcast if n != 1]
-                if x.ndim != len(self._broadcast) or [x.shape[a] for a in self._kept] != [
-                    self._broadcast[a] for a in self._kept
-                ]:
+                expected = [self._broadcast[a] for a in self._kept]
+                if x.ndim != len(self._broadcast) or [x.shape[a] for a in self._kept] != expected:
                     raise ValueError(f"{self.name}: adapt: expected sizes {expected} on axes {self._kept}, "
                                      f"got data of shape {x.shape}")  # fmt: skip
                 if not x.size:
@@ -271,6 +272,11 @@ class Discretization(Layer):
         boundaries = np.asarray(self.bin_boundaries, x.dtype)
         indices = np.searchsorted(boundaries, x.array, side="right").astype(np.int64)
         return Tensor(encode(indices, self.output_mode, len(boundaries) + 1, self._dtype, self.name))
+
+    def _output_specs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Numbers of bins are integers, whatever the dtype of what falls into them."""
+        shape = self.compute_output_shape(tuple(args[0].shape))
+        return shape, np.dtype(np.int64) if self.output_mode == "int" else self._dtype
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         bins = self.num_bins if self.bin_boundaries is None else len(self.bin_boundaries) + 1

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina import ops, random
-from lamina.layers.core import channels_last
+from lamina.layers.checks import channels_last, seed_of, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.reshaping import check_axes
 from lamina.layers.shapes import Shape
@@ -17,11 +17,11 @@ from lamina.regularizers import L1L2
 class Noise(Layer):
     """What the layers share that are random in training and pass on elsewhere."""
 
+    supports_masking = True
+
     def __init__(self, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
-            raise TypeError(f"{self.name}: seed must be an integer or None, got {seed!r}")
-        self.seed = seed
+        self.seed = seed_of(seed, self.name)
         self._calls = 0
 
     def _stream(self) -> tuple[int, int]:
@@ -46,9 +46,7 @@ class SpatialDropout(Noise):
     def __init__(self, rate: float, data_format: str | None, seed: int | None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         channels_last(data_format, self.name)
-        if isinstance(rate, bool) or not 0 <= rate <= 1:
-            raise ValueError(f"{self.name}: rate must be from 0 to 1, got {rate}")
-        self.rate = float(rate)
+        self.rate = share(rate, self.name, "rate")
 
     def call(self, x: Any, training: bool = False) -> Any:
         check_axes(x.shape, self.spatial, self.name)
@@ -159,9 +157,7 @@ class GaussianNoise(Noise):
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
-        if isinstance(stddev, bool) or not 0 <= stddev <= 1:
-            raise ValueError(f"{self.name}: stddev must be from 0 to 1, got {stddev}")
-        self.stddev = float(stddev)
+        self.stddev = share(stddev, self.name, "stddev")
 
     def call(self, x: Any, training: bool = False) -> Any:
         return ops.gaussian_noise(x, self.stddev, *self._stream()) if training and self.stddev > 0 else x
@@ -249,6 +245,8 @@ class ActivityRegularization(Layer):
         >>> lm.layers.ActivityRegularization(l1=0.1)([[1.0, -2.0]]).numpy().tolist()
         [[1.0, -2.0]]
     """
+
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)

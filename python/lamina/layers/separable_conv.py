@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from lamina import ops
+from lamina.layers.checks import positive
 from lamina.layers.conv_base import ConvolutionLayer, product_of_sizes
-from lamina.layers.core import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
 

@@ -10,10 +10,11 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
-from lamina.layers.image_preprocessing import choice
+from lamina.layers.checks import choice
 from lamina.layers.layer import register
-from lamina.layers.lookup import MODES, StringLookup, WordLayer
+from lamina.layers.lookup import MODES, StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
+from lamina.layers.words import WordLayer
 
 Array = Any
 

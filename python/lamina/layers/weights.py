@@ -16,6 +16,7 @@ from lamina.autograd.tensor import Tensor, Variable
 PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})
 OWN = frozenset({
     "_variables", "_arguments", "_nodes", "_gathered", "_compiled", "_own_logs", "history", "resume", "epoch_random",
+    "_states", "_input_masks", "_recurrent_masks",
 })  # fmt: skip
 
 
@@ -57,7 +58,7 @@ class Weighted:
         """A new weight of this layer.
 
         Args:
-            shape: its shape.
+            shape: its shape: sizes, all known; an integer for one axis.
             initializer: its first values: an initializer, the name of one, or a function (shape, dtype) -> array.
             dtype: by default the layer's.
             trainable: False for state that training does not change by gradients.
@@ -65,9 +66,20 @@ class Weighted:
             name: what it is within the layer ("kernel").
             constraint: what the weight is held to after each step of training: a constraint, the name of one, or a
                 function of the weight.
+
+        Raises:
+            TypeError: if a size is no integer, or dtype is neither "float32" nor "float64".
+            ValueError: if a size is negative.
         """
-        shape = tuple(int(n) for n in shape)
-        value = initializers.get(initializer)(shape, dtype=np.dtype(dtype or self._dtype))
+        sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+        wanted = np.dtype(dtype or self._dtype)
+        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes):
+            raise TypeError(f"{self.name}: add_weight: shape must hold integers, got {shape!r}")
+        if any(n < 0 for n in sizes):
+            raise ValueError(f"{self.name}: add_weight: sizes must be at least 0, got {shape!r}")
+        if wanted not in (backend.float32, backend.float64):
+            raise TypeError(f'{self.name}: add_weight: dtype must be "float32" or "float64", got {dtype!r}')
+        value = initializers.get(initializer)(tuple([int(n) for n in sizes]), dtype=wanted)
         variable = Variable(value, name or "variable", trainable)
         variable.path = f"{self.name}/{variable.name}"
         variable.requires_grad = trainable and self._trainable
@@ -115,7 +127,7 @@ class Weighted:
                 variables.append(value)
             elif isinstance(value, Weighted):
                 layers.append(value)
-            elif kind is list or kind is tuple or kind is dict:
+            elif isinstance(value, list | tuple | dict):
                 for _, item in _find("", value):
                     if isinstance(item, Weighted):
                         layers.append(item)
@@ -127,7 +139,7 @@ class Weighted:
         """The lists and dictionaries in which layers and weights may come and go unseen."""
         yield self._variables
         for name, value in self.__dict__.items():
-            if name not in OWN and type(value) in (list, dict, tuple):
+            if name not in OWN and isinstance(value, list | dict | tuple):
                 yield from _nested(value)
 
     def layers_inside(self) -> list[Any]:
@@ -264,13 +276,13 @@ def _nested(value: Any) -> Iterator[Any]:
     """A list, tuple or dictionary and those inside."""
     yield value
     for item in value.values() if isinstance(value, dict) else value:
-        if type(item) in (list, dict, tuple):
+        if isinstance(item, list | dict | tuple):
             yield from _nested(item)
 
 
 def _may_change(container: Any) -> bool:
     """Whether a layer or weight may come into it or leave it: not a tuple, and nothing that holds mere data."""
-    if type(container) is tuple:
+    if isinstance(container, tuple):
         return False
     items = container.values() if isinstance(container, dict) else container
     return not items or any(isinstance(item, Weighted | Variable | list | dict | tuple) for item in items)

@@ -138,7 +138,7 @@ def serialize(loss: Loss) -> dict[str, Any]:
         >>> lm.losses.serialize(lm.losses.Dice())["class_name"]
         'Dice'
     """
-    if type(loss).__name__ not in _classes:
+    if _classes.get(type(loss).__name__) is not type(loss):
         raise ValueError(f"losses: {loss.name} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(loss).__name__, "config": loss.get_config()}
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.losses.loss import FusedLoss, Loss, class_numbers, input_of, mask_of, values_of, without_axis
+from lamina.losses.loss import FusedLoss, Loss, carried, class_numbers, input_of, mask_of, values_of, without_axis
+from lamina.losses.plain import PlainLoss
 from lamina.ops.elementary import SigmoidFunction
 from lamina.ops.loss import number, weights_of
 from lamina.ops.softmax import SoftmaxFunction
@@ -155,6 +156,7 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         self.ignore_class = ignore_class
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         shape = self._shape(y_pred)
         labels = class_numbers(y_true, shape, self.name)
@@ -218,7 +220,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         return ops.generalized_cross_entropy(labels, y_pred, self.q)
 
 
-class KLDivergence(FusedLoss):
+class KLDivergence(PlainLoss):
     """Sum over the last axis of y_true log(y_true / y_pred), both kept within [1e-7, 1].
 
     Args:
@@ -232,16 +234,8 @@ class KLDivergence(FusedLoss):
         0.1438
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.kl_divergence_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.kl_divergence_loss)
+    default_name = "kl_divergence"
 
 
 def one_hot(y_true: Any, y_pred: Tensor, axis: int, name: str) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.losses.loss import Loss, class_numbers, mask_of
+from lamina.losses.loss import Loss, carried, class_numbers, mask_of
 from lamina.ops.loss import number
 
 
@@ -53,6 +53,7 @@ class Circle(Loss):
         return circle(y_true, y_pred, None, None, self.remove_diagonal, self.gamma, self.margin)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         values = self.call(y_true, y_pred)
         counts = values.array > 0

@@ -6,10 +6,11 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.losses.loss import FusedLoss, values_of
+from lamina.losses.loss import values_of
+from lamina.losses.plain import PlainLoss
 
 
-class Hinge(FusedLoss):
+class Hinge(PlainLoss):
     """Mean over the last axis of max(1 - y_true y_pred, 0); y_true is -1 or 1, or 0 or 1, and 0 stands for -1.
 
     Args:
@@ -23,19 +24,11 @@ class Hinge(FusedLoss):
         1.75
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.hinge_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.hinge_loss)
+    default_name = "hinge"
 
 
-class SquaredHinge(FusedLoss):
+class SquaredHinge(PlainLoss):
     """Mean over the last axis of max(1 - y_true y_pred, 0)^2; y_true as in `Hinge`.
 
     Args:
@@ -49,19 +42,11 @@ class SquaredHinge(FusedLoss):
         4.625
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.squared_hinge_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.squared_hinge_loss)
+    default_name = "squared_hinge"
 
 
-class CategoricalHinge(FusedLoss):
+class CategoricalHinge(PlainLoss):
     """max(1 + max of (1 - y_true) y_pred - sum of y_true y_pred, 0) over the last axis; y_true is one-hot.
 
     Args:
@@ -75,16 +60,8 @@ class CategoricalHinge(FusedLoss):
         0.75
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.categorical_hinge_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.categorical_hinge_loss)
+    default_name = "categorical_hinge"
 
 
 def hinge(y_true: Any, y_pred: Any) -> Tensor:

@@ -57,11 +57,13 @@ class Loss:
             y_true: what is right; its shape is told by the loss.
             y_pred: what the model says.
             sample_weight: a number for each sample, (N,), or for each of a sample's values.
-            mask: which samples, (N,), or which of a sample's values count; a mean is one over those that do.
+            mask: which samples, (N,), or which of a sample's values count; a mean is one over those that do. None:
+                the mask that y_pred carries, if any.
 
         Returns:
             Tensor of shape (), or of the values' for the reduction "none".
         """
+        mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         values = self.call(as_tensor(y_true, y_pred), y_pred)
         weights, reduction = self._weights(sample_weight, mask, values.shape, values.dtype)
@@ -117,6 +119,7 @@ class FusedLoss(Loss):
         return self.compute(y_true, self._predictions(y_pred), None, "none")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         weights, reduction = self._weights(sample_weight, mask, self._shape(y_pred), y_pred.dtype)
         return self.compute(y_true, y_pred, weights, reduction)
@@ -148,6 +151,11 @@ class LossFunction(Loss):
 
     def get_config(self) -> dict[str, Any]:
         raise ValueError(f"losses: the function {self.name} cannot be saved; use a name instead")
+
+
+def carried(mask: Any, y_pred: Any) -> Any:
+    """The mask that was passed, else that of the predictions."""
+    return mask if mask is not None or not isinstance(y_pred, Tensor) else y_pred._mask
 
 
 def mask_of(mask: Any, shape: tuple[int, ...], name: str) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.losses.loss import FusedLoss, values_of, without_axis
+from lamina.losses.plain import PlainLoss
 from lamina.ops.loss import number
 
 
-class MeanSquaredError(FusedLoss):
+class MeanSquaredError(PlainLoss):
     """Mean over the last axis of (y_true - y_pred)^2; y_true has the shape of y_pred.
 
     Args:
@@ -24,19 +25,11 @@ class MeanSquaredError(FusedLoss):
         2.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.mean_squared_error(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.mean_squared_error)
+    default_name = "mean_squared_error"
 
 
-class MeanAbsoluteError(FusedLoss):
+class MeanAbsoluteError(PlainLoss):
     """Mean over the last axis of |y_true - y_pred|; y_true has the shape of y_pred.
 
     Args:
@@ -50,19 +43,11 @@ class MeanAbsoluteError(FusedLoss):
         1.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.mean_absolute_error(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.mean_absolute_error)
+    default_name = "mean_absolute_error"
 
 
-class MeanAbsolutePercentageError(FusedLoss):
+class MeanAbsolutePercentageError(PlainLoss):
     """Mean over the last axis of 100 |y_true - y_pred| / max(|y_true|, 1e-7).
 
     Args:
@@ -76,19 +61,11 @@ class MeanAbsolutePercentageError(FusedLoss):
         37.5
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.mean_absolute_percentage_error(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.mean_absolute_percentage_error)
+    default_name = "mean_absolute_percentage_error"
 
 
-class MeanSquaredLogarithmicError(FusedLoss):
+class MeanSquaredLogarithmicError(PlainLoss):
     """Mean over the last axis of (log(1 + y_true) - log(1 + y_pred))^2, both kept at 1e-7 or more.
 
     Args:
@@ -102,19 +79,11 @@ class MeanSquaredLogarithmicError(FusedLoss):
         0.2402
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.mean_squared_logarithmic_error(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.mean_squared_logarithmic_error)
+    default_name = "mean_squared_logarithmic_error"
 
 
-class LogCosh(FusedLoss):
+class LogCosh(PlainLoss):
     """Mean over the last axis of log(cosh(y_pred - y_true)).
 
     Args:
@@ -128,19 +97,11 @@ class LogCosh(FusedLoss):
         0.2169
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "log_cosh",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.log_cosh_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.log_cosh_loss)
+    default_name = "log_cosh"
 
 
-class Poisson(FusedLoss):
+class Poisson(PlainLoss):
     """Mean over the last axis of y_pred - y_true log(y_pred + 1e-7).
 
     Args:
@@ -154,16 +115,8 @@ class Poisson(FusedLoss):
         0.8069
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(name, reduction, dtype)
-
-    def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
-        return ops.poisson_loss(y_true, y_pred, weights, reduction)
+    op = staticmethod(ops.poisson_loss)
+    default_name = "poisson"
 
 
 class Huber(FusedLoss):

@@ -42,6 +42,8 @@ from lamina.metrics.f_score import F1Score as F1Score
 from lamina.metrics.f_score import FBetaScore as FBetaScore
 from lamina.metrics.functions import binary_accuracy as binary_accuracy
 from lamina.metrics.functions import categorical_accuracy as categorical_accuracy
+from lamina.metrics.functions import concordance_correlation as concordance_correlation
+from lamina.metrics.functions import pearson_correlation as pearson_correlation
 from lamina.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
 from lamina.metrics.functions import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
 from lamina.metrics.functions import top_k_categorical_accuracy as top_k_categorical_accuracy
@@ -150,7 +152,7 @@ def serialize(metric: Metric) -> dict[str, Any]:
         >>> lm.metrics.serialize(lm.metrics.Precision())["class_name"]
         'Precision'
     """
-    if type(metric).__name__ not in _classes:
+    if _classes.get(type(metric).__name__) is not type(metric):
         raise ValueError(f"metrics: {metric.name} cannot be saved; use one of {sorted(_classes)}")
     return {"class_name": type(metric).__name__, "config": metric.get_config()}
 

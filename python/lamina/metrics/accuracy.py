@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned
+from lamina.metrics.values import count_of
 
 
 class Accuracy(MeanMetricWrapper):
@@ -111,7 +112,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(self._values, name, dtype)
-        self.k = _count(k, self.name)
+        self.k = count_of(k, self.name, "k")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         return _in_top(_one_hot(y_true, y_pred, self.name), y_pred, self.k, self.name)
@@ -143,13 +144,14 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         from_sorted_ids: bool = False,
     ) -> None:
         super().__init__(self._values, name, dtype)
-        self.k, self.from_sorted_ids = _count(k, self.name), bool(from_sorted_ids)
+        self.k, self.from_sorted_ids = count_of(k, self.name, "k"), bool(from_sorted_ids)
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         labels = _labels(y_true, y_pred, self.name)
         if self.from_sorted_ids:
             return (y_pred[..., : self.k] == labels[..., None]).any(axis=-1)
-        whole = labels.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is found below
+            whole = labels.astype(np.int64)
         bad = (whole != labels) | (whole < 0) | (whole >= y_pred.shape[-1])
         if bad.any():
             raise ValueError(
@@ -177,20 +179,12 @@ def _labels(y_true: Array, y_pred: Array, name: str) -> Array:
     return y_true
 
 
-def _count(k: Any, name: str) -> int:
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise TypeError(f"{name}: k must be an integer, got {k!r}")
-    if k < 1:
-        raise ValueError(f"{name}: k must be at least 1, got {k}")
-    return int(k)
-
-
 def _in_top(labels: Array, scores: Array, k: int, name: str) -> Array:
-    """Whether fewer than k scores of a row are larger than that of its label."""
+    """Whether fewer than k scores of a row are larger than that of its label; NaN is larger, and never within."""
     if k > scores.shape[-1]:
         raise ValueError(f"{name}: k must be at most {scores.shape[-1]}, the number of classes, got {k}")
     own = np.take_along_axis(scores, labels[..., None], axis=-1)
-    return (scores > own).sum(axis=-1) < k
+    return (~(scores <= own)).sum(axis=-1) < k
 
 
 def accuracy_for(y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...], name: str) -> Metric:

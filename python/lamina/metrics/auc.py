@@ -10,6 +10,7 @@ from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.metrics.metric import Array, Metric, array_of, divide
 from lamina.metrics.thresholds import Counts, counts_at, thresholds_of
+from lamina.metrics.values import count_of
 
 CURVES = ("ROC", "PR", "PRGAIN")
 METHODS = ("interpolation", "majoring", "minoring")
@@ -64,9 +65,8 @@ class AUC(Metric):
             raise ValueError(f"{self.name}: num_labels is for multi_label=True")
         self.init_thresholds = thresholds
         if thresholds is None:
-            if num_thresholds < 2:
-                raise ValueError(f"{self.name}: num_thresholds must be at least 2, got {num_thresholds}")
-            inner = [i / (num_thresholds - 1) for i in range(1, num_thresholds - 1)]
+            count = count_of(num_thresholds, self.name, "num_thresholds", 2)
+            inner = [i / (count - 1) for i in range(1, count - 1)]
         else:
             inner = sorted(thresholds_of(thresholds, 0.5, self.name))
         self.num_thresholds = len(inner) + 2
@@ -139,7 +139,9 @@ class AUC(Metric):
         start = c.true_positives[1:] - slope * positives[1:]
         both = (positives[:-1] > 0) & (positives[1:] > 0)
         ratio = np.where(both, divide(positives[:-1], np.maximum(positives[1:], 0)), 1.0)
-        return divide(slope * (rise + start * np.log(ratio)), c.true_positives[1:] + c.false_negatives[1:])
+        return divide(
+            slope * (rise + start * ops.log(Tensor(ratio)).array), c.true_positives[1:] + c.false_negatives[1:]
+        )
 
     def reset_state(self) -> None:
         self._counts = None

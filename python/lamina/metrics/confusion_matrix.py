@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.metrics.metric import Array, Metric, array_of, divide, weights_for
+from lamina.metrics.values import count_of
 
 
 class ConfusionMatrix(Metric):
@@ -28,11 +29,10 @@ class ConfusionMatrix(Metric):
         self, num_classes: int, normalize: str | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(name, dtype)
-        if num_classes < 1:
-            raise ValueError(f"{self.name}: num_classes must be at least 1, got {num_classes}")
+        self.num_classes = count_of(num_classes, self.name, "num_classes")
         if normalize not in (None, "true", "pred", "all"):
             raise ValueError(f'{self.name}: normalize must be None, "true", "pred" or "all", got {normalize!r}')
-        self.num_classes, self.normalize = int(num_classes), normalize
+        self.normalize = normalize
         self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -78,7 +78,8 @@ def pairs_of(
         truth, predictions, weights = truth[counts], predictions[counts], weights[counts]
     numbers = []
     for what, values in (("y_true", truth), ("y_pred", predictions)):
-        whole = values.astype(np.int64).reshape(-1)
+        with np.errstate(invalid="ignore"):  # NaN is found below
+            whole = values.astype(np.int64).reshape(-1)
         bad = (whole != values.reshape(-1)) | (whole < 0) | (whole >= classes)
         if bad.any():
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Accuracies as functions: one value a sample or element, where the classes of these names give the mean."""
+"""Accuracies and correlations as functions: values, where the classes of these names give their mean."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lamina.metrics.accuracy import (
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
+from lamina.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Tensor:
@@ -108,6 +109,44 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5, from
         [0.0]
     """
     return _values(SparseTopKCategoricalAccuracy(k, from_sorted_ids=from_sorted_ids), y_true, y_pred)
+
+
+def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """Pearson's correlation of y_true and y_pred along an axis; NaN where one of them is constant.
+
+    Args:
+        y_true: numbers, of the shape of y_pred.
+        y_pred: predictions.
+        axis: the axis of the values.
+
+    Returns:
+        Tensor of float32, of y_pred's shape without the axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.pearson_correlation([[0.0, 1.0, 2.0]], [[0.0, 3.0, 3.0]]).item(), 4)
+        0.866
+    """
+    return _values(PearsonCorrelation(axis=axis), y_true, y_pred)
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """The concordance of y_true and y_pred along an axis: how near they are to being equal.
+
+    Args:
+        y_true: numbers, of the shape of y_pred.
+        y_pred: predictions.
+        axis: the axis of the values.
+
+    Returns:
+        Tensor of float32, of y_pred's shape without the axis.
+
+    Example:
+        >>> import lamina as lm
+        >>> round(lm.metrics.concordance_correlation([[0.0, 1.0, 2.0]], [[0.0, 1.0, 1.0]]).item(), 4)
+        0.6667
+    """
+    return _values(ConcordanceCorrelation(axis=axis), y_true, y_pred)
 
 
 def _values(metric: Any, y_true: Any, y_pred: Any) -> Tensor:

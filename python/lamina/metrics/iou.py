@@ -9,7 +9,8 @@ import numpy as np
 
 from lamina import ops
 from lamina.metrics.confusion_matrix import pairs_of
-from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, array_of
+from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned, array_of
+from lamina.metrics.values import count_of
 
 
 class IoU(Metric):
@@ -46,7 +47,8 @@ class IoU(Metric):
         axis: int = -1,
     ) -> None:
         super().__init__(name, dtype)
-        self.num_classes, self.target_class_ids = int(num_classes), [int(i) for i in target_class_ids]
+        self.num_classes = count_of(num_classes, self.name, "num_classes")
+        self.target_class_ids = [int(i) for i in target_class_ids]
         if not self.target_class_ids or not 0 <= min(self.target_class_ids) <= max(self.target_class_ids) < num_classes:
             raise ValueError(
                 f"{self.name}: target_class_ids must be in [0, {num_classes}), got {self.target_class_ids}"
@@ -61,8 +63,7 @@ class IoU(Metric):
             truth = truth.argmax(axis=self.axis)
         if not self.sparse_y_pred:
             predictions = predictions.argmax(axis=self.axis)
-        if truth.shape != predictions.shape and truth.size == predictions.size:
-            truth = truth.reshape(predictions.shape)
+        truth, predictions = aligned(truth, predictions, self.name)
         self._matrix += pairs_of(truth, predictions, self.num_classes, sample_weight, self.name, self.ignore_class)
 
     def result(self) -> float:
@@ -148,7 +149,8 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
+        classes = range(count_of(num_classes, name or "MeanIoU", "num_classes"))
+        super().__init__(num_classes, classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -188,12 +188,13 @@ class MeanMetricWrapper(Mean):
 
     @no_grad()
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
-        """Takes in a batch; mask: which samples count, if not all."""
+        """Takes in a batch; mask: which samples count, if not all; None: the mask that y_pred carries, if any."""
+        mask = getattr(y_pred, "_mask", None) if mask is None else mask
         values = array_of(self.function(array_of(y_true), array_of(y_pred), **self.arguments))
         if mask is not None:
             counts = weights_for(mask, values.shape, self.name)
             given = None if sample_weight is None else weights_for(sample_weight, values.shape, self.name)
-            sample_weight = counts if given is None else _times(counts, given)
+            sample_weight = counts if given is None else times(counts, given)
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -228,7 +229,7 @@ def weights_for(sample_weight: Any, shape: tuple[int, ...], name: str) -> Array:
     return weights
 
 
-def _times(a: Array, b: Array) -> Array:
+def times(a: Array, b: Array) -> Array:
     """a * b, the one of fewer axes spread over the other's last ones."""
     if a.ndim < b.ndim:
         a, b = b, a

@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina.metrics.confusion import CountingMetric
 from lamina.metrics.metric import Array, divide
+from lamina.metrics.values import count_of
 
 
 class _AtBest(CountingMetric):
@@ -14,8 +15,7 @@ class _AtBest(CountingMetric):
     def __init__(
         self, value: float, what: str, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any
     ) -> None:
-        if num_thresholds <= 0:
-            raise ValueError(f"{type(self).__name__}: num_thresholds must be at least 1, got {num_thresholds}")
+        num_thresholds = count_of(num_thresholds, type(self).__name__, "num_thresholds")
         if not 0 <= value <= 1:
             raise ValueError(f"{type(self).__name__}: {what} must be in [0, 1], got {value}")
         steps = num_thresholds - 1

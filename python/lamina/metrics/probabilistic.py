@@ -8,12 +8,13 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, weights_for
-from lamina.metrics.values import class_numbers, sample_values, without_axis
+from lamina.losses.loss import class_numbers, without_axis
+from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, times, weights_for
+from lamina.metrics.values import OpMean, sample_values
 from lamina.ops.loss import number
 
 
-class KLDivergence(MeanMetricWrapper):
+class KLDivergence(OpMean):
     """The mean over samples of the sum of y_true log(y_true / y_pred), both kept within [1e-7, 1].
 
     Args:
@@ -26,14 +27,11 @@ class KLDivergence(MeanMetricWrapper):
         0.1438
     """
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.kl_divergence_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.kl_divergence_loss)
+    default_name = "kl_divergence"
 
 
-class Poisson(MeanMetricWrapper):
+class Poisson(OpMean):
     """The mean of y_pred - y_true log(y_pred + 1e-7).
 
     Args:
@@ -46,14 +44,11 @@ class Poisson(MeanMetricWrapper):
         0.8069
     """
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.poisson_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.poisson_loss)
+    default_name = "poisson"
 
 
-class Hinge(MeanMetricWrapper):
+class Hinge(OpMean):
     """The mean of max(1 - y_true y_pred, 0); y_true is -1 or 1, or 0 or 1, and 0 stands for -1.
 
     Args:
@@ -66,14 +61,11 @@ class Hinge(MeanMetricWrapper):
         1.75
     """
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.hinge_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.hinge_loss)
+    default_name = "hinge"
 
 
-class SquaredHinge(MeanMetricWrapper):
+class SquaredHinge(OpMean):
     """The mean of max(1 - y_true y_pred, 0)^2; y_true as in `Hinge`.
 
     Args:
@@ -86,14 +78,11 @@ class SquaredHinge(MeanMetricWrapper):
         4.625
     """
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.squared_hinge_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.squared_hinge_loss)
+    default_name = "squared_hinge"
 
 
-class CategoricalHinge(MeanMetricWrapper):
+class CategoricalHinge(OpMean):
     """The mean of max(1 + max of (1 - y_true) y_pred - sum of y_true y_pred, 0); y_true is one-hot.
 
     Args:
@@ -106,11 +95,8 @@ class CategoricalHinge(MeanMetricWrapper):
         0.75
     """
 
-    def __init__(self, name: str | None = "categorical_hinge", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.categorical_hinge_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.categorical_hinge_loss)
+    default_name = "categorical_hinge"
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
@@ -227,9 +213,11 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None
     ) -> None:
-        if self.ignore_class is not None and sample_weight is not None and mask is None:
+        mask = getattr(y_pred, "_mask", None) if mask is None else mask
+        if self.ignore_class is not None and (sample_weight is not None or mask is not None):
             shape = without_axis(np.shape(y_pred), self.axis)
-            mask = class_numbers(np.asarray(y_true), shape, self.name) != self.ignore_class
+            counts = class_numbers(np.asarray(y_true), shape, self.name) != self.ignore_class
+            mask = counts if mask is None else times(counts, weights_for(mask, shape, self.name))
         super().update_state(y_true, y_pred, sample_weight, mask)
 
     def get_config(self) -> dict[str, Any]:
@@ -282,7 +270,8 @@ class Perplexity(Mean):
         self.count += float(weights.sum())
 
     def result(self) -> float:
-        return float(np.exp(super().result())) if self.count else 0.0
+        mean = Tensor(np.array(super().result()))  # NumPy's exp gives other bits on other machines
+        return float(ops.exp(mean).array) if self.count else 0.0
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "from_logits": self.from_logits, "mask_token_id": self.mask_token_id}

@@ -8,10 +8,10 @@ import numpy as np
 
 from lamina import ops
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, Metric, aligned, array_of, divide, plain, weights_for
-from lamina.metrics.values import sample_values
+from lamina.metrics.values import OpMean, count_of, sample_values
 
 
-class MeanSquaredError(MeanMetricWrapper):
+class MeanSquaredError(OpMean):
     """The mean of (y_true - y_pred)^2.
 
     Args:
@@ -24,14 +24,11 @@ class MeanSquaredError(MeanMetricWrapper):
         0.25
     """
 
-    def __init__(self, name: str | None = "mean_squared_error", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.mean_squared_error, y_true, y_pred, self.name)
+    op = staticmethod(ops.mean_squared_error)
+    default_name = "mean_squared_error"
 
 
-class MeanAbsoluteError(MeanMetricWrapper):
+class MeanAbsoluteError(OpMean):
     """The mean of |y_true - y_pred|.
 
     Args:
@@ -44,14 +41,11 @@ class MeanAbsoluteError(MeanMetricWrapper):
         0.25
     """
 
-    def __init__(self, name: str | None = "mean_absolute_error", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.mean_absolute_error, y_true, y_pred, self.name)
+    op = staticmethod(ops.mean_absolute_error)
+    default_name = "mean_absolute_error"
 
 
-class MeanAbsolutePercentageError(MeanMetricWrapper):
+class MeanAbsolutePercentageError(OpMean):
     """The mean of 100 |y_true - y_pred| / max(|y_true|, 1e-7).
 
     Args:
@@ -64,14 +58,11 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
         37.5
     """
 
-    def __init__(self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.mean_absolute_percentage_error, y_true, y_pred, self.name)
+    op = staticmethod(ops.mean_absolute_percentage_error)
+    default_name = "mean_absolute_percentage_error"
 
 
-class MeanSquaredLogarithmicError(MeanMetricWrapper):
+class MeanSquaredLogarithmicError(OpMean):
     """The mean of (log(1 + y_true) - log(1 + y_pred))^2, both kept at 1e-7 or more.
 
     Args:
@@ -84,14 +75,11 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
         0.2402
     """
 
-    def __init__(self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.mean_squared_logarithmic_error, y_true, y_pred, self.name)
+    op = staticmethod(ops.mean_squared_logarithmic_error)
+    default_name = "mean_squared_logarithmic_error"
 
 
-class LogCoshError(MeanMetricWrapper):
+class LogCoshError(OpMean):
     """The mean of log(cosh(y_pred - y_true)).
 
     Args:
@@ -104,11 +92,8 @@ class LogCoshError(MeanMetricWrapper):
         0.2169
     """
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
-        super().__init__(self._values, name, dtype)
-
-    def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return sample_values(ops.log_cosh_loss, y_true, y_pred, self.name)
+    op = staticmethod(ops.log_cosh_loss)
+    default_name = "logcosh"
 
 
 class CosineSimilarity(MeanMetricWrapper):
@@ -192,9 +177,8 @@ class R2Score(Metric):
                 f'{self.name}: class_aggregation must be None, "uniform_average" or "variance_weighted_average", '
                 f"got {class_aggregation!r}"
             )
-        if num_regressors < 0:
-            raise ValueError(f"{self.name}: num_regressors must be at least 0, got {num_regressors}")
-        self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
+        self.class_aggregation = class_aggregation
+        self.num_regressors = count_of(num_regressors, self.name, "num_regressors", 0)
         self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:

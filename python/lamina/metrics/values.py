@@ -1,13 +1,13 @@
-"""Values of samples, from the losses' ops."""
+"""Values of samples, from the losses' ops, and their means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina.metrics.metric import Array, aligned
+from lamina.metrics.metric import Array, MeanMetricWrapper, aligned
 
 
 def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: str, **arguments: Any) -> Array:
@@ -20,25 +20,28 @@ def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: st
     return op(y_true, y_pred, None, "none", **arguments).array
 
 
-def without_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    """The shape without one axis."""
-    if not -len(shape) <= axis < len(shape):
-        return shape[:-1]
-    axis %= len(shape)
-    return shape[:axis] + shape[axis + 1 :]
+class OpMean(MeanMetricWrapper):
+    """The mean of a loss's op without arguments of its own. A subclass gives its `op` and its `default_name`."""
+
+    op: ClassVar[Callable[..., Any]]
+    default_name: ClassVar[str]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(self._values, name or self.default_name, dtype)
+
+    def _values(self, y_true: Array, y_pred: Array) -> Array:
+        return sample_values(type(self).op, y_true, y_pred, self.name)
 
 
-def class_numbers(y_true: Array, shape: tuple[int, ...], name: str) -> Array:
-    """Labels as int64 in the given shape.
+def count_of(value: Any, name: str, what: str, least: int = 1) -> int:
+    """value as an integer of at least `least`.
 
     Raises:
-        ValueError: if they have another shape (a last axis of length 1 may be there or not), or are not whole.
+        TypeError: if it is no integer.
+        ValueError: if it is too small.
     """
-    if y_true.shape != shape:
-        if y_true.shape != (*shape, 1):
-            raise ValueError(f"{name}: y_true must hold class numbers in shape {shape}, got {y_true.shape}")
-        y_true = y_true.reshape(shape)
-    whole = y_true.astype(np.int64)
-    if (whole != y_true).any():
-        raise ValueError(f"{name}: y_true must hold class numbers, got {y_true[whole != y_true].flat[0]}")
-    return whole
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name}: {what} must be at least {least}, got {value}")
+    return int(value)

@@ -86,9 +86,7 @@ class ArrayBatches:
         self.samples = lengths[0]
         if self.samples == 0:
             raise ValueError(f"{who}: there are no samples (x has shape {arrays_in(self.x)[0].shape})")
-        self.batch_size = 32 if batch_size is None else int(batch_size)
-        if self.batch_size < 1:
-            raise ValueError(f"{who}: batch_size must be positive, got {batch_size}")
+        self.batch_size = 32 if batch_size is None else _count(batch_size, who, "batch_size")
         self.shuffle = shuffle
 
     def __len__(self) -> int:
@@ -110,13 +108,13 @@ class ArrayBatches:
 
 
 class IterableBatches:
-    """An iterable of batches: each x alone, (x, y) or (x, y, sample_weight)."""
+    """An iterable of batches: each x alone, (x, y) or (x, y, sample_weight); or batches by number, shuffled or not."""
 
-    def __init__(self, iterable: Any, who: str) -> None:
+    def __init__(self, iterable: Any, who: str, shuffle: bool = False) -> None:
         if not hasattr(iterable, "__iter__"):
             if not (hasattr(iterable, "__getitem__") and hasattr(iterable, "__len__")):
                 raise TypeError(f"{who}: x must be an array or an iterable of batches, got {type(iterable).__name__}")
-            iterable = _Indexed(iterable)
+            iterable = _Indexed(iterable, shuffle)
         self.iterable = iterable
         self.who = who
 
@@ -137,16 +135,17 @@ class IterableBatches:
 
 
 class _Indexed:
-    """Batches by number, as an iterable."""
+    """Batches by number, as an iterable; with `shuffle` each pass has a new order, by Lamina's seed."""
 
-    def __init__(self, sequence: Any) -> None:
-        self._sequence = sequence
+    def __init__(self, sequence: Any, shuffle: bool) -> None:
+        self._sequence, self._shuffle = sequence, shuffle
 
     def __len__(self) -> int:
         return len(self._sequence)
 
     def __iter__(self) -> Iterator[Any]:
-        for i in range(len(self._sequence)):
+        count = len(self._sequence)
+        for i in permutation(count).tolist() if self._shuffle else range(count):
             yield self._sequence[i]
         if hasattr(self._sequence, "on_epoch_end"):
             self._sequence.on_epoch_end()
@@ -172,9 +171,7 @@ class Repeated:
     """Data whose passes are `steps` batches: they go on where the last pass ended, and begin anew at their end."""
 
     def __init__(self, batches: ArrayBatches | IterableBatches, steps: int, who: str) -> None:
-        if steps < 1:
-            raise ValueError(f"{who}: steps must be positive, got {steps}")
-        self.batches, self.steps, self.who = batches, int(steps), who
+        self.batches, self.steps, self.who = batches, _count(steps, who, "steps"), who
         self._iterator = iter(batches)
 
     def __len__(self) -> int:
@@ -204,8 +201,16 @@ def make_batches(
     else:
         if y is not None or sample_weight is not None:
             raise ValueError(f"{who}: y and sample_weight come with the batches when x is an iterable of them")
-        batches = IterableBatches(x, who)
+        batches = IterableBatches(x, who, shuffle)
     return batches if steps is None else Repeated(batches, steps, who)
+
+
+def _count(value: Any, who: str, name: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{who}: {name} must be a positive integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{who}: {name} must be positive, got {value}")
+    return int(value)
 
 
 def permutation(n: int) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina.autograd.tensor import Tensor
+from lamina.layers.checks import real
 from lamina.models.compiling import by_names, is_array, only
 
 
@@ -47,7 +48,9 @@ def _class_weights(y: Any, table: dict[Any, float]) -> Any:
     strange = [key for key in table if isinstance(key, bool) or not hasattr(key, "__index__")]
     if strange:
         raise ValueError(f"fit: class_weight must be by class numbers, {{0: 1.0, 1: 2.0}}, got the keys {strange}")
-    wrong = {key: weight for key, weight in table.items() if not (math.isfinite(weight) and weight >= 0)}
+    wrong = {
+        key: weight for key, weight in table.items() if not (real(weight) and math.isfinite(weight) and weight >= 0)
+    }
     if wrong:
         raise ValueError(f"fit: class_weight must hold finite numbers of at least 0, got {wrong}")
     if labels.ndim > 1 and labels.shape[-1] > 1:

@@ -53,7 +53,7 @@ def clone_model(model: Model, input_tensors: Any = None, clone_function: Callabl
         if given is not None and len(given) != 1:
             raise ValueError(f"clone_model: {model.name} has one input, got {len(given)} input tensors")
         layers = [layer for layer in model._layers if given is None or not isinstance(layer, InputLayer)]
-        copy = Sequential([*(given or []), *[clone(layer) for layer in layers]], name=model.name)
+        copy = Sequential([*(given or []), *[clone(layer) for layer in layers]], model.trainable, model.name)
         if not copy.built and model._build_shape is not None:
             copy.build(model._build_shape)
         return copy

@@ -52,7 +52,7 @@ class Objective:
         self, loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any, names: list[str] | None
     ) -> None:
         self.loss = each(losses.get, loss)
-        self.loss_weights = loss_weights
+        self.loss_weights = each(lambda weight: None if weight is None else _number(weight), loss_weights)
         self.metrics, self.weighted_metrics = each(_metric, metrics), each(_metric, weighted_metrics)
         self.outputs: list[Output] = []
         self.total = self.count = 0.0
@@ -69,7 +69,7 @@ class Objective:
             shared = _by_output(self.loss, names, "loss")
         weights = [_number(w) for w in _by_output(self.loss_weights, names, "loss_weights")]
         groups = [
-            [_listed(m) for m in (_by_output(value, names, what) if several else [_only(value, names, what)])]
+            [_flat(m) for m in (_by_output(value, names, what) if several else [_only(value, names, what)])]
             for value, what in ((self.metrics, "metrics"), (self.weighted_metrics, "weighted_metrics"))
         ]
         self.outputs = [Output(*parts) for parts in zip(names, shared, weights, *groups, strict=True)]
@@ -368,7 +368,7 @@ def _only(value: Any, names: list[str], what: str) -> Any:
 def _number(weight: Any) -> float:
     if weight is None:
         return 1.0
-    if isinstance(weight, str) or not math.isfinite(weight):
+    if isinstance(weight, str) or np.ndim(weight) or not math.isfinite(weight):
         raise ValueError(f"compile: loss_weights must be finite numbers, got {weight!r}")
     return float(weight)
 
@@ -380,10 +380,6 @@ def each(function: Any, value: Any) -> Any:
     if isinstance(value, dict) and "class_name" not in value:
         return {key: each(function, item) for key, item in value.items()}
     return function(value)
-
-
-def _listed(value: Any) -> list[Any]:
-    return _flat(value)
 
 
 def _flat(value: Any) -> list[Any]:

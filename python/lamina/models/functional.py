@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.symbolic import (
     Node,
     SymbolicTensor,
@@ -22,6 +22,7 @@ from lamina.autograd.symbolic import (
 from lamina.autograd.tensor import Tensor
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer
+from lamina.layers.masks import with_masks
 from lamina.models.graph_arguments import array_like, checked, filler, match, nested, said, spreader
 from lamina.models.graph_config import Encoder, decode, restore_layer, sharing, stored_layer
 
@@ -215,6 +216,16 @@ class Graph:
         given = self._flatten(x)
         triples = zip(given, self.flat_inputs, self.input_names, strict=True)
         return [checked(value, expected, name, self.owner) for value, expected, name in triples]
+
+    def with_masks(self, x: Any, mask: Any) -> Any:
+        """The inputs, in order, with the masks that the caller passed: one, or a list or dictionary of them."""
+        given = self._flatten(x)
+        masks = [mask] if self._single_input and not isinstance(mask, list | dict) else self._flatten(mask)
+        tensors = [value if isinstance(value, Tensor) else Tensor(backend.as_array(value)) for value in given]
+        masked = [with_masks(value, m) for value, m in zip(tensors, masks, strict=True)]
+        if isinstance(x, dict):
+            return dict(zip(self.input_names, masked, strict=True))
+        return masked[0] if self._single_input else masked
 
     def _flatten(self, x: Any) -> list[Any]:
         if self._single_input:

@@ -64,6 +64,7 @@ def checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Any:
     elif not isinstance(x, Tensor):
         x = Tensor(backend.as_array(x))
     shape, sizes = x.shape, expected.shape
+    mask = x._mask if isinstance(x, Tensor) else None
     if len(sizes) == len(shape) + 1 > 1 and sizes[-1] == 1:
         shape = (*shape, 1)
         x = ops.reshape(x, shape) if isinstance(x, Tensor) else x.reshape(shape)
@@ -72,6 +73,8 @@ def checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Any:
         raise ValueError(f"{owner}: input {name!r} must have shape {text}, got {shape}")
     if isinstance(x, Tensor) and x.array.dtype != expected.dtype:
         x = ops.cast(x, expected.dtype) if x.requires_grad else Tensor(x.array.astype(expected.dtype))
+    if mask is not None and x._mask is None:
+        x._mask = mask
     return x
 
 

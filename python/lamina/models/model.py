@@ -67,6 +67,7 @@ class Model(Trained):
 
     _graph: Graph | None = None
     _tells_shape = False  # but for those made of a graph
+    _takes_step_mask = True
 
     def __init__(
         self,
@@ -111,10 +112,15 @@ class Model(Trained):
 
     # The graph
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, mask: Any = None) -> Any:
         if self._graph is None:
             raise NotImplementedError(f"{type(self).__name__} must define call(self, x)")
-        return self._graph.run(x)
+        return self._graph.run(x if mask is None else self._graph.with_masks(x, mask))
+
+    def _mask_outputs(self, x: Any, y: Any, mask: Any) -> None:
+        """The layers inside have done so, but for a subclass that says it has a mask of its own."""
+        if self.supports_masking:
+            super()._mask_outputs(x, y, mask)
 
     def _accept(self, x: Any) -> Any:
         return x if self._graph is not None else super()._accept(x)  # the graph knows the dtypes of its inputs
@@ -207,6 +213,12 @@ class Model(Trained):
         model = cls(inputs, outputs, name=config.get("name"))
         model._trainable = bool(config.get("trainable", True))
         return model
+
+    def reset_states(self) -> None:
+        """Has all stateful layers inside begin anew with the next batch."""
+        for layer in self.layers_inside():
+            if layer is not self and hasattr(layer, "reset_state"):
+                layer.reset_state()
 
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None,

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 Logs = dict[str, float]
 
 INTERVAL = 0.1  # seconds between two looks of the bar
+MOST = 8  # values of one metric that are shown
 
 
 class Progress:
@@ -68,6 +71,14 @@ def verbosity(verbose: Any, who: str) -> int:
     return int(verbose)
 
 
-def _text(logs: Logs) -> str:
-    return ", ".join(f"{name}={value:.4g}" if abs(value) < 1e-3 else f"{name}={value:.4f}"
-                     for name, value in logs.items())  # fmt: skip
+def _text(logs: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={_number(value)}" for name, value in logs.items())
+
+
+def _number(value: Any) -> str:
+    """A number in a few digits; of a metric with several, each; of a large array its shape."""
+    if np.ndim(value) == 0:
+        return f"{value:.4g}" if abs(value) < 1e-3 else f"{value:.4f}"
+    if np.ndim(value) == 1 and len(value) <= MOST:
+        return "[" + " ".join(_number(v) for v in value) + "]"
+    return f"array{np.shape(value)}"

@@ -9,6 +9,7 @@ from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, Variable
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer, register
+from lamina.layers.masks import with_masks
 from lamina.layers.shapes import map_shapes, shapes_in
 from lamina.models.functional import Graph
 from lamina.models.graph_config import restore_layer, sharing, stored_layer
@@ -127,7 +128,8 @@ class Sequential(Model):
             self._whole = Graph(self._chain[0], self._chain[-1], self.name)
         return self._whole or super()._of_graph(what)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, mask: Any = None) -> Any:
+        x = with_masks(x, mask)
         expected = self.batch_input_shape
         if expected is not None and x.shape[1:] != expected[1:]:
             if len(expected) == len(x.shape) + 1 > 1 and expected[-1] == 1:  # (N,) goes for (N, 1), as in Keras

@@ -8,21 +8,18 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor, as_tensor, as_tensors
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 from lamina.ops.checks import float_tensor
 
 
 def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
-    """Both as tensors of one dtype: a Python number takes the other's dtype, integers that of floats.
+    """Both as tensors of one dtype: what is Python's own takes the other's dtype, integers that of floats.
 
     Raises:
         TypeError: for two different float dtypes, or another than float32 and float64.
     """
-    if not isinstance(a, Tensor):
-        a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
-    if not isinstance(b, Tensor):
-        b = as_tensor(b, like=a)
+    a, b = as_tensors(a, b)
     a_dtype, b_dtype = a.array.dtype, b.array.dtype
     if a_dtype is b_dtype and (a_dtype is backend.float32 or a_dtype is backend.float64):
         return a, b
@@ -41,7 +38,7 @@ def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 def compute(name: str, a: Any, b: Any) -> Any:
     """a op b for arrays of one dtype: by the kernel of that name, or by NumPy for integers."""
     if a.dtype.kind != "f":
-        return getattr(np, name)(a, b)
+        return np.asarray(getattr(np, name)(a, b))
     a, b = backend.contiguous(a), backend.contiguous(b)
     if a.shape == b.shape:
         y = backend.empty_like(a)
@@ -123,7 +120,7 @@ class ExtremeFunction(Function):
 
 class NegativeFunction(Function):
     def forward(self, x: Any) -> Any:
-        return scaled(x, -1)
+        return scaled(x, -1) if x.dtype.kind == "f" else np.asarray(np.negative(x))
 
     def backward(self, dy: Any) -> Any:
         return scaled(dy, -1)
@@ -135,7 +132,8 @@ class AbsFunction(Function):
         return np.abs(x, out=backend.empty(x.shape, x.dtype, like=x))
 
     def backward(self, dy: Any) -> Any:
-        return compute("multiply", dy, np.sign(self.saved))
+        x = self.saved
+        return compute("multiply", dy, np.sign(x, out=backend.empty(x.shape, x.dtype, like=x)))
 
 
 class SquareFunction(Function):
@@ -150,8 +148,8 @@ class SquareFunction(Function):
 def add(a: Any, b: Any) -> Tensor:
     """a + b, element by element, with NumPy's broadcasting.
 
-    A Python number takes the dtype of the other operand, and so do integers beside floats. Two tensors of integers
-    give integers.
+    A Python number, or a list of them, takes the dtype of the other operand, and so do integers beside floats. Two
+    tensors of integers give integers.
 
     Args:
         a: tensor (or array, or number) of any shape.

@@ -36,6 +36,36 @@ def same_dtype(op: str, **tensors: Tensor | None) -> None:
             raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first}, got {dtype}")
 
 
+def integer(value: Any, op: str, name: str, minimum: int | None = None) -> int:
+    """One integer, at least `minimum` if there is one.
+
+    Raises:
+        TypeError: if it is none.
+        ValueError: if it is too small.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
+    if minimum is not None and value < minimum:
+        raise ValueError(f"{op}: {name} must be at least {minimum}, got {value}")
+    return int(value)
+
+
+def sizes(shape: Any, op: str, least: int | None = 0) -> tuple[int, ...]:
+    """A shape from one size or several, each at least `least` if that is not None.
+
+    Raises:
+        TypeError: if they are no integers.
+        ValueError: if one is too small.
+    """
+    given = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    for n in given:
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"{op}: shape must be integers, got {shape!r}")
+        if least is not None and n < least:
+            raise ValueError(f"{op}: sizes must be at least {least}, got {shape!r}")
+    return tuple([int(n) for n in given])
+
+
 def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
     """Two integers from one or two, each at least `minimum`.
 

@@ -1,4 +1,4 @@
-"""Comparison and logic, element by element with broadcasting: tensors of booleans, without gradients."""
+"""Comparison, element by element with broadcasting: tensors of booleans, without gradients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor, as_tensor, as_tensors
 from lamina.ops.broadcasting import broadcast_shape
 
 KERNELS = {"greater": "less", "greater_equal": "less_equal"}  # with their operands the other way round
@@ -31,15 +31,14 @@ def compare(name: str, a: Any, b: Any) -> Any:
 
 
 def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both as arrays of shapes that broadcast; a Python number takes the other's dtype where that can hold it."""
-    if not isinstance(a, Tensor):
-        a = as_tensor(a, like=b if isinstance(b, Tensor) else None)
-    b = as_tensor(b, like=a)
+    """Both as arrays of shapes that broadcast; what is Python's own takes the other's dtype if that can hold it."""
+    a, b = as_tensors(a, b)
     broadcast_shape(op, a.shape, b.shape)
     return a.array, b.array
 
 
-def _compare(op: str, a: Any, b: Any) -> Tensor:
+def compared(op: str, a: Any, b: Any) -> Tensor:
+    """`compare` for what users pass."""
     return Tensor(compare(op, *_arrays(op, a, b)))
 
 
@@ -49,16 +48,6 @@ def _is_kind(op: str, x: Any, kernel: str, other: float | None) -> Tensor:
     if array.dtype not in (backend.float32, backend.float64):
         return Tensor(np.asarray(getattr(np, op)(array)))
     return Tensor(compare(kernel, array, array if other is None else np.asarray(other, array.dtype)))
-
-
-def _whole_arrays(op: str, *values: Any) -> list[Any]:
-    tensors = [as_tensor(v, like=values[0] if isinstance(values[0], Tensor) else None) for v in values]
-    for t in tensors:
-        if t.array.dtype.kind == "f":
-            raise TypeError(f"{op}: expected booleans or integers, got {t.array.dtype}")
-    if len(tensors) == 2:
-        broadcast_shape(op, tensors[0].shape, tensors[1].shape)
-    return [t.array for t in tensors]
 
 
 def equal(a: Any, b: Any) -> Tensor:
@@ -79,7 +68,7 @@ def equal(a: Any, b: Any) -> Tensor:
         >>> lm.ops.equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [True, False]
     """
-    return _compare("equal", a, b)
+    return compared("equal", a, b)
 
 
 def not_equal(a: Any, b: Any) -> Tensor:
@@ -90,7 +79,7 @@ def not_equal(a: Any, b: Any) -> Tensor:
         >>> lm.ops.not_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [False, True]
     """
-    return _compare("not_equal", a, b)
+    return compared("not_equal", a, b)
 
 
 def less(a: Any, b: Any) -> Tensor:
@@ -101,7 +90,7 @@ def less(a: Any, b: Any) -> Tensor:
         >>> lm.ops.less(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [False, True]
     """
-    return _compare("less", a, b)
+    return compared("less", a, b)
 
 
 def less_equal(a: Any, b: Any) -> Tensor:
@@ -112,7 +101,7 @@ def less_equal(a: Any, b: Any) -> Tensor:
         >>> lm.ops.less_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [True, True]
     """
-    return _compare("less_equal", a, b)
+    return compared("less_equal", a, b)
 
 
 def greater(a: Any, b: Any) -> Tensor:
@@ -123,7 +112,7 @@ def greater(a: Any, b: Any) -> Tensor:
         >>> lm.ops.greater(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [False, False]
     """
-    return _compare("greater", a, b)
+    return compared("greater", a, b)
 
 
 def greater_equal(a: Any, b: Any) -> Tensor:
@@ -134,117 +123,7 @@ def greater_equal(a: Any, b: Any) -> Tensor:
         >>> lm.ops.greater_equal(lm.tensor([1.0, 2.0]), [1.0, 3.0]).numpy().tolist()
         [True, False]
     """
-    return _compare("greater_equal", a, b)
-
-
-def logical_and(a: Any, b: Any) -> Tensor:
-    """Whether both are true (not 0), element by element; see `equal`.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.logical_and([True, True], [True, False]).numpy().tolist()
-        [True, False]
-    """
-    return _compare("logical_and", a, b)
-
-
-def logical_or(a: Any, b: Any) -> Tensor:
-    """Whether either is true (not 0), element by element; see `equal`.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.logical_or([True, True], [True, False]).numpy().tolist()
-        [True, True]
-    """
-    return _compare("logical_or", a, b)
-
-
-def logical_xor(a: Any, b: Any) -> Tensor:
-    """Whether exactly one is true (not 0), element by element; see `equal`.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.logical_xor([True, True], [True, False]).numpy().tolist()
-        [False, True]
-    """
-    return _compare("logical_xor", a, b)
-
-
-def logical_not(x: Any) -> Tensor:
-    """Whether x is false (0), element by element.
-
-    Args:
-        x: tensor of any shape and dtype.
-
-    Returns:
-        Tensor of booleans of the same shape.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.logical_not([True, False]).numpy().tolist()
-        [False, True]
-    """
-    array = as_tensor(x).array
-    return Tensor(compare("equal", array, np.zeros((), array.dtype)))
-
-
-def bitwise_and(a: Any, b: Any) -> Tensor:
-    """a & b, bit by bit, for integers and booleans; see `equal`.
-
-    Raises:
-        ValueError: if the shapes do not broadcast.
-        TypeError: for floats.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.bitwise_and([6, 1], [3, 1]).numpy().tolist()
-        [2, 1]
-    """
-    return Tensor(np.asarray(np.bitwise_and(*_whole_arrays("bitwise_and", a, b))))
-
-
-def bitwise_or(a: Any, b: Any) -> Tensor:
-    """a | b, bit by bit, for integers and booleans; see `equal`.
-
-    Raises:
-        ValueError: if the shapes do not broadcast.
-        TypeError: for floats.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.bitwise_or([6, 1], [3, 1]).numpy().tolist()
-        [7, 1]
-    """
-    return Tensor(np.asarray(np.bitwise_or(*_whole_arrays("bitwise_or", a, b))))
-
-
-def bitwise_xor(a: Any, b: Any) -> Tensor:
-    """a ^ b, bit by bit, for integers and booleans; see `equal`.
-
-    Raises:
-        ValueError: if the shapes do not broadcast.
-        TypeError: for floats.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.bitwise_xor([6, 1], [3, 1]).numpy().tolist()
-        [5, 0]
-    """
-    return Tensor(np.asarray(np.bitwise_xor(*_whole_arrays("bitwise_xor", a, b))))
-
-
-def bitwise_not(x: Any) -> Tensor:
-    """~x: every bit of an integer turned over; the opposite of a boolean.
-
-    Raises:
-        TypeError: for floats.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.bitwise_not([0, 5]).numpy().tolist()
-        [-1, -6]
-    """
-    return Tensor(np.asarray(np.invert(*_whole_arrays("bitwise_not", x))))
+    return compared("greater_equal", a, b)
 
 
 def isnan(x: Any) -> Tensor:

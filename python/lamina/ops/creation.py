@@ -1,8 +1,7 @@
-"""zeros, ones, full, arange, linspace, eye, one_hot, meshgrid and the like: tensors from nothing but numbers."""
+"""zeros, ones, full, arange, linspace, eye, meshgrid and the like: tensors from nothing but numbers."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,50 +9,9 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcast_to import broadcast_to
-from lamina.ops.gather import checked_indices
-from lamina.ops.shapes import one_axis, reshape
-
-
-def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
-    """A tensor of any array-like; x itself if it is a tensor of that dtype.
-
-    Args:
-        x: tensor, array, number or nested list. Python floats become float32.
-        dtype: another dtype than its own.
-
-    Raises:
-        TypeError: if the values are no numbers.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.convert_to_tensor([1, 2], dtype="float64").dtype
-        dtype('float64')
-    """
-    if isinstance(x, Tensor) and (dtype is None or x.dtype == np.dtype(dtype)):
-        return x
-    return Tensor(backend.as_array(x.array if isinstance(x, Tensor) else x, dtype))
-
-
-def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:
-    """The values as a NumPy array; no copy on the CPU.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.convert_to_numpy(lm.tensor([1.0, 2.0])).tolist()
-        [1.0, 2.0]
-    """
-    return as_tensor(x).numpy()
-
-
-def stop_gradient(x: Any) -> Tensor:
-    """The same values, through which no gradient flows.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.stop_gradient(lm.tensor([1.0], requires_grad=True)).requires_grad
-        False
-    """
-    return as_tensor(x).detach()
+from lamina.ops.broadcasting import broadcast_shape
+from lamina.ops.checks import sizes
+from lamina.ops.shapes import reshape
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
@@ -72,7 +30,7 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
         >>> lm.ops.zeros((1, 2)).numpy().tolist()
         [[0.0, 0.0]]
     """
-    return Tensor(_filled("zeros", shape, 0, dtype))
+    return Tensor(filled("zeros", shape, 0, dtype))
 
 
 def ones(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
@@ -83,11 +41,12 @@ def ones(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
         >>> lm.ops.ones((1, 2)).numpy().tolist()
         [[1.0, 1.0]]
     """
-    return Tensor(_filled("ones", shape, 1, dtype))
+    return Tensor(filled("ones", shape, 1, dtype))
 
 
 def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Tensor:
-    """A tensor of one value; see `zeros`. Without a dtype it has that of the value (Python floats: float32).
+    """A tensor of one value, or of values that broadcast to the shape; see `zeros`. Without a dtype it has that of the
+    value (Python floats: float32).
 
     Example:
         >>> import lamina as lm
@@ -95,9 +54,7 @@ def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Te
         [[7.0, 7.0]]
     """
     value = as_tensor(fill_value).array
-    if value.ndim:
-        raise ValueError(f"full: fill_value must be one number, got shape {value.shape}")
-    return Tensor(_filled("full", shape, value, value.dtype if dtype is None else dtype))
+    return Tensor(filled("full", shape, value, value.dtype if dtype is None else dtype))
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
@@ -109,7 +66,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
         [0.0, 0.0]
     """
     array = as_tensor(x).array
-    return Tensor(_filled("zeros_like", array.shape, 0, array.dtype if dtype is None else dtype))
+    return Tensor(filled("zeros_like", array.shape, 0, array.dtype if dtype is None else dtype))
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
@@ -121,19 +78,20 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
         [1.0, 1.0]
     """
     array = as_tensor(x).array
-    return Tensor(_filled("ones_like", array.shape, 1, array.dtype if dtype is None else dtype))
+    return Tensor(filled("ones_like", array.shape, 1, array.dtype if dtype is None else dtype))
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
-    """One value, in the shape of x, and in its dtype without another.
+    """One value, or values that broadcast, in the shape of x, and in its dtype without another.
 
     Example:
         >>> import lamina as lm
         >>> lm.ops.full_like(lm.tensor([1.0, 2.0]), 7).numpy().tolist()
         [7.0, 7.0]
     """
-    array = as_tensor(x).array
-    return Tensor(_filled("full_like", array.shape, fill_value, array.dtype if dtype is None else dtype))
+    x = as_tensor(x)
+    value = as_tensor(fill_value, like=x).array
+    return Tensor(filled("full_like", x.shape, value, x.dtype if dtype is None else dtype))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
@@ -143,10 +101,10 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
         start: the first number, or with no stop where to stop.
         stop: where to stop; that number is not among them.
         step: the difference, not 0.
-        dtype: without one int64 for integers, float32 for floats.
+        dtype: without one int64 for Python's integers, float32 for its floats.
 
     Raises:
-        ValueError: if step is 0.
+        ValueError: if step is 0, or one is no single number.
 
     Example:
         >>> import lamina as lm
@@ -155,11 +113,15 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     """
     if stop is None:
         start, stop = 0, start
+    bounds = [as_tensor(v).array for v in (start, stop, step)]
+    if any(b.ndim for b in bounds):
+        raise ValueError(f"arange: start, stop and step must be numbers, got {start!r}, {stop!r} and {step!r}")
     if step == 0:
         raise ValueError("arange: step must not be 0")
     if dtype is None:
-        dtype = np.float32 if any(isinstance(v, float) for v in (start, stop, step)) else np.int64
-    return Tensor(np.arange(start, stop, step).astype(_dtype("arange", dtype)))
+        floats = [b.dtype for b in bounds if b.dtype.kind == "f"]
+        dtype = np.result_type(*(floats or bounds))
+    return Tensor(np.arange(*[b.item() for b in bounds]).astype(_dtype("arange", dtype)))
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Tensor:
@@ -254,69 +216,6 @@ def meshgrid(*x: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") -> Tensor:
-    """1 in the place that each number names, 0 in the others.
-
-    Args:
-        x: integers of any shape, from 0 to num_classes - 1.
-        num_classes: the length of the new axis.
-        axis: which axis of the result the new one is.
-        dtype: of the result.
-
-    Returns:
-        Tensor of the shape of x with a new axis.
-
-    Raises:
-        ValueError: if a number is out of range (named with its place), or the axis is.
-        TypeError: if x are no integers.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.one_hot([1, 0], 3).numpy().tolist()
-        [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-    """
-    index = _classes("one_hot", x, num_classes)
-    axis = one_axis("one_hot", axis, index.ndim + 1)
-    hot = _filled("one_hot", (index.size, num_classes), 0, dtype)
-    hot[np.arange(index.size), index.reshape(-1)] = 1
-    return Tensor(np.moveaxis(hot.reshape(*index.shape, num_classes), -1, axis))
-
-
-def multi_hot(x: Any, num_classes: int, dtype: Any = "float32") -> Tensor:
-    """1 in all places that a row of numbers names, 0 in the others.
-
-    Args:
-        x: integers of shape (..., k), from 0 to num_classes - 1.
-        num_classes: the length of the last axis of the result.
-        dtype: of the result.
-
-    Returns:
-        Tensor of shape (..., num_classes).
-
-    Raises:
-        ValueError: if a number is out of range (named with its place), or x has no axes.
-        TypeError: if x are no integers.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.multi_hot([[1, 0], [2, 2]], 3).numpy().tolist()
-        [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    index = _classes("multi_hot", x, num_classes)
-    if index.ndim == 0:
-        raise ValueError("multi_hot: x must have shape (..., k), got ()")
-    rows = math.prod(index.shape[:-1])
-    hot = _filled("multi_hot", (rows, num_classes), 0, dtype)
-    hot[np.arange(rows)[:, None], index.reshape(rows, index.shape[-1])] = 1
-    return Tensor(hot.reshape(*index.shape[:-1], num_classes))
-
-
-def _classes(op: str, x: Any, num_classes: int) -> Any:
-    if num_classes < 1:
-        raise ValueError(f"{op}: num_classes must be at least 1, got {num_classes}")
-    return checked_indices(op, x, num_classes, "x")
-
-
 def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
@@ -324,11 +223,13 @@ def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
     return dtype
 
 
-def _filled(op: str, shape: Any, value: Any, dtype: Any) -> Any:
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for n in sizes:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{op}: shape must be integers, got {shape!r}")
-        if n < 0:
-            raise ValueError(f"{op}: sizes must be at least 0, got {shape!r}")
-    return backend.full(tuple([int(n) for n in sizes]), value, _dtype(op, dtype))
+def filled(op: str, shape: Any, value: Any, dtype: Any) -> Any:
+    """An array of one value, or of an array that broadcasts; the arguments are checked for the op of this name."""
+    shape = sizes(shape, op)
+    if np.ndim(value) == 0:
+        return backend.full(shape, value, _dtype(op, dtype))
+    if len(shape) < value.ndim or broadcast_shape(op, value.shape, shape) != shape:
+        raise ValueError(f"{op}: fill_value of shape {value.shape} does not broadcast to {shape}")
+    array = backend.empty(shape, _dtype(op, dtype))
+    array[...] = value
+    return array

@@ -1,4 +1,4 @@
-"""take, take_along_axis, put_along_axis, scatter, scatter_update, scatter_add: places named by arrays of integers."""
+"""take, take_along_axis, put_along_axis: places along an axis named by arrays of integers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.arithmetic import number_tensor, operands
+from lamina.ops.arithmetic import operands
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 from lamina.ops.indexing import add_rows
 from lamina.ops.shapes import one_axis, reshape
@@ -104,49 +104,6 @@ class PutAlongAxisFunction(Function):
         return dx, dvalues
 
 
-class ScatterAddFunction(Function):
-    """x with values added to rows of it: x (rows, inner), values (n, inner), index (n,)."""
-
-    def forward(self, x: Any, values: Any, index: Any) -> Any:
-        self.saved = index
-        y = backend.empty(x.shape, x.dtype, like=x)
-        y[...] = x
-        if x.dtype.kind == "f":
-            add_rows(y.reshape(1, *y.shape), index, values.reshape(1, *values.shape))
-        else:
-            np.add.at(y, index, values)
-        return y
-
-    def backward(self, dy: Any) -> Any:
-        return dy if self.needs[0] else None, dy[self.saved] if self.needs[1] else None
-
-
-class ScatterUpdateFunction(Function):
-    """x with rows replaced by values. Of values for one row the last one counts, and has the gradient."""
-
-    def forward(self, x: Any, values: Any, index: Any) -> Any:
-        numbers = np.full(x.shape[0], -1)
-        numbers[index] = np.arange(index.size)
-        last = numbers[index] == np.arange(index.size)
-        self.saved = index, last
-        y = backend.empty(x.shape, x.dtype, like=x)
-        y[...] = x
-        y[index[last]] = values[last]
-        return y
-
-    def backward(self, dy: Any) -> Any:
-        index, last = self.saved
-        dx = dvalues = None
-        if self.needs[0]:
-            dx = backend.empty(dy.shape, dy.dtype, like=dy)
-            dx[...] = dy
-            dx[index] = 0
-        if self.needs[1]:
-            dvalues = dy[index]
-            dvalues[~last] = 0
-        return dx, dvalues
-
-
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The values of x at places along an axis: rows by their numbers, as in an embedding.
 
@@ -230,67 +187,6 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None = None) -
     return PutAlongAxisFunction.apply((x, values), index, axis)
 
 
-def scatter(indices: Any, values: Any, shape: tuple[int, ...]) -> Tensor:
-    """Zeros, with values added in the named places: a place that is named more than once has the sum.
-
-    Args:
-        indices: integers of shape (..., k): the first k indices of a place.
-        values: tensor of shape (..., *shape[k:]).
-        shape: the shape of the result.
-
-    Returns:
-        Tensor of that shape, of the dtype of values.
-
-    Raises:
-        ValueError: if an index is out of range or negative, or shapes do not fit.
-        TypeError: if indices are no integers.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.scatter([[0], [2], [0]], lm.tensor([1.0, 2.0, 3.0]), (4,)).numpy().tolist()
-        [4.0, 0.0, 2.0, 0.0]
-    """
-    values = number_tensor(values, "scatter")
-    zeros = Tensor(backend.zeros(tuple(shape), values.dtype, like=values.array))
-    return _scattered("scatter", ScatterAddFunction, zeros, indices, values)
-
-
-def scatter_add(inputs: Any, indices: Any, updates: Any) -> Tensor:
-    """inputs, with updates added in the named places, in the order of the indices.
-
-    Args:
-        inputs: tensor of any shape; float32, float64 or integers.
-        indices: integers of shape (..., k): the first k indices of a place.
-        updates: tensor of shape (..., *inputs.shape[k:]), of the dtype of inputs.
-
-    Returns:
-        Tensor of the shape of inputs; inputs stay as they are.
-
-    Raises:
-        ValueError: if an index is out of range or negative, or shapes do not fit.
-        TypeError: if indices are no integers, or dtypes differ.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.scatter_add(lm.tensor([1.0, 1.0]), [[1], [1]], lm.tensor([2.0, 3.0])).numpy().tolist()
-        [1.0, 6.0]
-    """
-    inputs, updates = operands("scatter_add", number_tensor(inputs, "scatter_add"), updates)
-    return _scattered("scatter_add", ScatterAddFunction, inputs, indices, updates)
-
-
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> Tensor:
-    """inputs, with updates in the named places; of several for one place the last counts. See `scatter_add`.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.ops.scatter_update(lm.tensor([1.0, 1.0]), [[1], [1]], lm.tensor([2.0, 3.0])).numpy().tolist()
-        [1.0, 3.0]
-    """
-    inputs, updates = operands("scatter_update", inputs, updates)
-    return _scattered("scatter_update", ScatterUpdateFunction, inputs, indices, updates)
-
-
 def _along(op: str, x: Any, indices: Any, axis: int | None) -> tuple[Tensor, Any, int]:
     """x, the indices (broadcast against x but for the axis), and the axis."""
     x, index = as_tensor(x), as_tensor(indices)
@@ -303,19 +199,3 @@ def _along(op: str, x: Any, indices: Any, axis: int | None) -> tuple[Tensor, Any
     shape = broadcast_shape(op, index.shape, others)
     array = checked_indices(op, index, x.shape[axis], negative=True)
     return x, backend.contiguous(np.broadcast_to(array, shape)), axis
-
-
-def _scattered(op: str, function: type[Function], x: Tensor, indices: Any, values: Tensor) -> Tensor:
-    index = as_tensor(indices)
-    depth = index.shape[-1] if index.ndim else 0
-    if index.ndim == 0 or not 1 <= depth <= x.ndim:
-        raise ValueError(f"{op}: indices must have shape (..., k), k from 1 to {x.ndim}, got {index.shape}")
-    expected = (*index.shape[:-1], *x.shape[depth:])
-    if values.shape != expected:
-        raise ValueError(f"{op}: values must have shape {expected}, got {values.shape}")
-    row = np.zeros(index.shape[:-1], np.int64)
-    for i in range(depth):
-        row = row * x.shape[i] + checked_indices(op, index.array[..., i], x.shape[i], f"indices[..., {i}]")
-    rows, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
-    y = function.apply((reshape(x, (rows, inner)), reshape(values, (row.size, inner))), row.reshape(-1))
-    return reshape(y, x.shape)

@@ -9,8 +9,8 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import same_dtype
+from lamina.autograd.tensor import Tensor, as_tensor, as_tensor_list
+from lamina.ops.checks import integer, same_dtype
 from lamina.ops.shapes import expand_dims, one_axis, squeeze
 
 LONG = 1 << 16  # elements of a row from which on each part is copied by itself, shared out among the threads
@@ -142,6 +142,7 @@ def split(x: Any, indices_or_sections: int | list[int] | tuple[int, ...], axis: 
 
     Raises:
         ValueError: if the axis cannot be cut so.
+        TypeError: if sections, indices or the axis are no integers.
 
     Example:
         >>> import lamina as lm
@@ -151,12 +152,12 @@ def split(x: Any, indices_or_sections: int | list[int] | tuple[int, ...], axis: 
     x = as_tensor(x)
     axis = one_axis("split", axis, x.ndim)
     length = x.shape[axis]
-    if isinstance(indices_or_sections, list | tuple):
-        cuts = [int(i) for i in indices_or_sections]
+    if isinstance(indices_or_sections, list | tuple | np.ndarray):
+        cuts = [integer(i, "split", "indices") for i in indices_or_sections]
         if any(not 0 <= a <= b <= length for a, b in zip([0, *cuts], [*cuts, length], strict=True)):
             raise ValueError(f"split: indices must increase from 0 to {length}, got {indices_or_sections}")
     else:
-        sections = int(indices_or_sections)
+        sections = integer(indices_or_sections, "split", "sections")
         if sections < 1 or length % sections:
             raise ValueError(f"split: {length} elements cannot be cut into {sections} equal parts")
         cuts = list(range(length // sections, length, length // sections)) if length else [0] * (sections - 1)
@@ -188,7 +189,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> tuple[Tensor, ...]
 
 
 def _sequence(op: str, tensors: Any) -> tuple[Tensor, ...]:
-    tensors = tuple([as_tensor(t) for t in tensors])
+    tensors = tuple(as_tensor_list(tuple(tensors)))
     if not tensors:
         raise ValueError(f"{op}: expected at least one tensor")
     same_dtype(op, **{f"tensors[{i}]": t for i, t in enumerate(tensors)})

@@ -16,7 +16,7 @@ from lamina.ops.avg_pool import AvgPoolFunction
 from lamina.ops.checks import float_tensor
 from lamina.ops.pool import pool
 from lamina.ops.power import power, simple, simple_power
-from lamina.ops.transcendental import pair_of
+from lamina.ops.two_numbers import pair_of
 
 
 class RootFunction(Function):

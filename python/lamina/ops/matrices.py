@@ -9,6 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.checks import integer
 from lamina.ops.reductions import sum as total
 from lamina.ops.shapes import one_axis
 
@@ -73,13 +74,14 @@ def tril(x: Any, k: int = 0) -> Tensor:
 
     Raises:
         ValueError: if x has less than two axes.
+        TypeError: if k is no integer.
 
     Example:
         >>> import lamina as lm
         >>> lm.ops.tril(lm.tensor([[1.0, 2.0], [3.0, 4.0]])).numpy().tolist()
         [[1.0, 0.0], [3.0, 4.0]]
     """
-    return TriangleFunction.apply((_matrices("tril", x),), int(k), True)
+    return TriangleFunction.apply((_matrices("tril", x),), integer(k, "tril", "k"), True)
 
 
 def triu(x: Any, k: int = 0) -> Tensor:
@@ -90,7 +92,7 @@ def triu(x: Any, k: int = 0) -> Tensor:
         >>> lm.ops.triu(lm.tensor([[1.0, 2.0], [3.0, 4.0]])).numpy().tolist()
         [[1.0, 2.0], [0.0, 4.0]]
     """
-    return TriangleFunction.apply((_matrices("triu", x),), int(k), False)
+    return TriangleFunction.apply((_matrices("triu", x),), integer(k, "triu", "k"), False)
 
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
@@ -107,6 +109,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
 
     Raises:
         ValueError: if x has less than two axes, or an axis is out of range or both are one.
+        TypeError: if the offset or an axis is no integer.
 
     Example:
         >>> import lamina as lm
@@ -117,7 +120,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
     first, second = one_axis("diagonal", axis1, x.ndim), one_axis("diagonal", axis2, x.ndim)
     if first == second:
         raise ValueError(f"diagonal: axis1 and axis2 must differ, got {axis1} and {axis2}")
-    return DiagonalFunction.apply((x,), int(offset), first, second)
+    return DiagonalFunction.apply((x,), integer(offset, "diagonal", "offset"), first, second)
 
 
 def diag(x: Any, k: int = 0) -> Tensor:
@@ -132,6 +135,7 @@ def diag(x: Any, k: int = 0) -> Tensor:
 
     Raises:
         ValueError: if x has another number of axes.
+        TypeError: if k is no integer.
 
     Example:
         >>> import lamina as lm
@@ -140,9 +144,9 @@ def diag(x: Any, k: int = 0) -> Tensor:
     """
     x = as_tensor(x)
     if x.ndim == 1:
-        return DiagonalMatrixFunction.apply((x,), int(k))
+        return DiagonalMatrixFunction.apply((x,), integer(k, "diag", "k"))
     if x.ndim == 2:
-        return diagonal(x, k)
+        return diagonal(x, integer(k, "diag", "k"))
     raise ValueError(f"diag: x must have shape (n,) or (m, n), got {x.shape}")
 
 

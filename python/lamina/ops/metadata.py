@@ -54,7 +54,7 @@ def size(x: Any) -> int:
         Number.
 
     Raises:
-        TypeError: in a graph of layers, where sizes are not known yet.
+        ValueError: in a graph of layers, where sizes are not known yet.
 
     Example:
         >>> import lamina as lm

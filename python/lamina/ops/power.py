@@ -8,10 +8,10 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor
+from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.arithmetic import compute, number_tensor, operands, scaled
 from lamina.ops.broadcasting import reduce_to
-from lamina.ops.transcendental import pair_of
+from lamina.ops.two_numbers import pair_of
 
 MOST_EXPONENT = 64  # the largest whole exponent that is computed by multiplication
 
@@ -104,9 +104,10 @@ def power(a: Any, b: Any) -> Tensor:
         >>> lm.ops.power(lm.tensor([1.0, 4.0]), -0.5).numpy().tolist()
         [1.0, 0.5]
     """
-    number = isinstance(b, int | float) and not isinstance(b, bool)
-    if number and isinstance(a, Tensor) and a.array.dtype.kind == "f" and simple(b):
-        return SimplePowerFunction.apply((number_tensor(a, "power"),), b)
+    if isinstance(b, int | float) and not isinstance(b, bool):
+        a = as_tensor(a)
+        if a.array.dtype.kind == "f" and simple(b):
+            return SimplePowerFunction.apply((number_tensor(a, "power"),), b)
     a, b = operands("power", a, b)
     if a.dtype.kind != "f":
         if b.dtype.kind == "i" and (b.array < 0).any():

@@ -53,7 +53,7 @@ class ProductFunction(Function):
             self.saved = None
             return x
         if x.dtype.kind != "f":
-            return np.asarray(np.prod(x, axis=axes, keepdims=keepdims))
+            return np.asarray(np.prod(x, axes, np.int64, keepdims=keepdims))
         folded, kept, order = three_axes(x, axes)
         self.saved = folded, order, x.shape
         return shaped(product_over(folded).reshape(kept), x.shape, axes, keepdims)

@@ -15,7 +15,7 @@ class FlipFunction(Function):
     """A view."""
 
     def forward(self, x: Any, axes: tuple[int, ...]) -> Any:
-        self.saved = tuple([slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
+        self.saved = (..., *[slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
         return x[self.saved]
 
     def backward(self, dy: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -13,7 +14,6 @@ from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, scaled
 from lamina.ops.broadcasting import sum_over, three_axes
 from lamina.ops.checks import float_tensor
-from lamina.ops.power import power
 
 
 def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
@@ -62,7 +62,7 @@ def spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
 class SumFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
-        y = sum_over(x, axes) if x.dtype.kind == "f" else np.asarray(np.sum(x, axis=axes))
+        y = sum_over(x, axes) if x.dtype.kind == "f" else np.asarray(np.sum(x, axes, np.int64))
         return shaped(y, x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
@@ -92,8 +92,25 @@ class VarianceFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         centred, axes = self.saved
-        share = scaled(dy, 2 / count_over(centred.shape, axes))
+        share = scaled(dy, 2 / builtins.max(1, count_over(centred.shape, axes)))
         return compute("multiply", centred, share.reshape(kept_shape(centred.shape, axes)))
+
+
+class DeviationFunction(VarianceFunction):
+    """The root of the variance: its slope is that of the variance times 1 / (2 y), and 0 where nothing deviates."""
+
+    __slots__ = ("root",)
+    root: Any
+
+    def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+        variance = super().forward(x, axes, keepdims)
+        self.root = backend.empty_like(variance)
+        backend.kernels(variance).sqrt_forward(variance, self.root)
+        return self.root
+
+    def backward(self, dy: Any) -> Any:
+        twice = scaled(self.root, 2)
+        return super().backward(compute("divide", dy, np.where(twice == 0, np.full((), np.inf, dy.dtype), twice)))
 
 
 class ExtremeOverFunction(Function):
@@ -175,7 +192,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 
 def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The standard deviation over axes, sqrt(var(x)). See `var`.
+    """The standard deviation over axes, sqrt(var(x)). Its gradient is 0 where all values are equal. See `var`.
 
     Example:
         >>> import lamina as lm
@@ -183,7 +200,7 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         2.0
     """
     x = float_tensor(x, "std")
-    return power(VarianceFunction.apply((x,), reduced_axes("std", axis, x.ndim), keepdims), 0.5)
+    return DeviationFunction.apply((x,), reduced_axes("std", axis, x.ndim), keepdims)
 
 
 def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -108,6 +108,8 @@ def layer_norm(
         return _row_norm("layer_norm", Kind.layer, x, gamma, beta, axis, epsilon)
     if beta is not None:
         raise ValueError("layer_norm: rms_scaling takes no beta")
+    if not 0 <= epsilon < math.inf:
+        raise ValueError(f"layer_norm: epsilon must be at least 0, got {epsilon}")
     x = float_tensor(x, "layer_norm")
     axes = chosen_axes(axis, x.shape, "layer_norm")
     centred = x - mean_of(x, axes, keepdims=True)
@@ -115,6 +117,7 @@ def layer_norm(
     if gamma is None:
         return y
     gamma = float_tensor(gamma, "layer_norm", "gamma")
+    same_dtype("layer_norm", x=x, gamma=gamma)
     shape = tuple(x.shape[a] for a in axes)
     if gamma.shape != shape:
         raise ValueError(f"layer_norm: gamma must have the shape of the axes, {shape}, got {gamma.shape}")

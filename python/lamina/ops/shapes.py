@@ -10,6 +10,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.checks import integer, sizes
 
 
 def one_axis(op: str, axis: Any, ndim: int) -> int:
@@ -19,11 +20,10 @@ def one_axis(op: str, axis: Any, ndim: int) -> int:
         TypeError: if it is no integer.
         ValueError: if it is out of range.
     """
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"{op}: axis must be an integer, got {axis!r}")
+    axis = integer(axis, op, "axis")
     if not -ndim <= axis < ndim:
         raise ValueError(f"{op}: axis {axis} is out of range for {ndim} dimensions")
-    return int(axis) % ndim
+    return axis % ndim
 
 
 class ReshapeFunction(Function):
@@ -56,6 +56,7 @@ def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:
 
     Raises:
         ValueError: if the numbers of elements differ, or sizes are negative.
+        TypeError: if sizes are no integers.
 
     Example:
         >>> import lamina as lm
@@ -63,14 +64,14 @@ def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:
         [[1.0, 2.0, 3.0, 4.0]]
     """
     x = as_tensor(x)
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    if -1 in sizes:
-        known = math.prod([n for n in sizes if n != -1])
-        if sizes.count(-1) == 1 and known > 0 and x.size % known == 0:
-            sizes = tuple([x.size // known if n == -1 else n for n in sizes])
-    if math.prod(sizes) != x.size or (sizes and min(sizes) < 0):
+    given = sizes(shape, "reshape", None)
+    if -1 in given:
+        known = math.prod([n for n in given if n != -1])
+        if given.count(-1) == 1 and known > 0 and x.size % known == 0:
+            given = tuple([x.size // known if n == -1 else n for n in given])
+    if math.prod(given) != x.size or (given and min(given) < 0):
         raise ValueError(f"reshape: {x.size} elements of shape {x.shape} do not fit {shape}")
-    return ReshapeFunction.apply((x,), sizes)
+    return ReshapeFunction.apply((x,), given)
 
 
 def flatten(x: Any) -> Tensor:
@@ -156,7 +157,8 @@ def transpose(x: Any, axes: tuple[int, ...] | None = None) -> Tensor:
     if axes is None:
         order = tuple(range(x.ndim))[::-1]
     else:
-        order = tuple([one_axis("transpose", a, x.ndim) for a in axes])
+        named = axes if isinstance(axes, tuple | list) else (axes,)
+        order = tuple([one_axis("transpose", a, x.ndim) for a in named])
         if len(order) != x.ndim or len(set(order)) != x.ndim:
             raise ValueError(f"transpose: axes must name each of {x.ndim} axes once, got {axes}")
     return TransposeFunction.apply((x,), order)

@@ -12,7 +12,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.tensor import Variable, as_tensor
-from lamina.optimizers import schedules
+from lamina.optimizers import preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
 
@@ -109,10 +109,11 @@ class Optimizer:
         self.gradient_accumulation_steps = self._optional(gradient_accumulation_steps, "gradient_accumulation_steps", 2)
         self._calls = 0  # of step and apply: with accumulation, several make an iteration
         self._plain = not (given or weight_decay or use_ema or loss_scale_factor or gradient_accumulation_steps)
-        self._excluded: tuple[set[int], tuple[str, ...]] = (set(), ())
+        self._excluded: tuple[set[Variable], tuple[str, ...]] = (set(), ())
         self._slots: dict[Variable, tuple[Array, ...]] = {}
         self._extra: dict[str, dict[Variable, Array]] = {AVERAGE: {}, ACCUMULATOR: {}}
-        self._variables: list[Variable] = []  # those of the last step, and by dtype what update takes for them:
+        self._given: list[Variable] = []  # of build or the last step, with those that had no gradient
+        self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
         self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
@@ -169,12 +170,11 @@ class Optimizer:
         """
         if isinstance(var_names, str):
             raise TypeError(f"{self.name}: var_names must be a list of strings, got {var_names!r}")
-        self._excluded = {id(v) for v in var_list or ()}, tuple(var_names or ())
-        self._variables = []  # what decays is decided anew
+        self._excluded = set(var_list or ()), tuple(var_names or ())
 
     def _decays(self, variable: Variable) -> bool:
-        ids, names = self._excluded
-        return id(variable) not in ids and not any(piece in variable.name for piece in names)
+        variables, names = self._excluded
+        return variable not in variables and not any(piece in variable.name for piece in names)
 
     # What a subclass gives
 
@@ -186,7 +186,7 @@ class Optimizer:
         rows = None
         if self._row_sparse:
             rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
-            grads = _values(grads)
+            grads = preparation.values_of(grads)
         kernel(weights, grads, self.kernel_slots(slots), self.settings(), self.iterations + 1, *self._prepared, rows)
 
     def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
@@ -219,7 +219,8 @@ class Optimizer:
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Makes the state for these weights; `step()` then takes them when called without any."""
-        self._gather(list(variables))
+        self._given = list(variables)
+        self._gather(self._given)
 
     def apply(self, grads: Any, variables: Any = None) -> None:
         """Takes one step.
@@ -231,11 +232,12 @@ class Optimizer:
         Raises:
             ValueError: if numbers or shapes do not match, or there is no gradient at all.
         """
-        variables = self._variables if variables is None else list(variables)
+        variables = self._given if variables is None else list(variables)
         arrays = [g if g is None or isinstance(g, RowSparse) else as_tensor(g).array for g in grads]
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
         self._step(arrays, variables)
+        self._given = variables
 
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> int:
         """`apply` for pairs of gradient and weight; the number of steps taken."""
@@ -254,14 +256,15 @@ class Optimizer:
         Raises:
             ValueError: if there is no gradient at all.
         """
-        variables = self._variables if variables is None else list(variables)
+        variables = self._given if variables is None else list(variables)
         self._step([v.grad_array for v in variables], variables)
+        self._given = variables
         for variable in variables:
             variable.grad_array = None
 
     def zero_grad(self) -> None:
         """Forgets the gradients in the weights of `build` or the last step. `step` has done so already."""
-        for variable in self._variables:
+        for variable in self._given:
             variable.grad_array = None
 
     def _step(self, grads: list[Array], variables: list[Variable]) -> None:
@@ -315,7 +318,7 @@ class Optimizer:
             sums = [self._state(ACCUMULATOR, v) for v in self._variables]
             for places, _, _ in self._groups:
                 chosen = [sums[i] for i in places]
-                _add(chosen, [grads[i] for i in places], scale)
+                preparation.add(chosen, [grads[i] for i in places], scale)
             grads, scale, self._row_sparse = sums, 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
             scales = self._scales(grads, scale)
@@ -327,10 +330,9 @@ class Optimizer:
                 if self.rule:
                     self._prepared = own, decays, self.clipvalue or 0.0
                 else:  # update gets gradients that are ready
-                    chosen = _ready(chosen, own, self.clipvalue)
+                    chosen = preparation.scaled_and_clipped(chosen, own, self.clipvalue)
                     if decays:
-                        still = [backend.zeros(w.shape, w.dtype) for w in weights]
-                        backend.kernels(weights[0]).sgd_step(weights, still, (), (0.0, 0.0, 0.0), 1, None, decays)
+                        preparation.decay(weights, decays)
                 self.update(weights, chosen, slots)
             self._prepared = UNPREPARED
             if steps:
@@ -344,30 +346,20 @@ class Optimizer:
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return None if scale == 1 else [scale] * len(grads)
-        squares = np.empty(len(grads))
+        squares = [0.0] * len(grads)
         for places, _, _ in self._groups:
-            part = np.empty(len(places))
-            backend.kernels(squares).gradient_squares(_values([grads[i] for i in places]), part)
-            squares[places] = part
-        if self.clipnorm is not None:
-            norms = [scale * math.sqrt(s) for s in squares.tolist()]
-            return [scale * limit / max(limit, norm) if norm == norm else math.nan for norm in norms]
-        total = 0.0
-        for square in squares.tolist():
-            total += square
-        norm = scale * math.sqrt(total)
-        return [scale * (limit / max(limit, norm)) if math.isfinite(norm) else math.nan] * len(grads)
+            found = preparation.sums_of_squares([grads[i] for i in places])
+            for i, square in zip(places, found, strict=True):
+                squares[i] = square
+        rule = preparation.scales_by_norm if self.clipnorm else preparation.scales_by_global_norm
+        return rule(squares, scale, limit)
 
     def _average(self) -> None:
-        """average = momentum average + (1 - momentum) w; the first time, w."""
+        """Takes the weights into their moving averages; the first time, an average is the weight itself."""
         momentum = self.ema_momentum if self.iterations else 0.0
         for places, weights, _ in self._groups:
             averages = [self._state(AVERAGE, self._variables[i]) for i in places]
-            settings = (momentum - 1.0, 0.0, 0.0)
-            # SGD with a rate of -(1 - momentum) along w, and a decay of the average by as much.
-            backend.kernels(weights[0]).sgd_step(
-                averages, weights, (), settings, 1, None, [1.0 - momentum] * len(places)
-            )
+            preparation.average(averages, weights, momentum)
         every = self.ema_overwrite_frequency
         if every and (self.iterations + 1) % every == 0:
             self.finalize_variable_values(self._variables)
@@ -463,21 +455,3 @@ class Optimizer:
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An optimizer made from what `get_config` gave."""
         return cls(**config)
-
-
-def _add(sums: list[Array], grads: list[Array], scale: float) -> None:
-    """sums += scale * grads: SGD with a rate of -scale."""
-    rows = [(g.rows, False) if isinstance(g, RowSparse) else None for g in grads]
-    backend.kernels(sums[0]).sgd_step(sums, _values(grads), (), (-scale, 0.0, 0.0), rows=rows)
-
-
-def _values(grads: list[Array]) -> list[Array]:
-    """The arrays that gradients lie in."""
-    return [g.values if isinstance(g, RowSparse) else g for g in grads]
-
-
-def _ready(grads: list[Array], scales: list[float] | None, clip: float | None) -> list[Array]:
-    """The gradients times their scales, clipped."""
-    if scales is not None:
-        grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
-    return grads if clip is None else [np.clip(g, -clip, clip) for g in grads]

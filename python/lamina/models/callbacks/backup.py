@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import random
 from lamina.models import saving
-from lamina.models.callbacks.base import Callback, Logs
+from lamina.models.callbacks.base import Callback, Logs, frequency
 from lamina.models.resuming import Resume
 
 
@@ -53,10 +53,8 @@ class BackupAndRestore(Callback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if save_freq != "epoch" and (isinstance(save_freq, str | bool) or save_freq < 1):
-            raise ValueError(f'BackupAndRestore: save_freq must be "epoch" or a number of batches, got {save_freq!r}')
         self.folder = Path(backup_dir)
-        self.save_freq, self.delete_checkpoint = save_freq, delete_checkpoint
+        self.save_freq, self.delete_checkpoint = frequency(save_freq, "BackupAndRestore"), delete_checkpoint
         self._epoch = self._batches = 0
 
     @property

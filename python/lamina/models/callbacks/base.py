@@ -135,5 +135,29 @@ class CallbackList:
             function(*args)
 
 
+def frequency(save_freq: Any, owner: str) -> str | int:
+    """When to save: "epoch", or after every so many batches.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if save_freq == "epoch":
+        return "epoch"
+    if isinstance(save_freq, bool) or not hasattr(save_freq, "__index__") or save_freq < 1:
+        raise ValueError(f'{owner}: save_freq must be "epoch" or a number of batches, got {save_freq!r}')
+    return int(save_freq)
+
+
+def epochs_of(value: Any, owner: str, name: str) -> int:
+    """A number of epochs, not negative.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+        raise ValueError(f"{owner}: {name} must be an integer of at least 0, got {value!r}")
+    return int(value)
+
+
 def _overrides(callback: Callback, hook: str) -> bool:
     return hook in callback.__dict__ or getattr(type(callback), hook) is not getattr(Callback, hook)

@@ -206,6 +206,12 @@ class SwapEMAWeights(Callback):
                 weight[...], average[...] = average.copy(), weight.copy()
         self._swapped = wanted
 
+    def get_state(self) -> dict[str, Any]:
+        return {"swapped": self._swapped}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._swapped = state["swapped"]
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._swap(False)
 

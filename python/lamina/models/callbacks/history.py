@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lamina.models.callbacks.base import Callback, Logs
 
 
@@ -21,7 +23,7 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[Any]] = {}
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -33,13 +35,17 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
 
     def get_state(self) -> dict[str, Any]:
-        return {"history": self.history, "epoch": self.epoch}
+        told = {name: [np.asarray(v).tolist() for v in values] for name, values in self.history.items()}
+        return {"history": told, "epoch": self.epoch}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        self.history, self.epoch = state["history"], state["epoch"]
+        told = state["history"]
+        self.history = {name: [np.array(v) if isinstance(v, list) else v for v in told[name]] for name in told}
+        self.epoch = state["epoch"]
 
     def plot(self, path: str | Path | None = None) -> Any:
-        """Draws the loss and each metric over the epochs, training and validation together.
+        """Draws the loss and each metric over the epochs, training and validation together; a line a value where a
+        metric has several (one of more dimensions, as a confusion matrix, is left out).
 
         Args:
             path: where to write the picture, in the format of its ending; None to write none.
@@ -53,7 +59,7 @@ class History(Callback):
         """
         from matplotlib.figure import Figure
 
-        names = [name for name in self.history if not name.startswith("val_")]
+        names = [name for name in self.history if not name.startswith("val_") and np.ndim(self.history[name][0]) < 2]
         if not names:
             raise ValueError("plot: there is no epoch to draw yet")
         columns = min(len(names), 3) if len(names) != 4 else 2
@@ -74,7 +80,9 @@ class History(Callback):
             values = self.history.get(key)
             if values:
                 epochs = [e + 1 for e in self.epoch[-len(values) :]]
-                axes.plot(epochs, values, style, label=label, marker="." if len(values) < 30 else None)
+                several = np.ndim(values[0])
+                labels = [f"{label} {i}" for i in range(len(values[0]))] if several else label
+                axes.plot(epochs, np.array(values), style, label=labels, marker="." if len(values) < 30 else None)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name.replace("_", " "))
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.models.callbacks.base import Callback, Logs
+from lamina.models.callbacks.base import Callback, Logs, epochs_of, frequency
 
 LARGER_IS_BETTER = (
     "accuracy", "acc", "auc", "precision", "recall", "f1_score", "fbeta_score", "r2_score", "iou", "io_u", "dice",
@@ -36,14 +36,25 @@ class _Monitor(Callback):
             return self.mode == "max"
         return self.monitor.removeprefix("val_").endswith(LARGER_IS_BETTER)
 
-    def _value(self, logs: Logs | None) -> float:
+    def _value(self, logs: Logs | None) -> float | None:
+        """The value watched; None in an epoch without the validation that it comes from.
+
+        Raises:
+            ValueError: if there is no such value at all.
+        """
         logs = logs or {}
         if self.monitor not in logs:
+            if self.monitor.startswith("val_") and getattr(self, "params", {}).get("validation_freq", 1) > 1:
+                return None  # validation comes every few epochs
             raise ValueError(
                 f"{type(self).__name__}: there is no {self.monitor!r} to monitor; there is {sorted(logs)}"
                 + (" (fit got no validation data)" if self.monitor.startswith("val_") else "")
             )
-        return logs[self.monitor]
+        value = logs[self.monitor]
+        if np.ndim(value):
+            raise ValueError(f"{type(self).__name__}: {self.monitor!r} must be one number to monitor, got an array of "
+                             f"shape {np.shape(value)}")  # fmt: skip
+        return value
 
 
 class EarlyStopping(_Monitor):
@@ -80,8 +91,9 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        self.patience, self.verbose, self.baseline = int(patience), verbose, baseline
-        self.restore_best_weights, self.start_from_epoch = restore_best_weights, int(start_from_epoch)
+        self.patience = epochs_of(patience, "EarlyStopping", "patience")
+        self.start_from_epoch = epochs_of(start_from_epoch, "EarlyStopping", "start_from_epoch")
+        self.verbose, self.baseline, self.restore_best_weights = verbose, baseline, restore_best_weights
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.wait = 0
@@ -92,7 +104,7 @@ class EarlyStopping(_Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self._value(logs)
-        if epoch < self.start_from_epoch:
+        if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
             self.best_weights, self.best_epoch = self.model.get_weights(), epoch
@@ -129,7 +141,8 @@ class ModelCheckpoint(_Monitor):
     """Saves the model after epochs, or every so many batches.
 
     Args:
-        filepath: where; it ends in ".safetensors" and may name logs: "{epoch:02d}-{val_loss:.2f}.safetensors".
+        filepath: where; it ends in ".safetensors" and may name logs: "{epoch:02d}-{val_loss:.2f}.safetensors". Folders
+            that are missing are made.
         monitor: which value tells what is best.
         verbose: 1 to say when it saves.
         save_best_only: whether to save only when the value became better.
@@ -163,10 +176,8 @@ class ModelCheckpoint(_Monitor):
         self.filepath = str(filepath)
         if not self.filepath.endswith(".safetensors"):
             raise ValueError(f'ModelCheckpoint: filepath must end in ".safetensors", got {self.filepath!r}')
-        if save_freq != "epoch" and (isinstance(save_freq, str | bool) or save_freq < 1):
-            raise ValueError(f'ModelCheckpoint: save_freq must be "epoch" or a number of batches, got {save_freq!r}')
         self.verbose, self.save_best_only, self.save_weights_only = verbose, save_best_only, save_weights_only
-        self.save_freq = save_freq
+        self.save_freq = frequency(save_freq, "ModelCheckpoint")
         self.best = initial_value_threshold
         self._epoch = 0
         self._batches = 0
@@ -192,10 +203,11 @@ class ModelCheckpoint(_Monitor):
     def _save(self, logs: Logs | None, batch: int | None) -> None:
         if self.save_best_only:
             value = self._value(logs)
-            if not self._is_better(value, self.best):
+            if value is None or not self._is_better(value, self.best):
                 return
             self.best = value
         path = self.filepath.format(epoch=self._epoch + 1, batch=0 if batch is None else batch + 1, **(logs or {}))
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
@@ -241,8 +253,9 @@ class ReduceLROnPlateau(_Monitor):
         super().__init__(monitor, mode, min_delta)
         if not 0 <= factor < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and less than 1, got {factor}")
-        self.factor, self.patience, self.verbose = float(factor), int(patience), verbose
-        self.cooldown, self.min_lr = int(cooldown), float(min_lr)
+        self.factor, self.verbose, self.min_lr = float(factor), verbose, float(min_lr)
+        self.patience = epochs_of(patience, "ReduceLROnPlateau", "patience")
+        self.cooldown = epochs_of(cooldown, "ReduceLROnPlateau", "cooldown")
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best: float | None = None
@@ -253,6 +266,8 @@ class ReduceLROnPlateau(_Monitor):
         logs = {} if logs is None else logs
         logs["learning_rate"] = float(optimizer.learning_rate)
         value = self._value(logs)
+        if value is None:
+            return
         if self.cooldown_counter:
             self.cooldown_counter -= 1
             self.wait = 0

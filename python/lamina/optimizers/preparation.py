@@ -1,0 +1,68 @@
+"""What happens to gradients and weights around the rule: sums, norms, clipping, decay, averages. Over lists of arrays
+of one dtype, by kernels that are there anyway."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from lamina import backend
+from lamina.autograd.row_sparse import RowSparse
+
+Array = Any
+
+
+def values_of(grads: list[Array]) -> list[Array]:
+    """The arrays that gradients lie in: of a row-sparse one, its rows."""
+    return [g.values if isinstance(g, RowSparse) else g for g in grads]
+
+
+def add(sums: list[Array], grads: list[Array], scale: float) -> None:
+    """sums += scale * grads: SGD with a rate of -scale."""
+    rows = [(g.rows, False) if isinstance(g, RowSparse) else None for g in grads]
+    backend.kernels(sums[0]).sgd_step(sums, values_of(grads), (), (-scale, 0.0, 0.0), rows=rows)
+
+
+def decay(weights: list[Array], shares: list[float]) -> None:
+    """weights -= shares * weights: SGD that stands still."""
+    still = [backend.zeros(w.shape, w.dtype) for w in weights]
+    backend.kernels(weights[0]).sgd_step(weights, still, (), (0.0, 0.0, 0.0), 1, None, shares)
+
+
+def average(averages: list[Array], weights: list[Array], momentum: float) -> None:
+    """averages = momentum * averages + (1 - momentum) * weights: SGD with a rate of -(1 - momentum) along the weights,
+    and a decay of the averages by as much."""
+    shares = [1.0 - momentum] * len(weights)
+    backend.kernels(weights[0]).sgd_step(averages, weights, (), (momentum - 1.0, 0.0, 0.0), 1, None, shares)
+
+
+def sums_of_squares(grads: list[Array]) -> list[float]:
+    """The sum of the squares of each gradient, in float64."""
+    squares = np.empty(len(grads))
+    backend.kernels(squares).gradient_squares(values_of(grads), squares)
+    found: list[float] = squares.tolist()
+    return found
+
+
+def scales_by_norm(squares: list[float], scale: float, clipnorm: float) -> list[float]:
+    """What each gradient is multiplied by, so that the norm of none is larger; NaN where the norm is."""
+    norms = [scale * math.sqrt(s) for s in squares]
+    return [scale * clipnorm / max(clipnorm, norm) if norm == norm else math.nan for norm in norms]
+
+
+def scales_by_global_norm(squares: list[float], scale: float, clipnorm: float) -> list[float]:
+    """What all gradients are multiplied by, so that their norm together is not larger; NaN where it is not finite."""
+    total = 0.0
+    for square in squares:
+        total += square
+    norm = scale * math.sqrt(total)
+    return [scale * (clipnorm / max(clipnorm, norm)) if math.isfinite(norm) else math.nan] * len(squares)
+
+
+def scaled_and_clipped(grads: list[Array], scales: list[float] | None, clipvalue: float | None) -> list[Array]:
+    """The gradients times their scales, clipped, for rules without a kernel."""
+    if scales is not None:
+        grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
+    return grads if clipvalue is None else [np.clip(g, -clipvalue, clipvalue) for g in grads]
