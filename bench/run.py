@@ -24,6 +24,7 @@ FAMILIES = {
     "pool2d": "bench.ops.bench_pool2d",
     "batch_norm": "bench.ops.bench_batch_norm",
     "norms": "bench.ops.bench_norms",
+    "embedding": "bench.ops.bench_embedding",
     "simple_rnn": "bench.ops.bench_simple_rnn",
     "lstm": "bench.ops.bench_lstm",
     "gru": "bench.ops.bench_gru",

@@ -1,4 +1,4 @@
-"""Norms within a sample: forward, and forward with gradients, over 25 to 50 MB."""
+"""Norms within a sample: forward, and forward with gradients, over 25 to 50 MB; layer_norm as transformers have it."""
 
 from __future__ import annotations
 
@@ -87,9 +87,10 @@ def torch_side(kind: str, groups: int, backward: bool, a: Arrays) -> Prepared:
 
 def cases(smoke: bool) -> list[Case]:
     found = []
-    for kind in KINDS:
+    transformers = [] if smoke else [("layer", (8 * 128, 768)), ("layer", (32 * 512, 256))]
+    for kind, own in [*[(kind, None) for kind in KINDS], *transformers]:
         images = kind in ("group", "instance", "response")
-        shape: tuple[int, ...] = (16, 56, 56, 128) if images else (8192, 768)
+        shape: tuple[int, ...] = own or ((16, 56, 56, 128) if images else (8192, 768))
         if smoke:
             shape = (2, 5, 5, 16) if images else (7, 24)
         groups = 4 if smoke else 32

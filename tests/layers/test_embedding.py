@@ -42,6 +42,16 @@ def test_mask():
     assert Embedding(3, 2, mask_zero=True).compute_mask(x).numpy().tolist() == [[True, False, True]]
 
 
+def test_the_mask_goes_on():
+    x = lm.tensor(np.array([[1, 0, 2]]))
+    y = Embedding(3, 2, mask_zero=True)(x)
+    for layer in (lm.layers.PositionalEncoding(), lm.layers.PositionEmbedding(5), lm.layers.RotaryEmbedding()):
+        assert layer(y)._mask.numpy().tolist() == [[True, False, True]]
+    assert Embedding(3, 2)(x)._mask is None
+    symbol = Embedding(3, 2, mask_zero=True)(lm.layers.Input((None,), dtype="int32"))
+    assert symbol._mask.shape == (None, None)
+
+
 def test_configuration():
     layer = Embedding(
         5,

@@ -9,7 +9,9 @@
 #include "ops/activation_function.h"
 #include "ops/attention.h"
 #include "ops/conv2d.h"
+#include "ops/ctc_loss.h"
 #include "ops/elementary.h"
+#include "ops/embedding.h"
 #include "ops/gemm.h"
 #include "ops/recurrent.h"
 #include "ops/softmax.h"
@@ -139,6 +141,27 @@ void functions() {
 }
 
 template <class Target, class T>
+void labels_and_rows() {
+  constexpr int64_t batch = 3, time = 40, classes = 19, labels = 7;
+  const auto x = numbers<T>(batch * time * classes, 11);
+  std::vector<int64_t> targets, target_lengths{7, 3, 0}, input_lengths{40, 31, 5};
+  for (int64_t i = 0; i < batch * labels; ++i) targets.push_back(1 + i * 5 % (classes - 1));
+  std::vector<T> losses(batch), dx(x.size());
+  ctc_loss<Target>(
+      {batch, time, classes, labels, 0, false, targets.data(), target_lengths.data(), input_lengths.data()}, x.data(),
+      losses.data(), dx.data());
+  print("ctc_loss", losses);
+  print("ctc_loss, dx", dx);
+
+  constexpr int64_t positions = 60, width = 38;
+  std::vector<int64_t> order, first{0, 1, 50, 60};
+  for (int64_t i = 0; i < positions; ++i) order.push_back(i * 7 % positions);
+  std::vector<T> sums(3 * width);
+  embedding_backward<Target>({3, first.data(), order.data(), nullptr, positions}, width, x.data(), sums.data());
+  print("embedding_backward", sums);
+}
+
+template <class Target, class T>
 void sequences() {
   constexpr int64_t steps = 5, count = 7, inputs = 9, n = 37, slots = steps * count;
   const RecurrentRows rows{steps, count, slots, 0, 1, steps, 0, 1, steps};
@@ -193,6 +216,7 @@ void all() {
   attentions<Target, T>();
   convolutions<Target, T>();
   functions<Target, T>();
+  labels_and_rows<Target, T>();
 }
 
 }  // namespace

@@ -241,6 +241,20 @@ def test_the_loss_class():
         lm.losses.ctc(y_true + 0.5, x)
 
 
+def test_masked_steps_do_not_count():
+    y_true, x = np.array([[1, 2], [3, 0]]), random.normal(size=(2, 6, 4))
+    mask = np.arange(6) < np.array([6, 3])[:, None]
+    each = by_recursion(x, y_true, np.array([2, 1]), np.array([6, 3]))
+    np.testing.assert_allclose(lm.losses.CTC("none")(y_true, x, mask=mask).numpy(), each)
+    carrying = lm.tensor(x)
+    carrying._mask = lm.tensor(mask)
+    np.testing.assert_allclose(lm.losses.CTC()(y_true, carrying).item(), each.mean())
+    samples = lm.losses.CTC("sum")(y_true, x, mask=np.array([True, False])).item()
+    np.testing.assert_allclose(samples, by_recursion(x, y_true, np.array([2, 1]), np.array([6, 6]))[0])
+    with pytest.raises(ValueError, match="leaves out must be a sample's last; sample 1 has later ones"):
+        lm.losses.CTC()(y_true, x, mask=mask ^ (np.arange(6) == 0) & np.array([[False], [True]]))
+
+
 # Decoding
 
 

@@ -14,8 +14,8 @@ Array = Any
 class RowSparse:
     """A gradient of which only some rows are not zero: values[i] is row rows[i].
 
-    What an embedding leaves in `grad_array` of its table. `Tensor.grad` gives it as a dense tensor; optimizers take it
-    as it is.
+    What an embedding leaves in `grad_array` of its table. Optimizers take it as it is. `Tensor.grad` gives it as a
+    dense tensor, and leaves that in its place unless it is lazy.
 
     Attributes:
         rows: int64, ascending, each once.

@@ -131,7 +131,9 @@ class Tensor:
         """The gradient that `backward` left here, summed over calls; None before."""
         array = self.grad_array
         if type(array) is RowSparse:
-            array = array.dense()
+            lazy, array = array.lazy, array.dense()
+            if not lazy:  # what is written to it from here on counts
+                self.grad_array = array
         return None if array is None else Tensor(array)
 
     @grad.setter

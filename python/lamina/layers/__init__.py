@@ -113,6 +113,10 @@ from lamina.layers.pooling_special import LpPooling1D as LpPooling1D
 from lamina.layers.pooling_special import LpPooling2D as LpPooling2D
 from lamina.layers.pooling_special import LpPooling3D as LpPooling3D
 from lamina.layers.pooling_special import MaxUnpooling2D as MaxUnpooling2D
+from lamina.layers.positions import PositionalEncoding as PositionalEncoding
+from lamina.layers.positions import PositionEmbedding as PositionEmbedding
+from lamina.layers.positions import RotaryEmbedding as RotaryEmbedding
+from lamina.layers.positions import SinePositionEncoding as SinePositionEncoding
 from lamina.layers.preprocessing import CategoryEncoding as CategoryEncoding
 from lamina.layers.preprocessing import Discretization as Discretization
 from lamina.layers.preprocessing import Normalization as Normalization

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.losses.loss import Loss
+from lamina.losses.loss import Loss, carried
 from lamina.ops.loss import constant
 
 
@@ -16,7 +16,8 @@ class CTC(Loss):
     """-log of the probability of the labels, over all the ways in which steps can spell them; see `ops.ctc_loss`.
 
     y_true holds labels, (N, L), from 1 on; 0 is the blank, and fills the rows up behind a sample's labels. y_pred
-    holds logits, (N, T, C), of which all steps count.
+    holds logits, (N, T, C). All steps count, but for those at a sample's end that a mask, (N, T), leaves out: one that
+    is given, or that y_pred carries.
 
     Args:
         reduction: see the module's head.
@@ -48,9 +49,33 @@ class CTC(Loss):
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         return ctc(y_true, y_pred, self.zero_infinity)
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
+        mask = carried(mask, y_pred)
+        y_pred = self._predictions(y_pred)
+        lengths = None
+        if mask is not None and np.ndim(mask) == 2 and np.shape(mask) == y_pred.shape[:2]:
+            lengths, mask = _lengths(constant(mask, self.name, "mask").astype(bool), self.name), None
+        values = ctc(y_true, y_pred, self.zero_infinity, lengths)
+        weights, reduction = self._weights(sample_weight, mask, values.shape, values.dtype)
+        if weights is not None:
+            values = values * Tensor(weights)
+        if reduction == "none":
+            return values
+        return ops.sum(values) if reduction == "sum" else ops.mean(values)
 
-def ctc(y_true: Any, y_pred: Any, zero_infinity: bool = False) -> Tensor:
-    """The losses of `CTC`, (N,).
+
+def _lengths(mask: Any, owner: str) -> Any:
+    """How many steps of each sample a mask leaves: those at the beginning."""
+    if (mask[:, 1:] & ~mask[:, :-1]).any():
+        row = int(np.flatnonzero((mask[:, 1:] & ~mask[:, :-1]).any(axis=1))[0])
+        raise ValueError(
+            f"{owner}: steps that the mask leaves out must be a sample's last; sample {row} has later ones"
+        )
+    return np.count_nonzero(mask, axis=1)
+
+
+def ctc(y_true: Any, y_pred: Any, zero_infinity: bool = False, output_length: Any = None) -> Tensor:
+    """The losses of `CTC`, (N,); output_length: how many steps of each sample count, (N,), None for all.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -67,5 +92,5 @@ def ctc(y_true: Any, y_pred: Any, zero_infinity: bool = False) -> Tensor:
         if not (np.trunc(labels) == labels).all():
             raise ValueError("ctc: y_true must hold whole numbers")
         labels = labels.astype(np.int64)
-    steps = np.full(y_pred.shape[0], y_pred.shape[1])
+    steps = np.full(y_pred.shape[0], y_pred.shape[1]) if output_length is None else output_length
     return ops.ctc_loss(labels, y_pred, np.count_nonzero(labels, axis=1), steps, 0, zero_infinity)

@@ -174,6 +174,8 @@ from lamina.ops.pixel_shuffle import depth_to_space as depth_to_space
 from lamina.ops.pixel_shuffle import pixel_shuffle as pixel_shuffle
 from lamina.ops.pixel_shuffle import pixel_unshuffle as pixel_unshuffle
 from lamina.ops.pixel_shuffle import space_to_depth as space_to_depth
+from lamina.ops.positions import rotary_embedding as rotary_embedding
+from lamina.ops.positions import sine_positions as sine_positions
 from lamina.ops.power import power as power
 from lamina.ops.prelu import prelu as prelu
 from lamina.ops.products import cumprod as cumprod

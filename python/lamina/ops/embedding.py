@@ -12,7 +12,7 @@ from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.checks import float_tensor
 from lamina.ops.gather import checked_indices
 
-SPARSE_FROM = 4  # rows of the table for an index, from which on the gradient is row-sparse
+SPARSE_FROM = 2  # rows of the table for an index, from which on the gradient is row-sparse
 
 
 class EmbeddingFunction(Function):
