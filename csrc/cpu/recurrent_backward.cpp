@@ -28,7 +28,7 @@ struct BackwardMemory {
     const bool before = s.kind == RecurrentKind::gru_reset_before;
     const int64_t rows = s.rows.count;
     int64_t used = round_up(gates.count() * gates.size(), 64 / int64_t(sizeof(T)));
-    const auto take = [&](int64_t n) { return at + (used += n) - n; };
+    const auto take = [&](int64_t n) { return at ? at + (used += n) - n : (used += n, at); };
     candidate.values = take(before ? round_up(candidate.count() * candidate.size(), 64 / int64_t(sizeof(T))) : 0);
     d = take(2 * rows * line);
     d_candidate = take(before ? rows * units_line : 0);

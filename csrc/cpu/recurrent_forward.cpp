@@ -11,6 +11,7 @@ struct ForwardMemory {
   Panels<T> gates, candidate;  // candidate: gru_reset_before's second product
   int64_t line;                // of a compact row
   T *h, *plain, *c, *reset;    // h, times the scale, of two steps in turn; h itself; c; r * h
+  T* ready;                    // (count, columns), or null: h0.U, where U is read but once and packing would not pay
   int64_t values;
 
   ForwardMemory(const Recurrent<T>& s, T* at)
@@ -20,12 +21,14 @@ struct ForwardMemory {
     const bool before = s.kind == RecurrentKind::gru_reset_before;
     const int64_t rows = s.rows.count * line, whole = 64 / int64_t(sizeof(T));
     int64_t used = round_up(Panels<T>::values_of(s.units, s.units, before ? 2 : gates_of(s.kind)), whole);
-    const auto take = [&](int64_t n) { return at + (used += n) - n; };
+    const auto take = [&](int64_t n) { return at ? at + (used += n) - n : (used += n, at); };
     candidate.values = take(before ? round_up(Panels<T>::values_of(s.units, s.units, 1), whole) : 0);
     h = take(2 * rows);
     plain = s.scale ? take(2 * rows) : h;
     c = take(s.kind == RecurrentKind::lstm && !s.c ? rows : 0);
     reset = take(before ? rows : 0);
+    const bool once = s.rows.steps == 1 && s.h0 && !s.scale && !s.rows.at && !before;
+    ready = once ? take(s.rows.count * gates_of(s.kind) * s.units) : nullptr;
     values = used;
   }
 };
@@ -45,7 +48,6 @@ struct ForwardSteps {
   /// Of the step before t, compact: what products read, and what cells do.
   INLINE T* h_scaled(int64_t t, int64_t i) const { return memory.h + (t & 1) * whole + share.row(i) * memory.line; }
   INLINE T* h_plain(int64_t t, int64_t i) const { return memory.plain + (t & 1) * whole + share.row(i) * memory.line; }
-  int64_t line() const { return memory.line * share.stride; }
   int64_t depth(int64_t t) const { return t || s.h0 ? units : 0; }
 
   /// h of step t (-1: before the first), to wherever it is wanted.
@@ -79,9 +81,11 @@ struct ForwardSteps {
     share.meet();
   }
   template <int GATES, class Cell>
-  INLINE void step(int64_t t, const Panels<T>& panels, int64_t depth, const T* a, Cell&& cell) const {
+  INLINE void step(int64_t t, const Panels<T>& panels, const T* a, Cell&& cell) const {
+    const int64_t columns = GATES * units;
     each_tile<GATES>(
-        share, panels, 0, share.of(active(q, t)), depth, a, line(),
+        share, panels, 0, share.of(active(q, t)), memory.ready ? READY : depth(t),
+        memory.ready ? memory.ready + share.first * columns : a, share.stride * (memory.ready ? columns : memory.line),
         [&](Soon& soon, int64_t i, int64_t j) INLINE_LAMBDA {
           for (int64_t g = 0; g < GATES; ++g) soon.add(gates_at(t, i, j + g * units));
         },
@@ -91,83 +95,77 @@ struct ForwardSteps {
 
   void simple() const {
     for (int64_t t = 0; t < q.steps; ++t)
-      step<1>(t, memory.gates, depth(t), h_scaled(t, 0),
-              [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
-                T* const p = gates_at(t, i, j);
-                V<T> h = load(p, mask) + load(sums);
-                with_activation(s.activation, [&](auto f) INLINE_LAMBDA { h = activate<f.value, T>(h); });
-                if (s.h_before) store(p, h, mask);
-                put(t, i, j, h, mask);
-              });
+      step<1>(t, memory.gates, h_scaled(t, 0), [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
+        T* const p = gates_at(t, i, j);
+        V<T> h = load(p, mask) + load(sums);
+        with_activation(s.activation, [&](auto f) INLINE_LAMBDA { h = activate<f.value, T>(h); });
+        if (s.h_before) store(p, h, mask);
+        put(t, i, j, h, mask);
+      });
   }
   void lstm() const {
     for (int64_t t = 0; t < q.steps; ++t)
-      step<4>(t, memory.gates, depth(t), h_scaled(t, 0),
-              [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
-                constexpr int W = lanes<T>;
-                const int64_t r = share.row(i), row = batch_row(q, r), n = units;
-                T *const p = gates_at(t, i, j), *const c_compact = memory.c + r * memory.line + j;
-                const V<T> input = sigmoid(load(p, mask) + load(sums)),
-                           forget = sigmoid(load(p + n, mask) + load(sums + W));
-                const V<T> g = tanh(load(p + 2 * n, mask) + load(sums + 2 * W));
-                const V<T> output = sigmoid(load(p + 3 * n, mask) + load(sums + 3 * W));
-                V<T> c = input * g;
-                if (t)
-                  c = fma(forget, s.c ? load(s.c + at(t - 1, i) * n + j, mask) : load(c_compact, mask), c);
-                else if (s.c0)
-                  c = fma(forget, load(s.c0 + row * n + j, mask), c);
-                if (s.c) {
-                  store(s.c + at(t, i) * n + j, c, mask);
-                  store(p, input, mask);
-                  store(p + n, forget, mask);
-                  store(p + 2 * n, g, mask);
-                  store(p + 3 * n, output, mask);
-                } else {
-                  store(c_compact, c, mask);
-                }
-                if (r >= active(q, t + 1)) store(to.c_last + row * n + j, c, mask);
-                put(t, i, j, output * tanh(c), mask);
-              });
+      step<4>(t, memory.gates, h_scaled(t, 0), [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
+        constexpr int W = lanes<T>;
+        const int64_t r = share.row(i), row = batch_row(q, r), n = units;
+        T *const p = gates_at(t, i, j), *const c_compact = memory.c + r * memory.line + j;
+        const V<T> input = sigmoid(load(p, mask) + load(sums)), forget = sigmoid(load(p + n, mask) + load(sums + W));
+        const V<T> g = tanh(load(p + 2 * n, mask) + load(sums + 2 * W));
+        const V<T> output = sigmoid(load(p + 3 * n, mask) + load(sums + 3 * W));
+        V<T> c = input * g;
+        if (t)
+          c = fma(forget, s.c ? load(s.c + at(t - 1, i) * n + j, mask) : load(c_compact, mask), c);
+        else if (s.c0)
+          c = fma(forget, load(s.c0 + row * n + j, mask), c);
+        if (s.c) {
+          store(s.c + at(t, i) * n + j, c, mask);
+          store(p, input, mask);
+          store(p + n, forget, mask);
+          store(p + 2 * n, g, mask);
+          store(p + 3 * n, output, mask);
+        } else {
+          store(c_compact, c, mask);
+        }
+        if (r >= active(q, t + 1)) store(to.c_last + row * n + j, c, mask);
+        put(t, i, j, output * tanh(c), mask);
+      });
   }
   void gru() const {
     for (int64_t t = 0; t < q.steps; ++t)
-      step<3>(t, memory.gates, depth(t), h_scaled(t, 0),
-              [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
-                constexpr int W = lanes<T>;
-                const int64_t n = units;
-                T* const p = gates_at(t, i, j);
-                const T* const b = s.recurrent_bias + j;
-                const auto recurrent = [&](int gate) INLINE_LAMBDA {
-                  return s.recurrent_bias ? load(sums + gate * W) + load(b + gate * n, mask) : load(sums + gate * W);
-                };
-                const V<T> inner = recurrent(2);
-                const V<T> z = sigmoid(load(p, mask) + recurrent(0)), reset = sigmoid(load(p + n, mask) + recurrent(1));
-                const V<T> g = tanh(fma(reset, inner, load(p + 2 * n, mask)));
-                if (s.h_before) {
-                  store(p, z, mask);
-                  store(p + n, reset, mask);
-                  store(p + 2 * n, g, mask);
-                  store(p + 3 * n, inner, mask);
-                }
-                put(t, i, j, fma(z, load(h_plain(t, i) + j, mask), (set(T(1)) - z) * g), mask);
-              });
+      step<3>(t, memory.gates, h_scaled(t, 0), [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
+        constexpr int W = lanes<T>;
+        const int64_t n = units;
+        T* const p = gates_at(t, i, j);
+        const T* const b = s.recurrent_bias + j;
+        const auto recurrent = [&](int gate) INLINE_LAMBDA {
+          return s.recurrent_bias ? load(sums + gate * W) + load(b + gate * n, mask) : load(sums + gate * W);
+        };
+        const V<T> inner = recurrent(2);
+        const V<T> z = sigmoid(load(p, mask) + recurrent(0)), reset = sigmoid(load(p + n, mask) + recurrent(1));
+        const V<T> g = tanh(fma(reset, inner, load(p + 2 * n, mask)));
+        if (s.h_before) {
+          store(p, z, mask);
+          store(p + n, reset, mask);
+          store(p + 2 * n, g, mask);
+          store(p + 3 * n, inner, mask);
+        }
+        put(t, i, j, fma(z, load(h_plain(t, i) + j, mask), (set(T(1)) - z) * g), mask);
+      });
   }
   void gru_reset_before() const {
     const int64_t n = units;
     for (int64_t t = 0; t < q.steps; ++t) {
-      step<2>(t, memory.gates, depth(t), h_scaled(t, 0),
-              [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
-                T* const p = gates_at(t, i, j);
-                const V<T> z = sigmoid(load(p, mask) + load(sums)),
-                           reset = sigmoid(load(p + n, mask) + load(sums + lanes<T>));
-                const V<T> h = reset * load(h_scaled(t, i) + j, mask);
-                store(p, z, mask);
-                store(memory.reset + share.row(i) * memory.line + j, h, mask);
-                if (!s.h_before) return;
-                store(p + n, reset, mask);
-                store(p + 3 * n, h, mask);
-              });
-      step<1>(t, memory.candidate, depth(t), memory.reset + share.first * memory.line,
+      step<2>(t, memory.gates, h_scaled(t, 0), [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
+        T* const p = gates_at(t, i, j);
+        const V<T> z = sigmoid(load(p, mask) + load(sums)), reset = sigmoid(load(p + n, mask) + load(sums + lanes<T>));
+        const V<T> h = reset * load(h_scaled(t, i) + j, mask);
+        store(p, z, mask);
+        store(memory.reset + share.row(i) * memory.line + j, h, mask);
+        if (!s.h_before) return;
+        store(p + n, reset, mask);
+        store(p + 3 * n, h, mask);
+      });
+      step<1>(t, memory.candidate, memory.reset + share.first * memory.line,
               [&](int64_t i, int64_t j, auto mask, const T* sums) INLINE_LAMBDA {
                 T* const p = gates_at(t, i, j);
                 const V<T> z = load(p, mask), g = tanh(load(p + 2 * n, mask) + load(sums));
@@ -204,14 +202,21 @@ void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOut
     gemm<Target>(Gemm<T>{s[l].rows.slots, columns, s[l].inputs, s[l].x, s[l].inputs, false, s[l].w, columns, false,
                          s[l].gates, kept_of(kind) * units, s[l].bias});
   const ForwardMemory<T> size(*s, nullptr);
-  T* const memory = scratch_for<T>(Slot::caller, layers * size.values);
+  const int64_t values = max_of(size.values, ForwardMemory<T>(s[layers - 1], nullptr).values);
+  T* const memory = scratch_for<T>(Slot::caller2, layers * values);  // gemm takes Slot::caller
   for (int64_t l = 0; l < layers; ++l) {
-    const ForwardMemory<T> m(s[l], memory + l * size.values);
+    const ForwardMemory<T> m(s[l], memory + l * values);
+    if (s[l].rows.steps == 0 || (s[l].rows.steps == 1 && !s[l].h0)) continue;  // no product reads U
+    if (m.ready) {
+      gemm<Target>(
+          Gemm<T>{s[l].rows.count, columns, units, s[l].h0, units, false, s[l].u, columns, false, m.ready, columns});
+      continue;
+    }
     pack_columns(m.gates, s[l].u, columns);
     if (kind == RecurrentKind::gru_reset_before) pack_columns(m.candidate, s[l].u + 2 * units, columns);
   }
   share_out(layers, s->rows, size.gates.count(), step_work(*s), [&](int64_t l, const Share& share) INLINE_LAMBDA {
-    const ForwardMemory<T> m(s[l], memory + l * size.values);
+    const ForwardMemory<T> m(s[l], memory + l * values);
     ForwardSteps<T>{s[l], to[l], m, share}.run();
   });
 }

@@ -1,5 +1,8 @@
 """simple_rnn, gru and lstm: whole sequences, masks, states, both directions."""
 
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -243,9 +246,42 @@ def test_training_gives_the_bits_of_inference(kind):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
 
 
+def _child(connection, given):
+    connection.send(op_of("lstm")(*given)[0].numpy().tobytes())
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_threads_meet_in_a_forked_child():
+    """Few rows: threads share out the units and wait for one another after every step."""
+    given = [a.astype(np.float32) for a in sequences("lstm", 5, 40, 8, 160)]
+    before = lm.num_threads()
+    try:
+        lm.set_num_threads(3)
+        expected = op_of("lstm")(*given)[0].numpy().tobytes()
+        ours, theirs = multiprocessing.get_context("fork").Pipe()
+        child = multiprocessing.get_context("fork").Process(target=_child, args=(theirs, given))
+        child.start()
+        assert ours.poll(30), "the forked child hangs"
+        assert ours.recv() == expected
+        child.join()
+        assert op_of("lstm")(*given)[0].numpy().tobytes() == expected
+    finally:
+        lm.set_num_threads(before)
+
+
+def test_threads_meet_while_others_have_the_pool():
+    """Several Python threads at once: one has the pool, the others run alone; nobody waits for ever."""
+    given = [a.astype(np.float32) for a in sequences("gru", 5, 20, 8, 160)]
+    expected = op_of("gru")(*given)[0].numpy()
+    with ThreadPoolExecutor(6) as executor:
+        for y in executor.map(lambda _: op_of("gru")(*given)[0].numpy(), range(24)):
+            np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_single_step_is_a_step_of_the_sequence(kind):
-    x, w, u, b, *states = (a.astype(np.float32) for a in sequences(kind, 3, 4, 5, 9))
+@pytest.mark.parametrize("units", [9, 67, 520])
+def test_a_single_step_is_a_step_of_the_sequence(kind, units):
+    x, w, u, b, *states = (a.astype(np.float32) for a in sequences(kind, 3, 4, 5, units))
     y, *last = op_of(kind)(x, w, u, b, *states)
     for t in range(4):
         one, *states = op_of(kind)(x[:, t : t + 1], w, u, b, *states)

@@ -162,7 +162,10 @@ struct Share {
   }
 };
 
-/// For every tile of this share's rows [begin, end) and panels: the product (not at depth 0: zeros), then
+/// The depth of a product that has been made before: a is its rows, gates planar.
+constexpr int64_t READY = -1;
+
+/// For every tile of this share's rows [begin, end) and panels: the product (at depth 0: zeros), then
 /// cell(row, unit, mask, its sums). The gates of a unit are a vector apart there.
 template <int GATES, class T, class Prefetch, class Cell>
 INLINE void each_tile(const Share& share, const Panels<T>& panels, int64_t begin, int64_t end, int64_t depth,
@@ -184,13 +187,19 @@ INLINE void each_tile(const Share& share, const Panels<T>& panels, int64_t begin
     for (int64_t s = 0; s < strips; ++s) {
       const int64_t rows = count / strips + (s < count % strips);
       const int64_t unit0 = p * UNITS * W, unit1 = min_of((p + at_once) * UNITS * W, units);
-      if (depth) {
+      if (depth > 0) {
         Soon soon;
         for (int64_t i = 0; i < rows; ++i)
           for (int64_t j = unit0; j < unit1; j += W) soon_wanted(soon, row + i, j);
         soon.at[soon.count] = sums;
         (several ? wide.of : narrow.of)[rows](depth, a + row * a_row, a_row, {panels.values + p * size, size}, sums,
                                               soon);
+      } else if (depth == READY) {
+        for (int64_t i = 0; i < rows; ++i)
+          for (int64_t j = unit0; j < unit1; j += W)
+            for (int64_t g = 0; g < GATES; ++g)
+              store(sums + (i * line + (j - unit0) / W * GATES + g) * W,
+                    load(a + (row + i) * a_row + g * units + j, first<T>(units - j)));
       } else {
         for (int64_t i = 0; i < rows * line; ++i) store(sums + i * W, zero<T>());
       }

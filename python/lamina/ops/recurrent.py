@@ -42,7 +42,10 @@ class RecurrentFunction(Function):
             own: Any = [None if a is None else backend.contiguous(a) for a in arrays[i * INPUTS : (i + 1) * INPUTS]]
             w, u, b, h, c = own
             count, units = order.kernel[1], u.shape[0]
-            steps = flat if order.source is None else flat[order.source]
+            steps = flat
+            if order.source is not None:
+                steps = backend.empty((len(order.source), x.shape[2]), **like)
+                backend.array_module(x).take(flat, order.source, axis=0, out=steps, mode="clip")
             slots = len(steps)
             gates = backend.empty((slots, units if kind is Kind.simple else 4 * units), **like)
             kept_c = kept_h = None
