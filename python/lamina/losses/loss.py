@@ -192,7 +192,7 @@ def input_of(y_pred: Tensor, function: type[Function], axis: int = -1) -> Tensor
     node: Any = y_pred.node
     if not isinstance(node, function) or node.freed:
         return None
-    if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or node.logarithm):
+    if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or getattr(node, "logarithm", False)):
         return None  # of another axis, or log_softmax's: those are no probabilities
     return node.inputs[0]
 
