@@ -24,6 +24,7 @@ FAMILIES = {
     "pool2d": "bench.ops.bench_pool2d",
     "batch_norm": "bench.ops.bench_batch_norm",
     "norms": "bench.ops.bench_norms",
+    "attention": "bench.ops.bench_attention",
     "optimizers": "bench.ops.bench_optimizers",
     "activations": "bench.ops.bench_activations",
     "losses": "bench.ops.bench_losses",
