@@ -28,6 +28,7 @@ FAMILIES = {
     "simple_rnn": "bench.ops.bench_simple_rnn",
     "lstm": "bench.ops.bench_lstm",
     "gru": "bench.ops.bench_gru",
+    "attention": "bench.ops.bench_attention",
     "optimizers": "bench.ops.bench_optimizers",
     "activations": "bench.ops.bench_activations",
     "losses": "bench.ops.bench_losses",

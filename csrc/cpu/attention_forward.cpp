@@ -7,6 +7,7 @@ namespace lamina {
 namespace LAMINA_ISA {
 
 constexpr int64_t SCORE_STEP = ATTENTION_KEYS + 16;  // never a power of two: cache sets
+constexpr int64_t FEW_KEYS = 32;                     // at a time, where they are used as they lie
 template <class T>
 constexpr int64_t BLOCK_ROWS = 4 * STRIP<T>;  // how often a key block is used from L2
 
@@ -72,71 +73,21 @@ INLINE T softmax_step(const Attention<T>& s, uint64_t tile, T* scores, int64_t n
   return decay;
 }
 
-#ifdef __AVX2__
-/// Scores of M rows with n keys (a multiple of 2 vectors) where they lie: blocks are turned in registers, and used.
-template <int M>
-void scores_in_place(const float* q, int64_t q_row, const float* k, int64_t step, int64_t n, int64_t size,
-                     float* scores) {
-  constexpr int W = lanes<float>, VECTORS = 2, GROUPS = (W + 2) / 3;
-  constexpr int64_t NEXT = 2 * VECTORS * W;
-  for (int64_t j = 0; j < n; j += VECTORS * W) {
-    V<float> sum[VECTORS][M];
-    const float* at[VECTORS][GROUPS];  // rows in threes: x86 can address p, p + step and p + 2 * step
-    unroll<VECTORS>([&](auto v) INLINE_LAMBDA {
-      unroll<M>([&](auto m) INLINE_LAMBDA { sum[v][m] = zero<float>(); });
-      unroll<GROUPS>([&](auto g) INLINE_LAMBDA { at[v][g] = k + (j + v * W + 3 * g) * step; });
-    });
-    for (int64_t d = 0; d < size; d += 4)
-      unroll<VECTORS>([&](auto v) INLINE_LAMBDA {
-        const auto row = [&](auto r) INLINE_LAMBDA { return at[v][r / 3] + r % 3 * step + d; };
-        if (d % 16 == 0) unroll<W>([&](auto r) INLINE_LAMBDA { prefetch_far(row(r) + NEXT * step); });
-        V<float> x[4];
-        unroll<4>([&](auto r) INLINE_LAMBDA {
-          x[r] = load4(row(r));
-          unroll<W / 4 - 1>([&](auto lane)
-                                INLINE_LAMBDA { x[r] = insert4<lane + 1>(x[r], row(Int<4 * (lane + 1) + r>{})); });
-        });
-        const V<float> a = zip_low(x[0], x[1]), b = zip_high(x[0], x[1]);
-        const V<float> c = zip_low(x[2], x[3]), e = zip_high(x[2], x[3]);
-        const V<float> turned[4] = {pairs_low(a, c), pairs_high(a, c), pairs_low(b, e), pairs_high(b, e)};
-        unroll<4>([&](auto i) INLINE_LAMBDA {
-          unroll<M>([&](auto m) INLINE_LAMBDA { sum[v][m] = fma(set(q[m * q_row + d + i]), turned[i], sum[v][m]); });
-        });
-      });
-    unroll<VECTORS>([&](auto v) INLINE_LAMBDA {
-      unroll<M>([&](auto m) INLINE_LAMBDA { store(scores + m * SCORE_STEP + j + v * W, sum[v][m]); });
-    });
-  }
-}
-#endif
-
-/// How many of n keys it did.
-template <class T>
-int64_t scores_of_few(int64_t, const T*, int64_t, const T*, int64_t, int64_t, int64_t, T*) {
-  return 0;
-}
-#ifdef __AVX2__
-template <>
-int64_t scores_of_few(int64_t rows, const float* q, int64_t q_row, const float* k, int64_t step, int64_t n,
-                      int64_t size, float* scores) {
-  if (rows > 4 || size % 4 != 0) return 0;
-  const int64_t whole = n / (2 * lanes<float>)*(2 * lanes<float>);
-  with_constant<4>(int(rows),
-                   [&](auto m) INLINE_LAMBDA { scores_in_place<m>(q, q_row, k, step, whole, size, scores); });
-  return whole;
-}
-#endif
-
-/// Scores of a strip with keys that nobody packed: what is not done in place goes panel by panel, used while in L1.
+/// Scores of a strip with keys that nobody packed: they go panel by panel, used while in L1.
 template <class T>
 void scores_of_strip(int64_t rows, const T* q, int64_t q_row, const T* k, int64_t step, int64_t n, int64_t size,
                      T* panel, T* scores) {
-  const int64_t done = scores_of_few(rows, q, q_row, k, step, n, size, scores);
-  for (int64_t j = done; j < n; j += PANEL) {
+  for (int64_t j = 0; j < n; j += PANEL) {
     const int64_t count = min_of(PANEL, n - j);
     pack_keys(panel, k + j * step, step, count, size);
     multiply<T>({rows, round_up(count, ROW_LANES), size, q, q_row, 1, panel, PANEL, 0, scores + j, SCORE_STEP, false});
   }
+}
+
+template <class T>
+INLINE void scale_row(T* o, int64_t width, T decay) {
+  if (decay == 1) return;
+  for (int64_t d = 0; d < width; d += lanes<T>) store(o + d, load(o + d) * set(decay));
 }
 
 template <class T>
@@ -198,9 +149,7 @@ void attend(const Head<T>& head, int64_t begin, int64_t end, ForwardSpace<T> spa
           T* const scores = space.scores + r * SCORE_STEP;
           if (head.masked(row + i + r, key + n)) head.mask(scores, row + i + r, key, n);
           const T decay = softmax_step(s, head.keep_tile(row + i + r, key), scores, n, running[i + r]);
-          if (key > 0 && decay != 1)
-            for (int64_t d = 0; d < width; d += lanes<T>)
-              store(o + r * width + d, load(o + r * width + d) * set(decay));
+          if (key > 0) scale_row(o + r * width, width, decay);
         }
         multiply<T>({rows, in_place ? s.value_size : width, seen, space.scores, SCORE_STEP, 1, v,
                      in_place ? value_step : width, PANEL, o, width, key > 0});
@@ -212,12 +161,179 @@ void attend(const Head<T>& head, int64_t begin, int64_t end, ForwardSpace<T> spa
   }
 }
 
+#ifdef __AVX2__
+/// Scores of M rows with n keys where they lie (whole vectors of keys and of values): blocks are turned in registers,
+/// and used. Each line is read once, all of it: rows far apart share few sets of the cache.
+template <int M>
+void scores_in_place(const float* q, int64_t q_row, const float* k, int64_t step, int64_t n, int64_t size,
+                     float* scores) {
+  constexpr int W = lanes<float>, GROUPS = (W + 2) / 3;
+  for (int64_t j = 0; j < n; j += W) {
+    V<float> sum[M];
+    unroll<M>([&](auto m) INLINE_LAMBDA { sum[m] = zero<float>(); });
+    const float* at[GROUPS];  // rows in threes: x86 can address p, p + step and p + 2 * step
+    unroll<GROUPS>([&](auto g) INLINE_LAMBDA { at[g] = k + (j + 3 * g) * step; });
+    for (int64_t d = 0; d < size; d += W) {
+      const auto row = [&](auto r) INLINE_LAMBDA { return at[r / 3] + r % 3 * step + d; };
+      V<float> x[W];  // x[4 i + r]: rows r, r + 4, ..., values 4 i to 4 i + 3
+      unroll<W>([&](auto r) INLINE_LAMBDA {
+        prefetch_far(row(r) + FEW_KEYS * step);
+        unroll<W / 4>([&](auto i) INLINE_LAMBDA {
+          if constexpr (r < 4)
+            x[4 * i + r] = load4(row(r) + 4 * i);
+          else
+            x[4 * i + r % 4] = insert4<r / 4>(x[4 * i + r % 4], row(r) + 4 * i);
+        });
+      });
+      unroll<W / 4>([&](auto i) INLINE_LAMBDA {
+        const V<float> a = zip_low(x[4 * i], x[4 * i + 1]), b = zip_high(x[4 * i], x[4 * i + 1]);
+        const V<float> c = zip_low(x[4 * i + 2], x[4 * i + 3]), e = zip_high(x[4 * i + 2], x[4 * i + 3]);
+        const V<float> turned[4] = {pairs_low(a, c), pairs_high(a, c), pairs_low(b, e), pairs_high(b, e)};
+        unroll<4>([&](auto r) INLINE_LAMBDA {
+          unroll<M>([&](auto m) INLINE_LAMBDA { sum[m] = fma(set(q[m * q_row + d + 4 * i + r]), turned[r], sum[m]); });
+        });
+      });
+    }
+    unroll<M>([&](auto m) INLINE_LAMBDA { store(scores + m * SCORE_STEP + j, sum[m]); });
+  }
+}
+
+/// o += p v over n keys where they lie, for M rows: the chains in o go on.
+template <int M>
+void values_in_place(const float* p, const float* v, int64_t step, int64_t n, int64_t size, float* o, int64_t width) {
+  constexpr int W = lanes<float>, WIDE = M == 1 || REGISTERS == 32 ? 4 : 2;
+  const auto columns = [&](auto vectors, int64_t d) INLINE_LAMBDA {
+    V<float> sum[M][vectors];
+    unroll<M>([&](auto m) INLINE_LAMBDA {
+      unroll<vectors>([&](auto i) INLINE_LAMBDA { sum[m][i] = load(o + m * width + d + i * W); });
+    });
+    for (int64_t j = 0; j < n; ++j)
+      unroll<vectors>([&](auto i) INLINE_LAMBDA {
+        const float* const from = v + j * step + d + i * W;
+        prefetch_far(from + FEW_KEYS * step);
+        const V<float> x = load(from);
+        unroll<M>([&](auto m) INLINE_LAMBDA { sum[m][i] = fma(set(p[m * SCORE_STEP + j]), x, sum[m][i]); });
+      });
+    unroll<M>([&](auto m) INLINE_LAMBDA {
+      unroll<vectors>([&](auto i) INLINE_LAMBDA { store(o + m * width + d + i * W, sum[m][i]); });
+    });
+  };
+  int64_t d = 0;
+  for (; d + WIDE * W <= size; d += WIDE * W) columns(Int<WIDE>{}, d);
+  for (; d < size; d += W) columns(Int<1>{}, d);
+}
+
+/// What one key head needs for few rows.
+struct Few {
+  static constexpr int64_t ROWS = 4;
+  float *q, *o, *sum, *scores;  // sum: of the block at hand
+  Running<float>* running;
+  static int64_t count(int64_t q_row, int64_t width) {
+    return ROWS * (q_row + 2 * width + SCORE_STEP + int64_t(sizeof(Running<float>) / sizeof(float)));
+  }
+  Few(float* memory, int64_t q_row, int64_t width)
+      : q(memory),
+        o(q + ROWS * q_row),
+        sum(o + ROWS * width),
+        scores(sum + ROWS * width),
+        running(reinterpret_cast<Running<float>*>(scores + ROWS * SCORE_STEP)) {}
+};
+
+/// A few rows of each of `heads` key heads of a sample, M at most: keys and values lie side by side for all heads, and
+/// are used as they come, a few keys of every head at a time. A query that is generated, against keys that were kept.
+template <int M>
+void attend_few(const Attention<float>& s, int64_t first, int64_t heads, float* memory, float* y, float* lse) {
+  const int64_t q_row = round_up(s.size, ROW_LANES), width = round_up(s.value_size, ROW_LANES);
+  const int64_t each = Few::count(q_row, width);
+  const auto of = [&](int64_t h) INLINE_LAMBDA { return Few(memory + h * each, q_row, width); };
+  float* const panel = memory + heads * each;
+  const Head<float> any(s, first);
+  const int64_t rows = any.rows, seen = any.limit(0, rows);
+  for (int64_t h = 0; h < heads; ++h) {
+    const Head<float> head(s, first + h);
+    const Few few = of(h);
+    head.each_run(0, rows, [&](int64_t r, int64_t count) INLINE_LAMBDA {
+      copy_rows(few.q + r * q_row, q_row, s.q + head.row_at(r, s.size), head.row_step(s.size), count, s.size,
+                float(s.scale * LOG2_E<double>));
+    });
+    zero_rows(few.o, width, M, width);
+    for (int64_t r = 0; r < rows; ++r) {
+      few.running[r].top = -INFINITE<float>;
+      for (float& lane : few.running[r].sum) lane = 0;
+    }
+  }
+  const int64_t step = any.key_step(s.size), value_step = any.key_step(s.value_size);
+  for (int64_t key = 0; key < seen; key += ATTENTION_KEYS) {
+    const int64_t n = min_of(ATTENTION_KEYS, seen - key), whole = n / lanes<float> * lanes<float>;
+    const float *const k = s.k + any.key_at(key, s.size), *const v = s.v + any.key_at(key, s.value_size);
+    for (int64_t j = 0; j < whole; j += FEW_KEYS)
+      for (int64_t h = 0; h < heads; ++h)
+        scores_in_place<M>(of(h).q, q_row, k + j * step + h * s.size, step, min_of(FEW_KEYS, whole - j), s.size,
+                           of(h).scores + j);
+    for (int64_t h = 0; h < heads; ++h) {
+      const Head<float> head(s, first + h);
+      const Few few = of(h);
+      if (whole < n)
+        scores_of_strip(rows, few.q, q_row, k + whole * step + h * s.size, step, n - whole, s.size, panel,
+                        few.scores + whole);
+      const int64_t padded = round_up(n, ROW_LANES);
+      for (int64_t r = 0; r < rows; ++r) {
+        float* const scores = few.scores + r * SCORE_STEP;
+        if (head.masked(r, key + padded)) head.mask(scores, r, key, padded);
+        const float decay = softmax_step(s, head.keep_tile(r, key), scores, padded, few.running[r]);
+        scale_row(few.o + r * width, width, decay);
+      }
+      zero_rows(few.sum, width, M, width);
+    }
+    for (int64_t j = 0; j < n; j += FEW_KEYS)
+      for (int64_t h = 0; h < heads; ++h)
+        values_in_place<M>(of(h).scores + j, v + j * value_step + h * s.value_size, value_step, min_of(FEW_KEYS, n - j),
+                           s.value_size, of(h).sum, width);
+    for (int64_t h = 0; h < heads; ++h)
+      for (int64_t d = 0; d < M * width; d += lanes<float>) store(of(h).o + d, load(of(h).o + d) + load(of(h).sum + d));
+  }
+  for (int64_t h = 0; h < heads; ++h) {
+    const Head<float> head(s, first + h);
+    head.each_run(0, rows, [&](int64_t r, int64_t count) INLINE_LAMBDA {
+      finish_rows(head, of(h).o + r * width, of(h).running + r, r, count, y, lse);
+    });
+  }
+}
+#endif
+
+/// Whether all there was to do was a few rows a key head, and is done.
+template <class T>
+bool attended_few(const Attention<T>&, T*, T*) {
+  return false;
+}
+#ifdef __AVX2__
+template <>
+bool attended_few(const Attention<float>& s, float* y, float* lse) {
+  const int64_t rows = s.heads / s.key_heads * s.queries;
+  if (rows > Few::ROWS || s.size % lanes<float> != 0 || s.value_size % lanes<float> != 0) return false;
+  const int64_t threads = num_threads();
+  const int64_t parts = s.batch >= threads ? 1 : min_of(s.key_heads, ceil_div(threads, max_of(s.batch, 1)));
+  const int64_t each = Few::count(round_up(s.size, ROW_LANES), round_up(s.value_size, ROW_LANES));
+  const double work = 0.1 * double(s.keys * (s.size + s.value_size)) * double(s.key_heads) / double(parts);
+  parallel_for(s.batch * parts, 2000 + work, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
+    float* const memory = scratch_for<float>(Slot::worker, s.key_heads * each + PANEL * s.size);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t head0 = s.key_heads * (i % parts) / parts, head1 = s.key_heads * (i % parts + 1) / parts;
+      const auto run = rows == 1 ? attend_few<1> : attend_few<Few::ROWS>;
+      run(s, i / parts * s.key_heads + head0, head1 - head0, memory, y, lse);
+    }
+  });
+  return true;
+}
+#endif
+
 }  // namespace LAMINA_ISA
 using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void attention_forward(const Attention<T>& s, T* y, T* lse) {
   using Space = ForwardSpace<T>;
+  if (attended_few(s, y, lse)) return;
   const int64_t heads = s.batch * s.key_heads, rows = s.heads / s.key_heads * s.queries, threads = num_threads();
   const int64_t packed = Space::packed_keys(s) + Space::packed_values(s), own = Space::own(s);
   const double work = 2000 + attention_work(s, s.size + s.value_size);

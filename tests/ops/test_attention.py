@@ -75,6 +75,7 @@ SHAPES = [
     (2, 61, 131, 2, 2, 17, 33),
     (1, 130, 600, 1, 1, 16, None),  # several blocks of keys, several of queries
     (3, 19, 40, 6, 2, 8, None),  # grouped queries
+    (2, 2, 530, 4, 2, 16, 32),  # few rows a key head
     (2, 70, 9, 4, 1, 64, 16),
 ]
 
@@ -171,6 +172,15 @@ def test_keys_beyond_the_lengths_may_be_anything():
 @pytest.mark.parametrize("rate", [0.1, 0.5, 1.0])
 def test_dropout(rate):
     check(inputs(2, 21, 150, 4, 2, 8), dropout=rate, seed=7, stream=3, batch=False)
+
+
+@pytest.mark.parametrize("queries", [1, 3])
+def test_few_rows(queries):
+    """Keys and values are used where they lie, all heads together."""
+    arrays = inputs(3, queries, 555, 5, 5, 16)
+    mask = np.random.default_rng(5).random((1, 5, queries, 555)) < 0.7
+    check(arrays, mask=mask, lengths=np.array([555, 0, 37]), dropout=0.2, seed=7, stream=3, batch=False)
+    check_same_bits(lm.ops.attention, [x.astype(np.float32) for x in inputs(1, queries, 700, 9, 9, 32)])
 
 
 def test_dropout_with_masks():

@@ -122,6 +122,9 @@ def _scores_shape(q: Shape, k: Shape, v: Shape) -> Shape:
     Raises:
         ValueError: if the shapes do not fit each other.
     """
+    full = len(q) == len(k) == len(v) == 4 and q[2] and k[2] and q[3] and v[3]
+    if full and q[0] == k[0] and q[3] == k[3] and k[:3] == v[:3] and q[2] % k[2] == 0:  # what is right costs little
+        return q[0], q[2], q[1], k[1]
     for name, shape in (("q", q), ("k", k), ("v", v)):
         if len(shape) != 4:
             raise ValueError(f"attention: {name} must have shape (B, L, heads, D), got {shape}")
@@ -131,9 +134,7 @@ def _scores_shape(q: Shape, k: Shape, v: Shape) -> Shape:
         raise ValueError(f"attention: q and k must have the same batch and size of heads, got {q} and {k}")
     if k[:3] != v[:3]:
         raise ValueError(f"attention: k and v must have the same batch, length and heads, got {k} and {v}")
-    if q[2] % k[2]:
-        raise ValueError(f"attention: {k[2]} key heads do not divide {q[2]} heads")
-    return q[0], q[2], q[1], k[1]
+    raise ValueError(f"attention: {k[2]} key heads do not divide {q[2]} heads")
 
 
 def _checked_masks(mask: Any, bias: Any, dtype: Any, shape: Shape) -> tuple[Any, Tensor | None]:
