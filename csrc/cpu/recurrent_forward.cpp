@@ -136,9 +136,9 @@ struct ForwardSteps {
         constexpr int W = lanes<T>;
         const int64_t n = units;
         T* const p = gates_at(t, i, j);
-        const T* const b = s.recurrent_bias + j;
         const auto recurrent = [&](int gate) INLINE_LAMBDA {
-          return s.recurrent_bias ? load(sums + gate * W) + load(b + gate * n, mask) : load(sums + gate * W);
+          return s.recurrent_bias ? load(sums + gate * W) + load(s.recurrent_bias + gate * n + j, mask)
+                                  : load(sums + gate * W);
         };
         const V<T> inner = recurrent(2);
         const V<T> z = sigmoid(load(p, mask) + recurrent(0)), reset = sigmoid(load(p + n, mask) + recurrent(1));
