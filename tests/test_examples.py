@@ -1,19 +1,97 @@
-"""Every example runs, and ends well."""
+"""Every example runs; those that learn have learned by the end, small as they are here, and have drawn a picture."""
 
+import inspect
 import runpy
+import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.py"))
+
+LEARNED = {  # what main returns, at the small size
+    "one_to_one": lambda accuracy: accuracy > 0.85,
+    "one_to_many": lambda accuracy: accuracy > 0.85,
+    "many_to_one": lambda accuracy: accuracy > 0.85,
+    "many_to_many": lambda right: right > 0.9,
+    "sequence_to_sequence": lambda right: right > 0.8,
+    "forecasting": lambda errors: all(
+        max(error["LSTM"], error["GRU"]) < min(error["last value"], error["last season"]) for error in errors.values()
+    ),
+    "text_generation": lambda perplexity: (np.diff(perplexity) < 0).all() and perplexity[-1] < 16,
+    "long_memory": lambda error: max(error["LSTM"], error["GRU"]) < 0.02 < 0.9 * error["the mean"] < error["SimpleRNN"],
+    "composing": lambda perplexity: perplexity < 3,
+    "sound_classification": lambda accuracy: accuracy > 0.75,
+    "video_classification": lambda accuracy: accuracy > 0.9,
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the main of an example, where it may write files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(FOLDER)  # as when it is run as a script: some take from others
+
+    def main(name, **arguments):
+        function = runpy.run_path(str(FOLDER / f"{name}.py"), run_name="example")["main"]
+        if "small" in inspect.signature(function).parameters:
+            arguments["small"] = True
+        return function(**arguments)
+
+    return main
+
+
+@pytest.mark.parametrize("name", [path.stem for path in EXAMPLES])
+def test_runs(name, run, capsys, tmp_path):
+    result = run(name)
+    assert capsys.readouterr().out
+    if name in LEARNED:
+        assert LEARNED[name](result), result
+        assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_runs(path, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)  # examples may write files
-    runpy.run_path(str(path), run_name="__main__")
-    assert capsys.readouterr().out
+def test_is_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 100
 
 
 def test_there_are_examples():
-    assert {"perceptron", "xor", "custom_training_loop"} <= {path.stem for path in EXAMPLES}
+    assert {"perceptron", "xor", "custom_training_loop", *LEARNED} <= {path.stem for path in EXAMPLES}
+
+
+def test_forecasting_of_a_csv_file(run, tmp_path):
+    day = np.arange(400)
+    values = 20 + 8 * np.sin(2 * np.pi * day / 25) + np.random.default_rng(0).normal(0, 0.3, 400)
+    np.savetxt(tmp_path / "weather.csv", np.stack([day, values], 1), delimiter=",", header="day,warm", comments="")
+    errors = run("forecasting", csv=tmp_path / "weather.csv", column="warm", season=25)
+    assert errors["warm"]["GRU"] < errors["warm"]["last value"]
+
+
+def test_text_generation_of_a_file(run, capsys):
+    perplexity = run("text_generation", text="to be or not to be, that is the question. " * 1000)
+    assert perplexity[-1] < 2
+    assert " to be" in capsys.readouterr().out.split("-- temperature 0.3")[1]
+
+
+def test_composing_writes_sound(run, tmp_path):
+    run("composing")
+    with wave.open(str(tmp_path / "composing.wav")) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    assert file.getframerate() == 22_050
+    assert len(samples) > 5 * 22_050
+    assert 8_000 < np.abs(samples.astype(int)).max() < 32_767
+
+
+def test_sounds_of_a_folder(run, tmp_path):
+    draw = np.random.default_rng(0)
+    t = np.arange(4000) / 8000
+    for kind, pitch in (("high", 1500), ("low", 300)):
+        (tmp_path / "sounds" / kind).mkdir(parents=True)
+        for i in range(40):
+            tone = np.sin(2 * np.pi * pitch * draw.uniform(0.8, 1.2) * t) * 8000 + draw.normal(0, 500, len(t))
+            with wave.open(str(tmp_path / "sounds" / kind / f"{i}.wav"), "wb") as file:
+                file.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+                file.writeframes(tone.astype("<i2").tobytes())
+    assert run("sound_classification", folder=tmp_path / "sounds") > 0.8

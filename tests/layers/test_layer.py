@@ -291,3 +291,16 @@ def test_default_output_shape_by_trial():
     assert Scale().compute_output_shape((None, 5)) == (None, 5)
     with pytest.raises(ValueError, match="cannot tell the output shape"):
         Scale().compute_output_shape((None, None))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_array_of_an_initializer_function_takes_the_layers_dtype(dtype):
+    layer = Dense(2, bias_initializer=lambda shape, dtype=None: np.full(shape, 0.5), dtype=dtype)
+    layer.build((None, 3))
+    assert layer.bias.dtype == dtype
+    assert (layer.bias.numpy() == 0.5).all()
+
+
+def test_the_array_of_an_initializer_function_must_have_the_weights_shape():
+    with pytest.raises(ValueError, match=r"the initializer must give shape \(2,\), got \(3,\)"):
+        Dense(2, bias_initializer=lambda shape, dtype=None: np.zeros(3)).build((None, 3))

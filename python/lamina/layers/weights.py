@@ -69,7 +69,7 @@ class Weighted:
 
         Raises:
             TypeError: if a size is no integer, or dtype is neither "float32" nor "float64".
-            ValueError: if a size is negative.
+            ValueError: if a size is negative, or the initializer gives another shape.
         """
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         wanted = np.dtype(dtype or self._dtype)
@@ -79,7 +79,10 @@ class Weighted:
             raise ValueError(f"{self.name}: add_weight: sizes must be at least 0, got {shape!r}")
         if wanted not in (backend.float32, backend.float64):
             raise TypeError(f'{self.name}: add_weight: dtype must be "float32" or "float64", got {dtype!r}')
-        value = initializers.get(initializer)(tuple([int(n) for n in sizes]), dtype=wanted)
+        full_shape = tuple([int(n) for n in sizes])
+        value = backend.as_array(initializers.get(initializer)(full_shape, dtype=wanted), wanted)
+        if value.shape != full_shape:
+            raise ValueError(f"{self.name}: add_weight: the initializer must give shape {full_shape}, got {value.shape}")
         variable = Variable(value, name or "variable", trainable)
         variable.path = f"{self.name}/{variable.name}"
         variable.requires_grad = trainable and self._trainable
