@@ -14,11 +14,11 @@ from matplotlib.patches import FancyBboxPatch
 FLOORS = [
     ("cli", "lamina demo, lamina info", "", "tab:blue"),
     ("models", "Model, Sequential, callbacks, saving", "model.fit", "tab:blue"),
-    ("layers", "Dense, Conv2D, BatchNormalization ...", "Conv2D.call", "tab:blue"),
+    ("layers", "Dense, Conv2D, LSTM, MultiHeadAttention ...", "Conv2D.call", "tab:blue"),
     ("metrics", "", "", "tab:blue"),
     ("losses, optimizers, activations, initializers, regularizers, constraints", "", "", "tab:blue"),
-    ("ops", "one file an op: forward and gradient", "ops.conv2d, Conv2DFunction", "tab:blue"),
     ("random", "seeds, streams, random tensors", "", "tab:blue"),
+    ("ops", "one file an op: forward and gradient", "ops.conv2d, Conv2DFunction", "tab:blue"),
     ("autograd", "Tensor, Function, the tape, symbols", "Function.apply", "tab:blue"),
     ("data", "data sets, readers, loaders", "", "tab:blue"),
     ("backend", "arrays, devices, the memory pool", "backend.empty", "tab:blue"),

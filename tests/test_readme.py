@@ -17,7 +17,7 @@ def test_example_runs(block: str) -> None:
 
 
 def test_there_are_examples_and_the_two_commands() -> None:
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     text = README.read_text(encoding="utf-8")
     assert 'pip install ".[demo]" && lamina demo' in text
     assert 'pip install ".[test]" && pytest' in text

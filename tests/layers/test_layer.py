@@ -302,5 +302,5 @@ def test_the_array_of_an_initializer_function_takes_the_layers_dtype(dtype):
 
 
 def test_the_array_of_an_initializer_function_must_have_the_weights_shape():
-    with pytest.raises(ValueError, match=r"the initializer must give shape \(2,\), got \(3,\)"):
+    with pytest.raises(ValueError, match=r"the initializer must give \(2,\), got \(3,\)"):
         Dense(2, bias_initializer=lambda shape, dtype=None: np.zeros(3)).build((None, 3))

@@ -82,7 +82,7 @@ class Weighted:
         full_shape = tuple([int(n) for n in sizes])
         value = backend.as_array(initializers.get(initializer)(full_shape, dtype=wanted), wanted)
         if value.shape != full_shape:
-            raise ValueError(f"{self.name}: add_weight: the initializer must give shape {full_shape}, got {value.shape}")
+            raise ValueError(f"{self.name}: add_weight: the initializer must give {full_shape}, got {value.shape}")
         variable = Variable(value, name or "variable", trainable)
         variable.path = f"{self.name}/{variable.name}"
         variable.requires_grad = trainable and self._trainable
