@@ -35,7 +35,7 @@ INLINE Split<T> split_power_of_two(V<T> a) {
   constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
   const Mask<T> tiny = less(a, set(E::SMALLEST_NORMAL));
   const V<T> lifted = select(tiny, a * set(E::LIFT), a);
-  const I<T> u = bits(lifted) + (ONE - SQRT_HALF);
+  const I<T> u = bits(min(lifted, set(E::INFINITE))) + (ONE - SQRT_HALF);  // NaN's bits would overflow
   const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
   const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
   return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(T(1))};
