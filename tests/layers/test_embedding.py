@@ -76,8 +76,8 @@ def test_configuration():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"input_dim": 0}, "input_dim must be positive, got 0"),
-        ({"output_dim": -1}, "output_dim must be positive, got -1"),
+        ({"input_dim": 0}, "input_dim must be a positive integer, got 0"),
+        ({"output_dim": -1}, "output_dim must be a positive integer, got -1"),
         ({"lora_rank": 4}, "lora_rank must be None"),
         ({"quantization_config": 4}, "quantization_config must be None"),
     ],
@@ -85,7 +85,7 @@ def test_configuration():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         Embedding(**{"input_dim": 3, "output_dim": 2, **arguments})
-    with pytest.raises(TypeError, match=r"input_dim must be an integer, got 2\.5"):
+    with pytest.raises(TypeError, match=r"input_dim must be a positive integer, got 2\.5"):
         Embedding(2.5, 2)
     with pytest.raises(ValueError, match=r"must be from 0 to 2, got 3 at \(0, 1\)"):
         Embedding(3, 2)([[0, 3]])

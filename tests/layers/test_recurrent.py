@@ -259,6 +259,10 @@ def test_wrong_arguments(kind):
     for name in ("dropout", "recurrent_dropout"):
         with pytest.raises(ValueError, match=f"{name} must be from 0 to 1, got 1.5"):
             kind(3, **{name: 1.5})
+        with pytest.raises(TypeError, match=f"{name} must be a number from 0 to 1, got True"):
+            kind(3, **{name: True})
+    with pytest.raises(TypeError, match="seed must be an integer or None, got 'a'"):
+        kind(3, seed="a")
     with pytest.raises(ValueError, match="activation must be"):
         kind(3, activation="nothing")
 

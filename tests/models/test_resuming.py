@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.layers import Dense, Dropout
+from lamina.layers import GRU, Dense, Dropout, Reshape
 from lamina.models import (
     BackupAndRestore,
     EarlyStopping,
@@ -27,10 +27,18 @@ class Broken(Exception):
     pass
 
 
-def train(folder, epochs=6, stop=None, save_freq="epoch", data=None):
+def plain():
+    return [Dense(8, "tanh", input_shape=(4,)), Dropout(0.3), Dropout(0.2, seed=5), Dense(1)]
+
+
+def recurrent():
+    return [Reshape((2, 2), input_shape=(4,)), GRU(4, dropout=0.3, recurrent_dropout=0.2, seed=5), Dense(1)]
+
+
+def train(folder, epochs=6, stop=None, save_freq="epoch", data=None, layers=plain):
     """Trains, broken off after `stop` = (epoch, batch) where it is given; weights and history."""
     lm.set_seed(3)
-    model = Sequential([Dense(8, "tanh", input_shape=(4,)), Dropout(0.3), Dropout(0.2, seed=5), Dense(1)])
+    model = Sequential(layers())
     model.compile(lm.optimizers.Adam(0.02), "mse")
     at = [0]
 
@@ -63,6 +71,15 @@ def test_the_same_bits(tmp_path, stop, save_freq):
     if save_freq == "epoch":
         assert again.history == history.history
     assert again.history["learning_rate"] == history.history["learning_rate"]
+
+
+def test_cells_with_a_seed_of_their_own_go_on_with_their_next_masks(tmp_path):
+    expected, _ = train(tmp_path / "whole", layers=recurrent)
+    with pytest.raises(Broken):
+        train(tmp_path / "broken", stop=(2, 1), layers=recurrent)
+    weights, _ = train(tmp_path / "broken", layers=recurrent)
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_broken_off_twice_and_again_in_another_seed(tmp_path):

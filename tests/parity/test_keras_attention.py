@@ -106,14 +106,9 @@ def test_group_query_attention(case, dtype, tolerance):
 
 @pytest.mark.parametrize("name", ["MultiHeadAttention", "GroupQueryAttention"])
 @pytest.mark.parametrize("more", [{"sliding_window": 2}, {"use_gate": True}])
-def test_of_later_versions(name, more):
-    """What Keras learned after 3.10."""
+def test_window_and_gate(name, more):
     sizes = {"num_heads": 2, "key_dim": 3} if name.startswith("Multi") else {
         "head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}  # fmt: skip
-    try:
-        getattr(keras.layers, name)(**sizes, **more)
-    except (TypeError, ValueError):
-        pytest.skip("this Keras does not know it")
     for call in ({}, {"use_causal_mask": True}):
         compare(name, {**sizes, **more}, SELF, call, "float64", 1e-9, several=True)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
-from lamina.layers.attention_heads import step_mask
+from lamina.layers.checks import share
 from lamina.layers.layer import register
+from lamina.layers.masks import step_mask
 from lamina.layers.regularization import Noise
 from lamina.layers.shapes import Shape, full_shape
 from lamina.ops.attention_scores import dropped_scores, masked_softmax
@@ -65,9 +66,8 @@ class Attention(Noise):
         super().__init__(seed, **kwargs)
         if score_mode not in ("dot", "concat"):
             raise ValueError(f'{self.name}: score_mode must be "dot" or "concat", got {score_mode!r}')
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"{self.name}: dropout must be from 0 to 1, got {dropout}")
-        self.use_scale, self.score_mode, self.dropout = bool(use_scale), score_mode, float(dropout)
+        self.use_scale, self.score_mode = bool(use_scale), score_mode
+        self.dropout = share(dropout, self.name, "dropout")
         self.scale: Any = None
         self.concat_score_weight: Any = None
 
@@ -96,11 +96,11 @@ class Attention(Noise):
         of_query, of_value = (None, None) if mask is None else mask[:2]
         visible = None
         if of_value is not None:
-            visible = step_mask(of_value, value.shape[:2], "the mask of value", self.name)[:, None]
+            visible = step_mask(of_value, value.shape[:2], self.name, "the mask of value")[:, None]
         rate = self.dropout if training else 0.0
         y, scores = self._attend(query, key, value, visible, use_causal_mask, rate, return_attention_scores)
         if of_query is not None:
-            seen = step_mask(of_query, query.shape[:2], "the mask of query", self.name)
+            seen = step_mask(of_query, query.shape[:2], self.name, "the mask of query")
             y = y * Tensor(seen.astype(self._dtype)[:, :, None])
         return (y, scores) if return_attention_scores else y
 

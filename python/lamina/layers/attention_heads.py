@@ -11,7 +11,9 @@ from lamina import constraints, initializers, ops, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
+from lamina.layers.checks import positive, share
 from lamina.layers.einsum_dense import EinsumDense
+from lamina.layers.masks import step_mask
 from lamina.layers.regularization import Noise
 from lamina.layers.shapes import Shape, full_shape, is_shape, shape_of_batch
 
@@ -46,12 +48,10 @@ class HeadsAttention(Noise):
         **kwargs: Any,
     ) -> None:
         super().__init__(seed, **kwargs)
-        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(f"{self.name}: dropout must be from 0 to 1, got {dropout}")
-        self.dropout = float(dropout)
+        self.dropout = share(dropout, self.name, "dropout")
         self.use_bias, self.use_gate = bool(use_bias), bool(use_gate)
         if sliding_window is not None:
-            sliding_window = positive(sliding_window, "sliding_window", self.name)
+            sliding_window = positive(sliding_window, self.name, "sliding_window")
         self.sliding_window = sliding_window
         self._settings = {
             "kernel_initializer": initializers.get(kernel_initializer),
@@ -196,7 +196,7 @@ class HeadsAttention(Noise):
             scores = ops.reshape(scores, (*batch, self.heads, *queries, *keys))
         y = _unbatched(y, query.shape, axes)
         if query_mask is not None:
-            seen = step_mask(query_mask, query.shape[:2], "query_mask", self.name)
+            seen = step_mask(query_mask, query.shape[:2], self.name, "query_mask")
             y = y * Tensor(seen.astype(self._dtype)[:, :, None, None])
         if gate is not None:
             y = y * gate
@@ -270,31 +270,13 @@ class HeadsAttention(Noise):
         return config
 
 
-def positive(value: Any, what: str, owner: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ValueError(f"{owner}: {what} must be a positive integer, got {value!r}")
-    return int(value)
-
-
-def step_mask(mask: Any, shape: Shape, what: str, owner: str) -> Any:
-    """A mask of steps as booleans of this shape.
-
-    Raises:
-        ValueError: for another shape.
-    """
-    array = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
-    if array.shape != tuple(shape):
-        raise ValueError(f"{owner}: {what} must have shape {tuple(shape)}, got {array.shape}")
-    return array.astype(bool)
-
-
 def _keys_seen(masks: list[Any], shape: Shape, owner: str) -> tuple[Any, Any]:
     """Which keys the masks of value and key leave: lengths where they end early and no more, else booleans."""
     if not masks:
         return None, None
-    visible = step_mask(masks[0], shape, "value_mask", owner)
+    visible = step_mask(masks[0], shape, owner, "value_mask")
     for mask in masks[1:]:
-        visible = visible & step_mask(mask, shape, "key_mask", owner)
+        visible = visible & step_mask(mask, shape, owner, "key_mask")
     if (visible[:, 1:] <= visible[:, :-1]).all():
         return visible.sum(axis=1), None
     return None, visible

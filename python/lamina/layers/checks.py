@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
@@ -41,6 +42,18 @@ def number(value: Any, owner: str, name: str) -> float:
     """
     if not real(value):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
+    return float(value)
+
+
+def above_zero(value: Any, owner: str, name: str) -> float:
+    """value as a finite number above 0.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it lies outside.
+    """
+    if not 0 < number(value, owner, name) < math.inf:
+        raise ValueError(f"{owner}: {name} must be positive, got {value}")
     return float(value)
 
 

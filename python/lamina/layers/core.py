@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, constraints, initializers, ops, random, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
 from lamina.layers.checks import channels_last as channels_last
 from lamina.layers.checks import positive as positive
-from lamina.layers.checks import seed_of, share
+from lamina.layers.checks import share
 from lamina.layers.layer import Layer, register
+from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape, sample_shape
 
 
@@ -346,7 +347,7 @@ class Reshape(Layer):
 
 
 @register
-class Dropout(Layer):
+class Dropout(Seeded):
     """In training sets inputs to 0 with probability rate and scales the others by 1 / (1 - rate); else passes on.
 
     Args:
@@ -368,25 +369,18 @@ class Dropout(Layer):
     supports_masking = True
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.rate = share(rate, self.name, "rate")
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed = seed_of(seed, self.name)
-        self._calls = 0
 
     def call(self, x: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:
             return x
-        if self.seed is None:
-            seed, stream = random.get_seed(), random.next_stream()
-        else:
-            seed, stream = self.seed, self._calls
-            self._calls += 1
-        return ops.dropout(x, self.rate, seed, stream, self.noise_shape)
+        return ops.dropout(x, self.rate, *self._stream(), self.noise_shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
         noise_shape = None if self.noise_shape is None else list(self.noise_shape)
-        return {**super().get_config(), "rate": self.rate, "noise_shape": noise_shape, "seed": self.seed}
+        return {**super().get_config(), "rate": self.rate, "noise_shape": noise_shape}

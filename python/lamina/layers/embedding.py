@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina import constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
+from lamina.layers.checks import positive
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -70,8 +71,8 @@ class Embedding(Layer):
         if input_length is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (input_length,)
         super().__init__(**kwargs)
-        self.input_dim = _positive(input_dim, self.name, "input_dim")
-        self.output_dim = _positive(output_dim, self.name, "output_dim")
+        self.input_dim = positive(input_dim, self.name, "input_dim")
+        self.output_dim = positive(output_dim, self.name, "output_dim")
         for key, value in (
             ("lora_rank", lora_rank),
             ("lora_alpha", lora_alpha),
@@ -138,11 +139,3 @@ def whole_numbers(x: Tensor, owner: str) -> Tensor:
         place = tuple([int(i) for i in np.argwhere(~whole)[0]])
         raise ValueError(f"{owner}: expected whole numbers, got {x.array[place]} at {place}")
     return Tensor(x.array.astype(np.int64))
-
-
-def _positive(value: Any, owner: str, name: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{owner}: {name} must be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{owner}: {name} must be positive, got {value}")
-    return int(value)

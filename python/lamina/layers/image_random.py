@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend, random
+from lamina import backend
 from lamina.autograd.symbolic import has_symbols
 from lamina.autograd.tensor import Tensor
 from lamina.data import element
-from lamina.layers.checks import real, seed_of
+from lamina.layers.checks import real
 from lamina.layers.image_preprocessing import ImageLayer
 from lamina.layers.layer import MISSING, call_state
+from lamina.layers.seeded import Seeded
 
 Array = Any
 
-WORD = (1 << 64) - 1
 
-
-class RandomImageLayer(ImageLayer):
+class RandomImageLayer(Seeded, ImageLayer):
     """A layer that changes pictures at random while training, and passes them on otherwise.
 
     Called by itself, not within a model or another layer, it changes them unless ``training=False``, as Keras's do.
@@ -28,11 +27,6 @@ class RandomImageLayer(ImageLayer):
     """
 
     numbers = 1
-
-    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.seed = seed_of(seed, self.name)
-        self._calls = 0
 
     def __call__(self, x: Any = MISSING, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         if training is None and call_state.training is None and not has_symbols(x):
@@ -87,10 +81,7 @@ class RandomImageLayer(ImageLayer):
         place = element.next_draw()
         if place is not None:
             return element.mixed(place[0], self.seed or 0), place[1]
-        if self.seed is None:
-            return random.get_seed(), random.next_stream()
-        self._calls += 1
-        return self.seed & WORD, self._calls - 1
+        return super()._stream()
 
     def _draws(self, count: int) -> Array:
         draws = backend.empty((count, self.numbers), backend.float64)

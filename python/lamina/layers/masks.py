@@ -66,13 +66,14 @@ def hand_on(y: Any, masks: Any) -> None:
             tensor._mask = as_mask(mask)
 
 
-def step_mask(mask: Any, shape: tuple[int, ...], owner: str) -> Any:
+def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask") -> Any:
     """A mask as an array of booleans of the given shape, (N, T); None stays None.
 
     Args:
         mask: booleans, or numbers that are 0 or 1; a last axis of length 1 may be there or not.
         shape: what it must have.
         owner: the layer that asks, for the error.
+        name: what the mask is called there.
 
     Raises:
         TypeError: if it holds something else than booleans or numbers.
@@ -83,16 +84,16 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str) -> Any:
     array: Any = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
     if array.shape != shape:
         if array.shape != (*shape, 1):
-            raise ValueError(f"{owner}: mask must have shape {shape}, got {array.shape}")
+            raise ValueError(f"{owner}: {name} must have shape {shape}, got {array.shape}")
         array = array.reshape(shape)
     if array.dtype == bool:
         return array
     if array.dtype.kind not in "iuf":
-        raise TypeError(f"{owner}: mask must hold booleans, got {array.dtype}")
+        raise TypeError(f"{owner}: {name} must hold booleans, got {array.dtype}")
     kept: Any = array != 0
     if (kept != array).any():
         wrong = array[kept != array].flat[0]
-        raise ValueError(f"{owner}: mask must hold booleans (or 0 and 1), got {wrong}")
+        raise ValueError(f"{owner}: {name} must hold booleans (or 0 and 1), got {wrong}")
     return kept
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.layers.attention_heads import HeadsAttention, positive
+from lamina.layers.attention_heads import HeadsAttention
+from lamina.layers.checks import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
 
@@ -83,14 +84,14 @@ class MultiHeadAttention(HeadsAttention):
             dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
             bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
         )  # fmt: skip
-        self.heads = self.key_heads = self.num_heads = positive(num_heads, "num_heads", self.name)
-        self.size = self.key_dim = positive(key_dim, "key_dim", self.name)
-        self.value_dim = self.key_dim if value_dim is None else positive(value_dim, "value_dim", self.name)
+        self.heads = self.key_heads = self.num_heads = positive(num_heads, self.name, "num_heads")
+        self.size = self.key_dim = positive(key_dim, self.name, "key_dim")
+        self.value_dim = self.key_dim if value_dim is None else positive(value_dim, self.name, "value_dim")
         self.value_size = self.value_dim
         self.features: Shape | None = None
         if output_shape is not None:
             sizes = output_shape if isinstance(output_shape, tuple | list) else (output_shape,)
-            self.features = tuple(positive(n, "output_shape", self.name) for n in sizes)
+            self.features = tuple(positive(n, self.name, "output_shape") for n in sizes)
         if attention_axes is not None:
             axes = attention_axes if isinstance(attention_axes, tuple | list) else (attention_axes,)
             if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
@@ -186,9 +187,9 @@ class GroupQueryAttention(HeadsAttention):
             dropout, use_bias, sliding_window, kernel_initializer, bias_initializer, kernel_regularizer,
             bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, use_gate, seed, **kwargs,
         )  # fmt: skip
-        self.size = self.value_size = self.head_dim = positive(head_dim, "head_dim", self.name)
-        self.heads = self.num_query_heads = positive(num_query_heads, "num_query_heads", self.name)
-        self.key_heads = self.num_key_value_heads = positive(num_key_value_heads, "num_key_value_heads", self.name)
+        self.size = self.value_size = self.head_dim = positive(head_dim, self.name, "head_dim")
+        self.heads = self.num_query_heads = positive(num_query_heads, self.name, "num_query_heads")
+        self.key_heads = self.num_key_value_heads = positive(num_key_value_heads, self.name, "num_key_value_heads")
         if self.heads % self.key_heads:
             raise ValueError(
                 f"{self.name}: num_key_value_heads={num_key_value_heads} does not divide "

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina import constraints, initializers, ops, regularizers
-from lamina.layers.checks import number
+from lamina.layers.checks import above_zero
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -30,7 +30,7 @@ class _Scaled(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.epsilon = _positive(epsilon, self.name)
+        self.epsilon = above_zero(epsilon, self.name, "epsilon")
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
@@ -157,7 +157,7 @@ class RMSNormalization(Layer):
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.axis = _axes(axis, self.name)
-        self.epsilon = _positive(epsilon, self.name)
+        self.epsilon = above_zero(epsilon, self.name, "epsilon")
 
     def build(self, input_shape: Any) -> None:
         self.scale = self.add_weight(_sizes(self.axis, input_shape, self.name), "ones", name="scale")
@@ -277,12 +277,6 @@ class UnitNormalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "axis": _stored(self.axis)}
-
-
-def _positive(epsilon: float, owner: str) -> float:
-    if not 0 < number(epsilon, owner, "epsilon") < math.inf:
-        raise ValueError(f"{owner}: epsilon must be positive, got {epsilon}")
-    return float(epsilon)
 
 
 def _axes(axis: Any, owner: str) -> Any:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import initializers, ops
+from lamina.layers.checks import above_zero
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -49,7 +50,7 @@ class SinePositionEncoding(_Positions):
 
     def __init__(self, max_wavelength: float = 10000, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.max_wavelength = _positive(max_wavelength, self.name, "max_wavelength")
+        self.max_wavelength = above_zero(max_wavelength, self.name, "max_wavelength")
 
     def call(self, x: Any, start_index: int = 0, positions: Any = None) -> Any:
         return ops.broadcast_to(self._encoding(x, start_index, positions), x.shape)
@@ -185,8 +186,8 @@ class RotaryEmbedding(_Positions):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.max_wavelength = _positive(max_wavelength, self.name, "max_wavelength")
-        self.scaling_factor = _positive(scaling_factor, self.name, "scaling_factor")
+        self.max_wavelength = above_zero(max_wavelength, self.name, "max_wavelength")
+        self.scaling_factor = above_zero(scaling_factor, self.name, "scaling_factor")
         self.sequence_axis, self.feature_axis = int(sequence_axis), int(feature_axis)
 
     def call(self, x: Any, start_index: int = 0, positions: Any = None) -> Any:
@@ -205,11 +206,3 @@ class RotaryEmbedding(_Positions):
             "sequence_axis": self.sequence_axis,
             "feature_axis": self.feature_axis,
         }
-
-
-def _positive(value: Any, owner: str, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{owner}: {name} must be positive, got {value}")
-    return value

@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import backend, constraints, initializers, ops, random, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers import activations
-from lamina.layers.core import positive
-from lamina.layers.layer import Layer
+from lamina.layers.checks import positive, share
+from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape
 
 
-class RecurrentCell(Layer):
+class RecurrentCell(Seeded):
     """What the cells share: weights for several gates side by side, their options, and dropout.
 
     Dropout masks are drawn at the first step in training and kept for the following ones, until
@@ -46,7 +46,7 @@ class RecurrentCell(Layer):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         self.units = positive(units, self.name, "units")
         self._activation_name, self.activation = activations.get(activation, self.name)
         self.use_bias = bool(use_bias)
@@ -59,12 +59,8 @@ class RecurrentCell(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.recurrent_constraint = constraints.get(recurrent_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if not 0 <= rate <= 1:
-                raise ValueError(f"{self.name}: {name} must be from 0 to 1, got {rate}")
-        self.dropout, self.recurrent_dropout = float(dropout), float(recurrent_dropout)
-        self.seed = seed
-        self._draws = 0
+        self.dropout = share(dropout, self.name, "dropout")
+        self.recurrent_dropout = share(recurrent_dropout, self.name, "recurrent_dropout")
         self.state_size: Any = self.units
         self.output_size = self.units
         self.kernel: Any = None
@@ -124,13 +120,8 @@ class RecurrentCell(Layer):
     def _draw(self, x: Any, rate: float) -> list[Tensor]:
         masks = []
         for _ in range(self.gates if self.implementation == 1 else 1):
-            if self.seed is None:
-                seed, stream = random.get_seed(), random.next_stream()
-            else:
-                seed, stream = self.seed, self._draws
-                self._draws += 1
             ones = Tensor(backend.full(x.shape, 1.0, self._dtype, like=x.array))
-            masks.append(ops.dropout(ones, rate, seed, stream))
+            masks.append(ops.dropout(ones, rate, *self._stream()))
         return masks
 
     # Steps
@@ -212,7 +203,6 @@ class RecurrentCell(Layer):
             "bias_constraint": constraints.serialize(self.bias_constraint),
             "dropout": self.dropout,
             "recurrent_dropout": self.recurrent_dropout,
-            "seed": self.seed,
         }
 
 

@@ -5,37 +5,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import ops, random
-from lamina.layers.checks import channels_last, seed_of, share
+from lamina import ops
+from lamina.layers.checks import channels_last, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.reshaping import check_axes
+from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape
 from lamina.ops.noise import below_one
 from lamina.regularizers import L1L2
 
 
-class Noise(Layer):
+class Noise(Seeded):
     """What the layers share that are random in training and pass on elsewhere."""
 
     supports_masking = True
 
-    def __init__(self, seed: int | None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.seed = seed_of(seed, self.name)
-        self._calls = 0
-
-    def _stream(self) -> tuple[int, int]:
-        """Seed and stream of the next draw."""
-        if self.seed is None:
-            return random.get_seed(), random.next_stream()
-        self._calls += 1
-        return self.seed, self._calls - 1
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "seed": self.seed}
 
 
 class SpatialDropout(Noise):
