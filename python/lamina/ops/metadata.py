@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, as_tensor
 
@@ -115,7 +113,7 @@ def copy(x: Any) -> Tensor:
         >>> lm.ops.copy([1.0, 2.0]).numpy().tolist()
         [1.0, 2.0]
     """
-    return Tensor(np.array(as_tensor(x).array))
+    return Tensor(as_tensor(x).array.copy())
 
 
 def _known(x: Any) -> Any:
