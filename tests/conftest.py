@@ -1,8 +1,11 @@
-"""What every test may count on: the ISA and the number of threads are as they were."""
+"""What every test may count on: a device "cuda" (a GPU, or its stand-in); settings are as they were."""
 
 import pytest
 
+import device_stand_in
 import lamina
+
+device_stand_in.at_hand()
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ Each part is a function of its own, for ops that need only some of them or other
 - check_empty_batch: an empty result and zero gradients
 - check_same_bits: outputs and gradients for 1, 2 and 4 threads, on every ISA, run after run
 - check_rows_alone: a sample gives the same bits alone and in the batch
+- check_devices: outputs and gradients on the device "cuda" (a GPU, or its stand-in) are those of the CPU
 
 Kernels do not fork below some 20 us of work: to mean something for threads, inputs must be large enough (about 10^5
 elements for an elementwise op). Differences are measured at a few random places of every input.
@@ -21,14 +22,16 @@ from typing import Any
 
 import numpy as np
 
+import device_stand_in
 import lamina
-from lamina import _cpu
+from lamina import _cpu, backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 
 FLOATS = (np.float32, np.float64)
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 THREADS = (1, 2, 4)
+DEVICE = device_stand_in.at_hand()
 
 
 def check_op(
@@ -63,6 +66,7 @@ def check_op(
         check_gradients(op, inputs, places=places)
     for dtype in dtypes:
         typed = _typed(inputs, dtype)
+        check_devices(op, typed, gradients=gradients)
         check_same_bits(op, typed, gradients=gradients)
         if layouts:
             check_layouts(op, typed, gradients=gradients)
@@ -116,6 +120,26 @@ def check_same_bits(op: Callable[..., Any], inputs: Sequence[Any], *, gradients:
                 for run in (1, 2):
                     got = _run(op, inputs, gradients)
                     _assert_same(got, expected, f"same bits: {isa}, {threads} threads, run {run}")
+
+
+def check_devices(
+    op: Callable[..., Any],
+    inputs: Sequence[Any],
+    *,
+    gradients: bool = True,
+    tolerance: dict[Any, float] | None = None,
+) -> None:
+    """On "cuda" the op gives what it gives on the CPU, and leaves outputs and gradients there."""
+    expected = _run(op, inputs, gradients)
+    got = _run(op, inputs, gradients, expected.directions, device="cuda")
+    tolerance = {np.float32: 2e-5, np.float64: 1e-11} | (tolerance or {})
+    for what in ("outputs", "grads"):
+        for i, (a, b) in enumerate(zip(getattr(got, what), getattr(expected, what), strict=True)):
+            if b is not None and b.dtype.kind == "f":
+                _assert_close(a, b, tolerance[b.dtype.type], f"on the {DEVICE}: {what[:-1]} {i}")
+            elif b is not None:
+                np.testing.assert_array_equal(a, b)
+    return
 
 
 def check_rows_alone(
@@ -260,10 +284,14 @@ class _Given(Function):
         return self.saved
 
 
-def _run(op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directions: Any = None) -> _Result:
+def _run(
+    op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directions: Any = None, device: str = "cpu"
+) -> _Result:
     """Copies of outputs, the gradients of floating inputs (None for others), the outputs' gradients used."""
-    tensors = _tensors(inputs, gradients)
+    tensors = _tensors(inputs, gradients, device)
     outputs = _as_tuple(op(*tensors))
+    for i, y in enumerate(outputs):
+        assert y.device == device, f"output {i} is on {y.device}, the inputs are on {device}"
     if directions is None:
         random = np.random.default_rng(1)
         directions = [np.asarray(random.uniform(-1, 1, y.shape), y.dtype) for y in outputs]
@@ -271,13 +299,14 @@ def _run(op: Callable[..., Any], inputs: Sequence[Any], gradients: bool, directi
     if gradients:
         for y, direction in zip(outputs, directions, strict=True):
             if y.requires_grad:
-                _Given.apply((y,), direction).backward(np.zeros(y.shape), retain_graph=True)
+                given = backend.moved(direction, y.array)
+                _Given.apply((y,), given).backward(np.zeros(y.shape), retain_graph=True)
         for i, t in enumerate(tensors):
             if t is not None and t.requires_grad:
-                grads[i] = np.zeros(t.shape, t.dtype) if t.grad_array is None else np.array(t.grad_array)
+                grads[i] = np.zeros(t.shape, t.dtype) if t.grad is None else np.array(t.grad)
                 assert grads[i].shape == t.shape, f"gradient {i}: shape {grads[i].shape}, expected {t.shape}"
                 assert grads[i].dtype == t.dtype, f"gradient {i}: {grads[i].dtype}, expected {t.dtype}"
-    return _Result([np.array(y.array, order="C") for y in outputs], grads, directions)
+    return _Result([np.array(y.numpy(), order="C") for y in outputs], grads, directions)
 
 
 def _typed(inputs: Sequence[Any], dtype: Any) -> list[Any]:
@@ -285,8 +314,8 @@ def _typed(inputs: Sequence[Any], dtype: Any) -> list[Any]:
     return [x if x is None or x.dtype.kind != "f" else np.array(x, dtype, order="C") for x in arrays]
 
 
-def _tensors(inputs: Sequence[Any], gradients: bool) -> list[Tensor | None]:
-    return [None if x is None else lamina.tensor(x, gradients and x.dtype.kind == "f") for x in inputs]
+def _tensors(inputs: Sequence[Any], gradients: bool, device: str = "cpu") -> list[Tensor | None]:
+    return [None if x is None else lamina.tensor(x, gradients and x.dtype.kind == "f", device) for x in inputs]
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:

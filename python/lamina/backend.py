@@ -6,17 +6,18 @@ Lamina's caching pool, because fresh memory costs more than most work done on it
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from lamina import _cpu
+from lamina import _cpu, cuda_arrays
+from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
+ndarray = np.ndarray
 
 
 def isa() -> str:
@@ -77,21 +78,10 @@ def set_num_threads(count: int) -> None:
     _cpu.set_num_threads(count)
 
 
-def kernels(array: Array) -> ModuleType:
-    """The extension module whose kernels take this array."""
-    if isinstance(array, np.ndarray):
-        return _cpu
-    raise TypeError(f"expected a NumPy array, got {type(array).__name__}")
+# Devices
 
-
-def array_module(array: Array) -> ModuleType:
-    """numpy or cupy, whichever the array belongs to."""
-    return np if isinstance(array, np.ndarray | np.generic) else kernels(array)
-
-
-def device_of(array: Array) -> str:
-    """The name of the array's device: "cpu" or "cuda"."""
-    return "cpu" if isinstance(array, np.ndarray | np.generic) else "cuda"
+_cuda: Cuda | None = None  # the GPU, once a program has asked for it
+here: Array | None = None  # stands for the default device: an empty array there, None for the CPU
 
 
 def cuda_status() -> dict[str, Any]:
@@ -99,11 +89,161 @@ def cuda_status() -> dict[str, Any]:
 
     Where the module is built, also `runtime_version` and `driver_version`, as CUDA numbers them (13000: 13.0).
     """
-    try:
-        module = importlib.import_module("lamina._cuda")
-    except ImportError as error:
-        return {"built": False, "device_count": 0, "message": f"the CUDA module is not built ({error})"}
-    return {"built": True, **module.status()}
+    return cuda_arrays.cuda_status()
+
+
+def _gpu() -> Cuda:
+    global _cuda
+    if _cuda is None:
+        _cuda = Cuda()
+    return _cuda
+
+
+def on(name: str) -> Array | None:
+    """What stands for the device of this name as a `like`: None for "cpu", an empty array for "cuda".
+
+    Raises:
+        ValueError: for an unknown name.
+        RuntimeError: if there is no GPU, or what it needs is missing: says what to install.
+    """
+    return None if device_name(name) == "cpu" else _gpu().here
+
+
+def device_name(name: str) -> str:
+    """ "cpu" or "cuda", also for Keras's and PyTorch's other names of these.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name == "cpu":
+        return "cpu"
+    if name in ("cuda", "cuda:0", "gpu", "gpu:0"):
+        return "cuda"
+    raise ValueError(f'expected device "cpu" or "cuda", got {name!r}')
+
+
+class device:
+    """Sets the device on which tensors, weights and random numbers are made: "cpu", as it is at first, or "cuda".
+
+    Called by itself it holds for the rest of the program, in a `with` until its end; for all threads. Data stay NumPy
+    arrays in memory until a model or an op takes them.
+
+    Args:
+        name: "cpu" or "cuda".
+
+    Raises:
+        ValueError: for an unknown name.
+        RuntimeError: if there is no GPU, or what it needs is missing: says what to install.
+
+    Example:
+        >>> import lamina as lm
+        >>> with lm.device("cpu"):
+        ...     x = lm.tensor([1.0, 2.0])
+        >>> x.device
+        'cpu'
+    """
+
+    def __init__(self, name: str) -> None:
+        global here
+        self.name = device_name(name)
+        self._before = here
+        here = on(name)
+
+    def __enter__(self) -> device:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        global here
+        here = self._before
+
+    def __repr__(self) -> str:
+        return f'device("{self.name}")'
+
+
+def _cuda_array(array: Array) -> Cuda:
+    """The GPU that the array is on.
+
+    Raises:
+        TypeError: if it is no array of NumPy or CuPy.
+    """
+    if _cuda is not None and isinstance(array, _cuda.array_type):
+        return _cuda
+    if type(array).__module__.partition(".")[0] == "cupy":  # made before Lamina was asked for the device
+        return _gpu()
+    raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
+
+
+def is_array(value: Any) -> bool:
+    """Whether it is an array of NumPy, or of CuPy."""
+    if isinstance(value, np.ndarray):
+        return True
+    if _cuda is not None:
+        return isinstance(value, _cuda.array_type)
+    return type(value).__module__.partition(".")[0] == "cupy" and hasattr(value, "__cuda_array_interface__")
+
+
+def on_host(array: Array) -> bool:
+    """Whether it is NumPy's."""
+    return isinstance(array, np.ndarray | np.generic)
+
+
+def kernels(array: Array) -> Any:
+    """The kernels that take this array: those of lamina._cpu, or of lamina._cuda on the current stream."""
+    if type(array) is ndarray or isinstance(array, ndarray):
+        return _cpu
+    return _cuda_array(array).kernels
+
+
+def array_module(array: Array) -> Any:
+    """numpy or cupy, whichever the array belongs to."""
+    if type(array) is ndarray or isinstance(array, np.ndarray | np.generic):
+        return np
+    return _cuda_array(array).module
+
+
+def device_of(array: Array) -> str:
+    """The name of the array's device: "cpu" or "cuda"."""
+    return "cpu" if isinstance(array, np.ndarray | np.generic) else "cuda"
+
+
+def refuse_mixed(op: str, **arrays: Array) -> None:
+    """Raises TypeError unless all arrays (of those that are not None) are on one device."""
+    first = None
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        found = device_of(array)
+        if first is None:
+            first, first_name = found, name
+        elif found != first:
+            raise TypeError(f"{op}: {first_name} is on {first}, {name} on {found}: move one with .to(...)")
+
+
+def moved(array: Array, like: Array | None) -> Array:
+    """The array on the device of `like` (None: the CPU): itself where it is there already, else a copy.
+
+    To the GPU it is copied on the current stream; to the CPU, the program waits for the GPU.
+    """
+    if like is None or isinstance(like, np.ndarray):
+        return to_host(array)
+    gpu = _cuda_array(like)
+    return gpu.module.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
+
+
+def to_host(array: Array) -> Array:
+    """The array as NumPy's: itself, or a copy of what is on the GPU, for which the program waits."""
+    return array if isinstance(array, np.ndarray | np.generic) else array.get()
+
+
+def from_dlpack(value: Any) -> Array:
+    """An array over the memory of another library's, in the order of the current stream: no copy."""
+    kind = value.__dlpack_device__()[0]
+    return _gpu().module.from_dlpack(value) if kind in (CUDA, MANAGED) else np.from_dlpack(value)
+
+
+# Memory
 
 
 def _pooled(shape: int | tuple[int, ...], dtype: Any) -> Array:
@@ -115,44 +255,64 @@ def _pooled(shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
     """An uninitialised array from the pool, on the device of `like` (the CPU without it)."""
-    return _pooled(shape, dtype)
+    if type(like) is ndarray or like is None or isinstance(like, ndarray):
+        return _pooled(shape, dtype)
+    return _cuda_array(like).module.empty(shape, dtype)
 
 
 def empty_like(array: Array) -> Array:
     """An uninitialised C-contiguous array of the same shape, dtype and device."""
-    return _cpu.empty_like(array)
+    if type(array) is ndarray or isinstance(array, ndarray):
+        return _cpu.empty_like(array)
+    return _cuda_array(array).module.empty(array.shape, array.dtype)
 
 
 def zeros(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
-    """An array of zeros from the pool."""
-    array = _pooled(shape, dtype)
+    """An array of zeros from the pool, on the device of `like`."""
+    array = empty(shape, dtype, like)
     array.fill(0)
     return array
 
 
 def full(shape: int | tuple[int, ...], value: float, dtype: Any = float32, like: Array | None = None) -> Array:
-    """An array of one value from the pool."""
-    array = _pooled(shape, dtype)
+    """An array of one value from the pool, on the device of `like`."""
+    array = empty(shape, dtype, like)
     array.fill(value)
     return array
 
 
+def scalar(value: float, like: Array, dtype: Any = None) -> Array:
+    """An array without axes of one number, on the device of `like` and without another dtype of its own."""
+    dtype = like.dtype if dtype is None else dtype
+    if type(like) is ndarray or isinstance(like, np.ndarray | np.generic):
+        return np.asarray(value, dtype)
+    return full((), value, dtype, like)
+
+
 def contiguous(array: Array) -> Array:
     """The array itself if a kernel can read it, else a copy that one can: C-contiguous, aligned, native byte order."""
-    return _cpu.contiguous(array)
+    if type(array) is ndarray or isinstance(array, np.ndarray | np.generic):
+        return _cpu.contiguous(array)
+    return array if array.flags.c_contiguous else _cuda_array(array).module.ascontiguousarray(array)
 
 
-def as_array(value: Any, dtype: Any = None, floats: Any = float32) -> Array:
+def as_array(value: Any, dtype: Any = None, floats: Any = float32, like: Array | None = None) -> Array:
     """An array of any array-like. Arrays keep their dtype, and so do lists that hold any.
 
     Args:
         value: an array, a number, or nested lists of them.
         dtype: another dtype than the value's own.
         floats: the dtype of Python floats, and of lists of them.
+        like: what is not on a GPU yet goes to the device of this array. Arrays of the GPU stay there.
 
     Raises:
         TypeError: if the values are no numbers (object, complex, longdouble, strings).
     """
+    if not isinstance(value, np.ndarray) and not _in_python(value):
+        found = _on_gpu(value)
+        if found is not None:
+            _check_numbers(found.dtype)
+            return found if dtype is None else found.astype(dtype, copy=False)
     array = np.asarray(value)
     _check_numbers(array.dtype)
     if dtype is not None:
@@ -162,7 +322,21 @@ def as_array(value: Any, dtype: Any = None, floats: Any = float32) -> Array:
         array = array.astype(floats)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    return array
+    return array if like is None or type(like) is ndarray else moved(array, like)
+
+
+def _in_python(value: Any) -> bool:
+    return isinstance(value, float | int | list | tuple)
+
+
+def _on_gpu(value: Any) -> Array | None:
+    """An array of the GPU's for what is there, another library's included (DLPack); None for anything else."""
+    if is_array(value):
+        return value
+    where = getattr(value, "__dlpack_device__", None)
+    if where is None or isinstance(value, np.generic):
+        return None
+    return from_dlpack(value) if where()[0] in (CUDA, MANAGED) else None
 
 
 def _check_numbers(dtype: np.dtype[Any]) -> None:
@@ -197,6 +371,6 @@ def as_strings(value: Any) -> Array:
 
 def from_pool(array: Array) -> Array:
     """A copy in the pool's memory, 64-byte aligned: for arrays that kernels read again and again."""
-    copy = _cpu.empty(array.shape, array.dtype)
+    copy = empty(array.shape, array.dtype, array)
     copy[...] = array
     return copy

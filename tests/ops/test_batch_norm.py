@@ -56,7 +56,7 @@ def test_inference(shape):
     mean, variance = x.reshape(-1, shape[-1]).mean(0), np.abs(beta) + 0.5
 
     def op(x, gamma, beta):
-        moving = [lm.tensor(a, dtype=x.dtype) for a in (mean, variance)]
+        moving = [lm.tensor(a, dtype=x.dtype, device=x.device) for a in (mean, variance)]
         return lm.ops.batch_norm(x, gamma, beta, *moving, EPSILON)
 
     check_op(op, [x, gamma, beta], lambda x, g, b: reference(x, g, b, mean, variance), tolerance={np.float32: 1e-5})
@@ -71,7 +71,7 @@ def test_relu_and_residual(shape, training):
     mean, variance = columns.mean(0), columns.var(0)
 
     def op(x, gamma, beta, residual):
-        moving = [lm.tensor(a, dtype=x.dtype) for a in (mean, variance)]
+        moving = [lm.tensor(a, dtype=x.dtype, device=x.device) for a in (mean, variance)]
         return lm.ops.batch_norm(x, gamma, beta, *moving, EPSILON, 0.9, training, "relu", residual)
 
     check_op(
@@ -91,7 +91,7 @@ def test_relu_alone(training):
     mean, variance = x.mean(0), x.var(0)
 
     def op(x, gamma, beta):
-        moving = [lm.tensor(a, dtype=x.dtype) for a in (mean, variance)]
+        moving = [lm.tensor(a, dtype=x.dtype, device=x.device) for a in (mean, variance)]
         return lm.ops.batch_norm(x, gamma, beta, *moving, EPSILON, 0.9, training, "relu")
 
     tolerance = {np.float32: 1e-4}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from typing import Any
 
+from lamina import backend
 from lamina.autograd.tape import numbers, state
 from lamina.autograd.tensor import Tensor
+
+ndarray = backend.ndarray
 
 
 class Function:
@@ -41,13 +46,19 @@ class Function:
         self = cls()
         arrays: list[Any] = []
         needs: list[bool] = []
+        elsewhere = False
         for tensor in inputs:
             if tensor is None:
                 arrays.append(None)
                 needs.append(False)
             else:
-                arrays.append(tensor.array)
+                array = tensor.array
+                if type(array) is not ndarray:
+                    elsewhere = True
+                arrays.append(array)
                 needs.append(tensor.requires_grad)
+        if elsewhere and len(arrays) > 1:
+            cls._refuse_mixed(arrays)
         recording = True in needs and state.recording
         self.needs = needs if recording else [False] * len(needs)
         self.recording = recording
@@ -62,6 +73,18 @@ class Function:
         if several:
             return tuple([Tensor(array, True, self, i) for i, array in enumerate(result)])
         return Tensor(result, True, self)
+
+    @classmethod
+    def _refuse_mixed(cls, arrays: list[Any]) -> None:
+        """Raises TypeError unless all arrays are on one device, in the words of the op: its name, its arguments."""
+        op = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Function")).lower()
+        names: list[str] = []
+        for parameter in [*inspect.signature(cls.forward).parameters.values()][1:]:
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                names += [f"{parameter.name}[{i}]" for i in range(len(arrays) - len(names))]
+            else:
+                names.append(parameter.name)
+        backend.refuse_mixed(op, **dict(zip(names, arrays, strict=False)))
 
     def free(self) -> None:
         """Drops what backward needed, as it goes."""

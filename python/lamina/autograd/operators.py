@@ -34,6 +34,7 @@ bitwise_or: Operator
 bitwise_xor: Operator
 bitwise_not: Operator
 abs: Operator
+to: Operator
 
 
 def bind(**ops: Operator) -> None:

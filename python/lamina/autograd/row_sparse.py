@@ -43,8 +43,14 @@ class RowSparse:
         array[self.rows] = self.values
         return array
 
+    def moved(self, like: Array | None) -> RowSparse:
+        """The same gradient on the device of `like`."""
+        rows, values = backend.moved(self.rows, like), backend.moved(self.values, like)
+        return RowSparse(rows, values, self.shape, self.lazy)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return self.dense() if dtype is None else self.dense().astype(dtype, copy=False)
+        array = backend.to_host(self.dense())
+        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __repr__(self) -> str:
         return f"<RowSparse {len(self.rows)} rows of shape={self.shape} dtype={self.dtype.name}>"
@@ -56,21 +62,22 @@ def sorted_segments(index: Array) -> tuple[Array, Array, Array]:
     numbers are the different ones, ascending; those equal to numbers[u] are index[order[first[u] : first[u + 1]]], in
     their order.
     """
+    xp = backend.array_module(index)
     count = index.size
     bits = int(count).bit_length()
     if count and int(index.max()) >> (62 - bits):
-        order = np.argsort(index, kind="stable")
+        order = xp.argsort(index, kind="stable")
         ordered = index[order]
     else:  # number and place in one key: no two are equal, so that any way of sorting gives the same
         keys = index << bits
-        keys |= np.arange(count)
+        keys |= xp.arange(count)
         keys.sort()
         ordered = keys >> bits
         keys &= (1 << bits) - 1
         order = keys
-    new = np.ones(count + 1, bool)  # whether another number begins here; the end does
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:-1])
-    first = np.flatnonzero(new if count else new[:1])
+    new = xp.ones(count + 1, bool)  # whether another number begins here; the end does
+    xp.not_equal(ordered[1:], ordered[:-1], out=new[1:-1])
+    first = xp.flatnonzero(new if count else new[:1])
     return order, first, ordered[first[:-1]]
 
 
@@ -88,8 +95,9 @@ def gathered(index: Array, values: Array, shape: tuple[int, ...], lazy: bool = F
 def add(a: Any, b: Any) -> Any:
     """The sum of two gradients of one table, of which at least one is row-sparse."""
     if isinstance(a, RowSparse) and isinstance(b, RowSparse):
-        values = backend.contiguous(np.concatenate([a.values, b.values]))
-        return gathered(np.concatenate([a.rows, b.rows]), values, a.shape, a.lazy and b.lazy)
+        xp = backend.array_module(a.values)
+        values = backend.contiguous(xp.concatenate([a.values, b.values]))
+        return gathered(xp.concatenate([a.rows, b.rows]), values, a.shape, a.lazy and b.lazy)
     sparse, dense = (a, b) if isinstance(a, RowSparse) else (b, a)
     total = backend.from_pool(dense)
     total[sparse.rows] += sparse.values

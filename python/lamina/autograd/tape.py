@@ -76,7 +76,8 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         array = backend.full(root.shape, 1.0, root.dtype, like=root.array)
     else:
         array = getattr(gradient, "array", gradient)
-        array = backend.as_array(array, root.dtype)
+        array = backend.as_array(array, root.dtype, like=root.array)
+        backend.refuse_mixed("backward", tensor=root.array, gradient=array)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
         array = backend.from_pool(array)  # it may end in leaves, and the caller's array may change
@@ -148,6 +149,7 @@ def _sum(a: Any, b: Any) -> Any:
         return row_sparse.add(a, b)
     total = backend.empty(a.shape, a.dtype, like=a)
     if a.dtype == np.float16:  # kept and cast, but not computed with
-        return np.add(a, b, out=total)
+        total[...] = a + b
+        return total
     backend.kernels(a).add(backend.contiguous(a), backend.contiguous(b), total)
     return total

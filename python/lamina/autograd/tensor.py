@@ -84,8 +84,21 @@ class Tensor:
     # Out of the tape
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The values as a NumPy array; no copy on the CPU."""
-        return self.array
+        """The values as a NumPy array: no copy on the CPU; from a GPU a copy, for which the program waits."""
+        array = self.array
+        return array if type(array) is np.ndarray else backend.to_host(array)
+
+    def to(self, device: str) -> Tensor:
+        """This tensor on a device, "cpu" or "cuda": itself if it is there. Gradients flow back to where it was."""
+        return operators.to(self, device)
+
+    def cpu(self) -> Tensor:
+        """This tensor on the CPU; see `to`."""
+        return operators.to(self, "cpu")
+
+    def cuda(self) -> Tensor:
+        """This tensor on the GPU; see `to`."""
+        return operators.to(self, "cuda")
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -103,7 +116,7 @@ class Tensor:
         return bool(self.item())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self.array, dtype=dtype, copy=copy)
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
@@ -141,9 +154,10 @@ class Tensor:
         if value is None:
             self.grad_array = None
             return
-        array = backend.as_array(getattr(value, "array", value), self.dtype)
+        array = backend.as_array(getattr(value, "array", value), self.dtype, like=self.array)
         if array.shape != self.shape:
             raise ValueError(f"grad: expected shape {self.shape}, got {array.shape}")
+        backend.refuse_mixed("grad", tensor=self.array, gradient=array)
         self.grad_array = backend.contiguous(array)
 
     def zero_grad(self) -> None:
@@ -293,7 +307,16 @@ class Tensor:
 
 def _comparable(other: Any) -> bool:
     """Whether == compares element by element: None, words and the like are simply not equal."""
-    return isinstance(other, Tensor | np.ndarray | np.generic | int | float | list | tuple)
+    return isinstance(other, Tensor | np.generic | int | float | list | tuple) or backend.is_array(other)
+
+
+class _Placement:
+    """A new version whenever a variable anywhere went to another device: lists of arrays made before are stale."""
+
+    version: object = object()
+
+
+placement = _Placement()
 
 
 class Variable(Tensor):
@@ -313,7 +336,8 @@ class Variable(Tensor):
     __slots__ = ("constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(self, value: Any, name: str = "variable", trainable: bool = True) -> None:
-        super().__init__(backend.from_pool(backend.as_array(value)), requires_grad=trainable)
+        array = backend.as_array(getattr(value, "array", value), like=backend.here)
+        super().__init__(backend.from_pool(array), requires_grad=trainable)
         self.name = name
         self.path = name
         self.trainable = trainable
@@ -329,8 +353,19 @@ class Variable(Tensor):
         array = value.array if isinstance(value, Tensor) else backend.as_array(value)
         if array.shape != self.shape:
             raise ValueError(f"assign: {self.path} has shape {self.shape}, got {array.shape}")
-        self.array[...] = array
+        self.array[...] = backend.moved(array, self.array)
         return self
+
+    def place(self, device: str) -> None:
+        """Moves the values and the gradient to a device, "cpu" or "cuda": the variable stays the same one."""
+        like = backend.on(device)
+        if self.device == backend.device_name(device):
+            return
+        self.array = backend.from_pool(backend.moved(self.array, like))
+        grad = self.grad_array
+        if grad is not None:
+            self.grad_array = grad.moved(like) if type(grad) is RowSparse else backend.moved(grad, like)
+        placement.version = object()
 
     def assign_add(self, value: Any) -> Variable:
         """Adds to the values, in place; arguments as in `assign`."""
@@ -342,7 +377,7 @@ class Variable(Tensor):
 
     def _change(self, value: Any) -> Any:
         array = value.array if isinstance(value, Tensor) else backend.as_array(value)
-        return array.astype(self.dtype, copy=False)
+        return backend.moved(array, self.array).astype(self.dtype, copy=False)
 
     @property
     def value(self) -> Variable:
@@ -353,20 +388,22 @@ class Variable(Tensor):
         return f"<Variable {self.path} shape={self.shape} dtype={self.dtype.name}>"
 
 
-def tensor(value: Any, requires_grad: bool = False, device: str = "cpu", dtype: Any = None) -> Tensor:
+def tensor(value: Any, requires_grad: bool = False, device: str | None = None, dtype: Any = None) -> Tensor:
     """A tensor of an array or nested list.
 
-    Python floats become float32; NumPy arrays keep their dtype and, where they can, their memory.
+    Python floats become float32; arrays keep their dtype and, where they are on the device already, their memory.
 
     Args:
-        value: anything that NumPy takes, or a Tensor.
+        value: anything that NumPy takes, an array of CuPy, or a Tensor.
         requires_grad: whether `backward` shall leave a gradient in it.
-        device: "cpu".
+        device: "cpu" or "cuda". By default a tensor, or an array of a GPU, stays where it is; anything else goes to
+            the device that `lamina.device` set.
         dtype: another dtype than the value's own.
 
     Raises:
         TypeError: if the values are no numbers, or gradients are asked of integers.
         ValueError: for an unknown device.
+        RuntimeError: for "cuda", if there is no GPU, or what it needs is missing.
 
     Example:
         >>> import lamina as lm
@@ -375,28 +412,58 @@ def tensor(value: Any, requires_grad: bool = False, device: str = "cpu", dtype: 
         >>> x.grad.numpy().tolist()
         [2.0, 4.0, 6.0]
     """
-    if device != "cpu":
-        raise ValueError(f'tensor: expected device "cpu", got "{device}"')
-    array = backend.as_array(value.array if isinstance(value, Tensor) else value, dtype)
+    if isinstance(value, Tensor):
+        array = backend.as_array(value.array, dtype)
+    else:
+        array = backend.as_array(value, dtype, like=backend.here if device is None else None)
+    if device is not None:
+        array = backend.moved(array, backend.on(device))
     if requires_grad and array.dtype.kind != "f":
         raise TypeError(f"tensor: only floating-point tensors can require gradients, got {array.dtype}")
     return Tensor(array, requires_grad)
 
 
+def from_dlpack(value: Any) -> Tensor:
+    """A tensor over the memory of another library's array: PyTorch's, JAX's, CuPy's, NumPy's. Nothing is copied.
+
+    What is written to one is seen by the other. Work that either has put on the GPU is waited for in the order of the
+    current stream, not by the program. Back again: ``torch.from_dlpack(tensor)``, ``numpy.from_dlpack(tensor)``.
+
+    Args:
+        value: an array with ``__dlpack__``, on the CPU or an NVIDIA GPU.
+
+    Raises:
+        TypeError: if it has none, or holds no numbers.
+        RuntimeError: if it is on a GPU, and Lamina has none: says what to install.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> array = np.zeros(2, "float32")
+        >>> x = lm.from_dlpack(array)
+        >>> array[0] = 7
+        >>> x.numpy().tolist()
+        [7.0, 0.0]
+    """
+    if not hasattr(value, "__dlpack__") or not hasattr(value, "__dlpack_device__"):
+        raise TypeError(f"from_dlpack: expected an array with __dlpack__, got {type(value).__name__}")
+    return Tensor(backend.as_array(backend.from_dlpack(value)))
+
+
 def as_tensor(value: Any, like: Tensor | None = None) -> Tensor:
-    """The value if it is a Tensor, else a tensor of it.
+    """The value if it is a Tensor, else a tensor of it, on the device of `like` (without it, the default one).
 
     Python numbers take the dtype of `like` if it can hold them, and so do lists of Python floats.
     """
     if isinstance(value, Tensor):
         return value
     if like is None:
-        return Tensor(backend.as_array(value))
-    dtype = like.array.dtype
+        return Tensor(backend.as_array(value, like=backend.here))
+    array = like.array
+    dtype = array.dtype
     if isinstance(value, bool | int | float):
         fits = dtype.kind == "f" or (dtype.kind in "iu" and not isinstance(value, float))
-        return Tensor(np.asarray(value, dtype) if fits else backend.as_array(value))
-    return Tensor(backend.as_array(value, floats=dtype if dtype.kind == "f" else backend.float32))
+        return Tensor(backend.scalar(value, array) if fits else backend.as_array(value, like=array))
+    return Tensor(backend.as_array(value, floats=dtype if dtype.kind == "f" else backend.float32, like=array))
 
 
 def as_tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.losses.loss import FusedLoss, Loss, carried, class_numbers, input_of, mask_of, values_of, without_axis
 from lamina.losses.plain import PlainLoss
@@ -159,17 +159,17 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         shape = self._shape(y_pred)
-        labels = class_numbers(y_true, shape, self.name)
+        labels = backend.moved(class_numbers(y_true, shape, self.name), y_pred.array)
         if self.ignore_class is not None and (mask is not None or self.reduction == "mean_with_sample_weight"):
             counts = labels != self.ignore_class
             if mask is not None:  # the op's mean is over what is not ignored: all that does not count is made to be so
-                counts &= mask_of(mask, shape, self.name)
-                labels = np.where(counts, labels, self.ignore_class)
+                counts &= mask_of(mask, shape, self.name, y_pred)
+                labels = backend.array_module(labels).where(counts, labels, self.ignore_class)
             if self.reduction == "mean_with_sample_weight":
-                given = weights_of(sample_weight, shape, y_pred.dtype, self.name)
+                given = weights_of(sample_weight, shape, y_pred, self.name)
                 sample_weight = counts.astype(y_pred.dtype) if given is None else given * counts
             mask = None
-        weights, reduction = self._weights(sample_weight, mask, shape, y_pred.dtype)
+        weights, reduction = self._weights(sample_weight, mask, shape, y_pred)
         return self._from_labels(labels, y_pred, weights, reduction)
 
     def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:

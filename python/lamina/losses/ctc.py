@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.losses.loss import Loss, carried
 from lamina.ops.loss import constant
@@ -54,9 +54,9 @@ class CTC(Loss):
         y_pred = self._predictions(y_pred)
         lengths = None
         if mask is not None and np.ndim(mask) == 2 and np.shape(mask) == y_pred.shape[:2]:
-            lengths, mask = _lengths(constant(mask, self.name, "mask").astype(bool), self.name), None
+            lengths, mask = _lengths(constant(mask, self.name, "mask", y_pred).astype(bool), self.name), None
         values = ctc(y_true, y_pred, self.zero_infinity, lengths)
-        weights, reduction = self._weights(sample_weight, mask, values.shape, values.dtype)
+        weights, reduction = self._weights(sample_weight, mask, values.shape, values)
         if weights is not None:
             values = values * Tensor(weights)
         if reduction == "none":
@@ -66,12 +66,12 @@ class CTC(Loss):
 
 def _lengths(mask: Any, owner: str) -> Any:
     """How many steps of each sample a mask leaves: those at the beginning."""
-    if (mask[:, 1:] & ~mask[:, :-1]).any():
+    if backend.on_host(mask) and (mask[:, 1:] & ~mask[:, :-1]).any():
         row = int(np.flatnonzero((mask[:, 1:] & ~mask[:, :-1]).any(axis=1))[0])
         raise ValueError(
             f"{owner}: steps that the mask leaves out must be a sample's last; sample {row} has later ones"
         )
-    return np.count_nonzero(mask, axis=1)
+    return mask.sum(axis=1)
 
 
 def ctc(y_true: Any, y_pred: Any, zero_infinity: bool = False, output_length: Any = None) -> Tensor:
@@ -83,14 +83,14 @@ def ctc(y_true: Any, y_pred: Any, zero_infinity: bool = False, output_length: An
         [0.6931, 0.6931]
     """
     y_pred = as_tensor(y_pred)
-    labels = constant(y_true, "ctc", "y_true")
+    labels = constant(y_true, "ctc", "y_true", y_pred)
     if labels.ndim != 2:
         raise ValueError(f"ctc: y_true must have shape (N, L), got {labels.shape}")
     if y_pred.ndim != 3:
         raise ValueError(f"ctc: y_pred must have shape (N, T, C), got {y_pred.shape}")
     if labels.dtype.kind == "f":
-        if not (np.trunc(labels) == labels).all():
+        if backend.on_host(labels) and not (np.trunc(labels) == labels).all():
             raise ValueError("ctc: y_true must hold whole numbers")
         labels = labels.astype(np.int64)
     steps = np.full(y_pred.shape[0], y_pred.shape[1]) if output_length is None else output_length
-    return ops.ctc_loss(labels, y_pred, np.count_nonzero(labels, axis=1), steps, 0, zero_infinity)
+    return ops.ctc_loss(labels, y_pred, (labels != 0).sum(axis=1), steps, 0, zero_infinity)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import ops
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.losses.loss import Loss, carried, class_numbers, mask_of
@@ -58,8 +56,8 @@ class Circle(Loss):
         values = self.call(y_true, y_pred)
         counts = values.array > 0
         if mask is not None:
-            counts &= mask_of(mask, values.shape, self.name)
-        weights, reduction = self._weights(sample_weight, counts, values.shape, values.dtype)
+            counts &= mask_of(mask, values.shape, self.name, values)
+        weights, reduction = self._weights(sample_weight, counts, values.shape, values)
         values = values * Tensor(weights)
         if reduction == "none":
             return values
@@ -142,5 +140,4 @@ def circle(
     """
     y_pred = as_tensor(y_pred)
     labels = class_numbers(y_true, y_pred.shape[:1], "circle")
-    references = None if ref_labels is None else np.asarray(getattr(ref_labels, "array", ref_labels))
-    return ops.circle_loss(labels, y_pred, references, ref_embeddings, remove_diagonal, gamma, margin)
+    return ops.circle_loss(labels, y_pred, ref_labels, ref_embeddings, remove_diagonal, gamma, margin)

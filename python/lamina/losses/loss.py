@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.loss import constant, sum_of, weights_of
@@ -66,7 +66,7 @@ class Loss:
         mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         values = self.call(as_tensor(y_true, y_pred), y_pred)
-        weights, reduction = self._weights(sample_weight, mask, values.shape, values.dtype)
+        weights, reduction = self._weights(sample_weight, mask, values.shape, values)
         if weights is not None:
             values = values * Tensor(weights)
         if reduction == "none" or values.ndim == 0:
@@ -77,25 +77,29 @@ class Loss:
         y_pred = as_tensor(y_pred)
         return y_pred if self.dtype is None or y_pred.dtype == self.dtype else ops.cast(y_pred, self.dtype)
 
-    def _weights(self, sample_weight: Any, mask: Any, shape: tuple[int, ...], dtype: Any) -> tuple[Any, str]:
-        """(weights of the losses or None, what the op has to do with them): masks and means as Keras has them."""
+    def _weights(self, sample_weight: Any, mask: Any, shape: tuple[int, ...], like: Tensor) -> tuple[Any, str]:
+        """(weights of the losses or None, what the op has to do with them): masks and means as Keras has them.
+
+        like: weights have its dtype, float32 for integers, and are on its device.
+        """
         reduction = REDUCTIONS[self.reduction]
         if sample_weight is None and mask is None:
             return None, reduction
-        if np.dtype(dtype).kind != "f":
-            dtype = np.dtype(np.float32)
-        weights = weights_of(sample_weight, shape, dtype, self.name)
+        if like.dtype.kind != "f":
+            like = Tensor(like.array[:0].astype(np.float32) if like.ndim else like.array.astype(np.float32))
+        kind = like.dtype.type
+        weights = weights_of(sample_weight, shape, like, self.name)
         if mask is not None:
-            counts = mask_of(mask, shape, self.name)
-            kept = int(np.count_nonzero(counts))
-            factor = 1.0
-            if self.reduction in ("mean", "sum_over_batch_size") and kept:
-                factor = counts.size / kept
-            share = np.where(counts, np.dtype(dtype).type(factor), np.dtype(dtype).type(0))
+            counts = mask_of(mask, shape, self.name, like)
+            factor: Any = kind(1)
+            if self.reduction in ("mean", "sum_over_batch_size"):
+                kept = counts.sum()
+                factor = (counts.size / (kept + (kept == 0))).astype(kind)
+            share = backend.array_module(counts).where(counts, factor, kind(0))
             weights = share if weights is None else weights * share
         if self.reduction == "mean_with_sample_weight":
             total = sum_of(weights)
-            weights = weights / np.dtype(dtype).type(total) if total else np.zeros_like(weights)
+            weights = weights / kind(total) if total else backend.zeros(weights.shape, weights.dtype, like=weights)
             reduction = "sum"
         return weights, reduction
 
@@ -121,7 +125,7 @@ class FusedLoss(Loss):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
         mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
-        weights, reduction = self._weights(sample_weight, mask, self._shape(y_pred), y_pred.dtype)
+        weights, reduction = self._weights(sample_weight, mask, self._shape(y_pred), y_pred)
         return self.compute(y_true, y_pred, weights, reduction)
 
     def _shape(self, y_pred: Tensor) -> tuple[int, ...]:
@@ -158,18 +162,20 @@ def carried(mask: Any, y_pred: Any) -> Any:
     return mask if mask is not None or not isinstance(y_pred, Tensor) else y_pred._mask
 
 
-def mask_of(mask: Any, shape: tuple[int, ...], name: str) -> Any:
-    """A mask as booleans in the losses' shape.
+def mask_of(mask: Any, shape: tuple[int, ...], name: str, like: Tensor) -> Any:
+    """A mask as booleans in the losses' shape, on the device of `like`.
 
     Raises:
         ValueError: if its shape is not that of the losses, or of their first axes.
     """
-    array = constant(mask, name, "mask").astype(bool)
+    array = constant(mask, name, "mask", like).astype(bool)
     while array.ndim and array.shape[-1] == 1 and array.shape != shape[: array.ndim]:
         array = array[..., 0]
     if array.shape != shape[: array.ndim]:
         raise ValueError(f"{name}: mask must have shape {shape} or that of its first axes, got {array.shape}")
-    return np.broadcast_to(array.reshape(array.shape + (1,) * (len(shape) - array.ndim)), shape)
+    return backend.array_module(array).broadcast_to(
+        array.reshape(array.shape + (1,) * (len(shape) - array.ndim)), shape
+    )
 
 
 def without_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
@@ -182,7 +188,7 @@ def values_of(op: Callable[..., Tensor], y_true: Any, y_pred: Any, **arguments: 
     """What Keras's functions give: op's losses over the last axis, of (N,) one number."""
     y_pred = as_tensor(y_pred)
     if y_pred.ndim == 1 and np.ndim(y_true) == 1:
-        y_true = constant(y_true, getattr(op, "__name__", "loss"), "y_true")
+        y_true = constant(y_true, getattr(op, "__name__", "loss"), "y_true", y_pred)
         return op(y_true[None], y_pred.reshape((1, -1)), None, "none", **arguments).reshape(())
     return op(y_true, y_pred, None, "none", **arguments)
 
@@ -204,7 +210,8 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
         ValueError: if they have another shape (a last axis of length 1 may be there or not), or are not whole.
         TypeError: if they are no numbers.
     """
-    labels: Any = y_true.array if isinstance(y_true, Tensor) else np.asarray(y_true)
+    labels: Any = y_true.array if isinstance(y_true, Tensor) else y_true
+    labels = labels if backend.is_array(labels) else np.asarray(labels)
     if labels.shape != shape:
         if labels.shape != (*shape, 1):
             raise ValueError(f"{name}: y_true must hold class numbers in shape {shape}, got {labels.shape}")
@@ -212,7 +219,7 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
     if labels.dtype.kind == "f":
         with np.errstate(invalid="ignore"):  # NaN is found below
             whole = labels.astype(np.int64)
-        if (whole != labels).any():
+        if backend.on_host(labels) and (whole != labels).any():
             raise ValueError(f"{name}: y_true must hold class numbers, got {labels[whole != labels].flat[0]}")
         return whole
     if labels.dtype.kind not in "iub":

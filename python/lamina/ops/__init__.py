@@ -269,6 +269,7 @@ from lamina.ops.transcendental import log10 as log10
 from lamina.ops.transcendental import sin as sin
 from lamina.ops.transcendental import sinh as sinh
 from lamina.ops.transcendental import tan as tan
+from lamina.ops.transfer import to as to
 from lamina.ops.triplet_loss import triplet_margin_loss as triplet_margin_loss
 from lamina.ops.triplet_loss import triplet_mining_loss as triplet_mining_loss
 from lamina.ops.two_numbers import arctan2 as arctan2
@@ -309,4 +310,5 @@ _operators.bind(
     bitwise_xor=bitwise_xor,
     bitwise_not=bitwise_not,
     abs=abs,
+    to=to,
 )

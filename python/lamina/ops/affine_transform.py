@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.arithmetic import add, multiply
 from lamina.ops.broadcast_to import broadcast_to
@@ -66,8 +65,9 @@ def affine_transform(
         raise ValueError(f"affine_transform: {count} images need as many transforms, got {matrix.shape[0]}")
     if matrix.array[:, 6:].any():
         raise ValueError("affine_transform: the last two numbers of a transform must be 0")
-    across = Tensor(np.arange(width, dtype=x.dtype).reshape(1, 1, width))
-    down = Tensor(np.arange(height, dtype=x.dtype).reshape(1, height, 1))
+    xp = backend.array_module(x.array)
+    across = Tensor(xp.arange(width, dtype=x.dtype).reshape(1, 1, width))
+    down = Tensor(xp.arange(height, dtype=x.dtype).reshape(1, height, 1))
     factors = [reshape(matrix[:, i], (count, 1, 1)) for i in range(6)]
     places = [add(add(multiply(across, factors[i]), multiply(down, factors[i + 1])), factors[i + 2]) for i in (0, 3)]
     settings = SAMPLINGS[interpolation], PIXELS, FREE, BEYOND[fill_mode], float(fill_value)

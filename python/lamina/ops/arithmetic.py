@@ -38,7 +38,8 @@ def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 def compute(name: str, a: Any, b: Any) -> Any:
     """a op b for arrays of one dtype: by the kernel of that name, or by NumPy for integers."""
     if a.dtype.kind != "f":
-        return np.asarray(getattr(np, name)(a, b))
+        xp = backend.array_module(a)
+        return xp.asarray(getattr(xp, name)(a, b))
     a, b = backend.contiguous(a), backend.contiguous(b)
     if a.shape == b.shape:
         y = backend.empty_like(a)
@@ -50,7 +51,7 @@ def compute(name: str, a: Any, b: Any) -> Any:
 
 def scaled(array: Any, factor: float) -> Any:
     """array * factor, the factor in the array's dtype."""
-    return compute("multiply", array, np.asarray(factor, array.dtype))
+    return compute("multiply", array, backend.scalar(factor, array))
 
 
 class AddFunction(Function):
@@ -111,16 +112,16 @@ class ExtremeFunction(Function):
         a, b, name = self.saved
         share = backend.empty(dy.shape, dy.dtype, like=dy)  # of a
         share[...] = a > b if name == "maximum" else a < b
-        np.copyto(share, 0.5, where=a == b)
+        backend.array_module(a).copyto(share, dy.dtype.type(0.5), where=a == b)
         da = reduce_to(compute("multiply", dy, share), a.shape) if self.needs[0] else None
         if not self.needs[1]:
             return da, None
-        return da, reduce_to(compute("multiply", dy, compute("subtract", np.ones((), dy.dtype), share)), b.shape)
+        return da, reduce_to(compute("multiply", dy, compute("subtract", backend.scalar(1, dy), share)), b.shape)
 
 
 class NegativeFunction(Function):
     def forward(self, x: Any) -> Any:
-        return scaled(x, -1) if x.dtype.kind == "f" else np.asarray(np.negative(x))
+        return scaled(x, -1) if x.dtype.kind == "f" else backend.array_module(x).asarray(-x)
 
     def backward(self, dy: Any) -> Any:
         return scaled(dy, -1)
@@ -129,11 +130,12 @@ class NegativeFunction(Function):
 class AbsFunction(Function):
     def forward(self, x: Any) -> Any:
         self.saved = x
-        return np.abs(x, out=backend.empty(x.shape, x.dtype, like=x))
+        return backend.array_module(x).abs(x, out=backend.empty(x.shape, x.dtype, like=x))
 
     def backward(self, dy: Any) -> Any:
         x = self.saved
-        return compute("multiply", dy, np.sign(x, out=backend.empty(x.shape, x.dtype, like=x)))
+        xp = backend.array_module(x)
+        return compute("multiply", dy, xp.sign(x, out=backend.empty(x.shape, x.dtype, like=x)))
 
 
 class SquareFunction(Function):

@@ -11,10 +11,10 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tape import state
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor
 from lamina.ops.attention_scores import attention_with_scores
 from lamina.ops.broadcast_to import broadcast_to
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import beside, float_tensor, in_place, same_dtype
 from lamina.ops.dropout import STEPS, WORD
 
 Shape = tuple[int, ...]
@@ -99,9 +99,9 @@ def attention(
     same_dtype("attention", q=q, k=k, v=v)
     shape = _scores_shape(q.shape, k.shape, v.shape)
     if mask is not None or bias is not None:
-        mask, bias = _checked_masks(mask, bias, q.dtype, shape)
+        mask, bias = _checked_masks(mask, bias, q, shape)
     if lengths is not None:
-        lengths = _checked_lengths(lengths, shape)
+        lengths = _checked_lengths(lengths, q, shape)
     random = (0, 0, 0)  # how many of 65536 are dropped, seed, stream
     if dropout:
         random = _checked_dropout(dropout, seed, stream)
@@ -110,7 +110,9 @@ def attention(
     elif not math.isfinite(scale):
         raise ValueError(f"attention: scale must be finite, got {scale}")
     if return_scores or (bias is not None and bias.requires_grad and state.recording):
-        y, scores = attention_with_scores(q, k, v, _visible(mask, lengths, causal, shape), bias, float(scale), random)
+        y, scores = attention_with_scores(
+            q, k, v, _visible(mask, lengths, causal, shape, q.array), bias, float(scale), random
+        )
         return (y, scores) if return_scores else y
     masks = lengths, None if bias is None else backend.contiguous(bias.array), mask
     return AttentionFunction.apply((q, k, v), masks, (bool(causal), float(scale), *random))
@@ -137,7 +139,7 @@ def _scores_shape(q: Shape, k: Shape, v: Shape) -> Shape:
     raise ValueError(f"attention: {k[2]} key heads do not divide {q[2]} heads")
 
 
-def _checked_masks(mask: Any, bias: Any, dtype: Any, shape: Shape) -> tuple[Any, Tensor | None]:
+def _checked_masks(mask: Any, bias: Any, q: Tensor, shape: Shape) -> tuple[Any, Tensor | None]:
     """The mask as bytes and the bias as a tensor, both of four axes with all keys; or None.
 
     Raises:
@@ -145,20 +147,20 @@ def _checked_masks(mask: Any, bias: Any, dtype: Any, shape: Shape) -> tuple[Any,
         TypeError: for other dtypes.
     """
     if mask is not None:
-        mask = as_tensor(mask)
+        mask = beside(mask, q, "attention", "mask")
         if mask.dtype.kind == "f":
             if bias is not None:
                 raise ValueError("attention: a mask of floats is a bias; give one of them")
             mask, bias = None, mask
         elif mask.dtype.kind != "b":
-            raise TypeError(f"attention: mask must be bool, or {dtype} to be added, got {mask.dtype}")
+            raise TypeError(f"attention: mask must be bool, or {q.dtype} to be added, got {mask.dtype}")
         else:
             mask = backend.contiguous(_with_all_keys(mask, "mask", shape).array).view(np.uint8)
     if bias is None:
         return mask, None
-    bias = as_tensor(bias)
-    if bias.dtype != dtype:
-        raise TypeError(f"attention: bias must have the dtype of q, {dtype}, got {bias.dtype}")
+    bias = beside(bias, q, "attention", "bias")
+    if bias.dtype != q.dtype:
+        raise TypeError(f"attention: bias must have the dtype of q, {q.dtype}, got {bias.dtype}")
     return mask, _with_all_keys(bias, "bias", shape)
 
 
@@ -174,18 +176,19 @@ def _with_all_keys(x: Tensor, name: str, shape: Shape) -> Tensor:
     return x if x.shape[3] == shape[3] else broadcast_to(x, (*x.shape[:3], shape[3]))
 
 
-def _checked_lengths(lengths: Any, shape: Shape) -> Any:
-    lengths = as_tensor(lengths).array
+def _checked_lengths(lengths: Any, q: Tensor, shape: Shape) -> Any:
+    lengths = in_place(lengths, q, "attention", "lengths")
     if lengths.dtype.kind not in "iu":
         raise TypeError(f"attention: lengths must be integers, got {lengths.dtype}")
     if lengths.shape != shape[:1]:
         raise ValueError(f"attention: lengths must have shape {shape[:1]}, one a sample, got {lengths.shape}")
-    wrong = np.flatnonzero((lengths < 0) | (lengths > shape[3]))
-    if wrong.size:
-        raise ValueError(
-            f"attention: lengths must be from 0 to {shape[3]}, got {lengths[wrong[0]]} for sample {wrong[0]}"
-        )
-    return backend.contiguous(lengths.astype(np.int64, copy=False))
+    if backend.on_host(lengths):
+        wrong = np.flatnonzero((lengths < 0) | (lengths > shape[3]))
+        if wrong.size:
+            raise ValueError(
+                f"attention: lengths must be from 0 to {shape[3]}, got {lengths[wrong[0]]} for sample {wrong[0]}"
+            )
+    return backend.contiguous(backend.moved(lengths.astype(np.int64, copy=False), q.array))
 
 
 def _checked_dropout(rate: Any, seed: Any, stream: Any) -> tuple[int, int, int]:
@@ -196,11 +199,12 @@ def _checked_dropout(rate: Any, seed: Any, stream: Any) -> tuple[int, int, int]:
     return math.floor(rate * STEPS + 0.5), seed & WORD, stream & WORD
 
 
-def _visible(mask: Any, lengths: Any, causal: bool, shape: Shape) -> Any:
+def _visible(mask: Any, lengths: Any, causal: bool, shape: Shape, like: Any) -> Any:
     """Which keys each query sees: booleans that broadcast to the shape of the scores, or None for all."""
+    xp = backend.array_module(like)
     parts = [] if mask is None else [mask.view(np.bool_)]
     if lengths is not None:
-        parts.append(np.arange(shape[3]) < lengths[:, None, None, None])
+        parts.append(xp.arange(shape[3]) < lengths[:, None, None, None])
     if causal:
-        parts.append(np.arange(shape[3]) <= np.arange(shape[2])[:, None])
-    return functools.reduce(np.logical_and, parts) if parts else None
+        parts.append(xp.arange(shape[3]) <= xp.arange(shape[2])[:, None])
+    return functools.reduce(xp.logical_and, parts) if parts else None

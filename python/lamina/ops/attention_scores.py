@@ -42,7 +42,9 @@ def masked_softmax(scores: Tensor, visible: Any) -> Tensor:
         return softmax(scores) if scores.shape[-1] else scores
     empty = ~visible.any(axis=-1, keepdims=True)
     probabilities = softmax(where(visible | empty, scores, scores.dtype.type(-np.inf)))
-    return where(empty, scores.dtype.type(0), probabilities) if empty.any() else probabilities
+    if backend.on_host(empty) and not empty.any():
+        return probabilities
+    return where(empty, scores.dtype.type(0), probabilities)
 
 
 def dropped_scores(probabilities: Tensor, random: tuple[int, int, int]) -> Tensor:
@@ -51,7 +53,9 @@ def dropped_scores(probabilities: Tensor, random: tuple[int, int, int]) -> Tenso
         return probabilities
     shape = probabilities.shape
     padded = (*shape[:-1], -(-shape[-1] // TILE) * TILE)
-    kept = DropoutFunction.apply((Tensor(backend.full(padded, 1.0, probabilities.dtype)),), *random)
+    kept = DropoutFunction.apply(
+        (Tensor(backend.full(padded, 1.0, probabilities.dtype, like=probabilities.array)),), *random
+    )
     return probabilities * Tensor(backend.contiguous(kept.array[..., : shape[-1]]))
 
 
@@ -64,6 +68,6 @@ def _without_hidden(visible: Any, bias: Tensor | None) -> Any:
     if bias is None:
         return visible
     hidden = bias.array == -np.inf
-    if not hidden.any():
+    if backend.on_host(hidden) and not hidden.any():
         return visible
     return ~hidden if visible is None else visible & ~hidden

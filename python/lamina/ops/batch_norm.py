@@ -129,9 +129,11 @@ def batch_norm(
                 raise ValueError(f"batch_norm: {name} is needed when not training")
         elif training and not (isinstance(given[name], Tensor) or given[name] is array):
             raise TypeError(f"batch_norm: training updates {name}, which must be a tensor or a native array of floats")
-        elif training and not array.flags.writeable:
+        elif training and backend.on_host(array) and not array.flags.writeable:
             raise ValueError(f"batch_norm: training updates {name}, which is read-only")
-    plain = [None if a is None else backend.contiguous(a) for a in arrays]
+        if array is not None and (training or isinstance(given[name], Tensor)):
+            backend.refuse_mixed("batch_norm", **{"x": x.array, name: array})
+    plain = [None if a is None else backend.contiguous(backend.moved(a, x.array)) for a in arrays]
     settings = Settings(float(epsilon), float(momentum), bool(training), activation == "relu")
     y: Tensor = BatchNormFunction.apply((x, tensors["gamma"], tensors["beta"], residual), *plain, settings)
     if training:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
@@ -14,7 +13,7 @@ from lamina.ops.broadcasting import broadcast_shape, reduce_to
 class BroadcastToFunction(Function):
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         self.saved = x.shape
-        return np.broadcast_to(x, shape)
+        return backend.array_module(x).broadcast_to(x, shape)
 
     def backward(self, dy: Any) -> Any:
         return reduce_to(dy, self.saved)

@@ -54,6 +54,11 @@ def three_axes(array: Any, axes: tuple[int, ...]) -> tuple[Any, tuple[int, ...],
     return backend.contiguous(array).reshape(rows, length, count), shape[:first] + shape[last:], order
 
 
+def inverse(order: Any) -> tuple[int, ...]:
+    """The order of axes that undoes one."""
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
 def sum_over(array: Any, axes: tuple[int, ...]) -> Any:
     """The sum over some axes (sorted, none negative), which vanish. Fixed order: see csrc/ops/reduce_sum.h."""
     if not axes:

@@ -25,6 +25,31 @@ def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
     raise TypeError(f"{op}: {name} must be float32 or float64, got {dtype}")
 
 
+def beside(value: Any, x: Tensor, op: str, name: str) -> Tensor:
+    """What goes with x, as a tensor: what is not on a device yet goes to that of x.
+
+    Raises:
+        TypeError: for a tensor on another device.
+    """
+    value = as_tensor(value, like=x)
+    if type(value.array) is not type(x.array):
+        backend.refuse_mixed(op, **{"x": x.array, name: value.array})
+    return value
+
+
+def in_place(value: Any, x: Tensor, op: str, name: str) -> Any:
+    """The array of what goes with x: NumPy's, whose values can be looked at, or one on the device of x already.
+
+    Raises:
+        TypeError: for a tensor on another device.
+    """
+    if not isinstance(value, Tensor):
+        return backend.as_array(value)
+    if type(value.array) is not type(x.array):
+        backend.refuse_mixed(op, **{"x": x.array, name: value.array})
+    return value.array
+
+
 def same_dtype(op: str, **tensors: Tensor | None) -> None:
     """Raises TypeError unless all (of those that are not None) have the dtype of the first."""
     first = None

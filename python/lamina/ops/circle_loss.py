@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import abs as magnitude
 from lamina.ops.arithmetic import maximum
@@ -67,12 +68,12 @@ def circle_loss(
     if references.ndim != 2 or references.shape[1] != x.shape[1]:
         raise ValueError(f"{op}: reference_embeddings must have shape (M, {x.shape[1]}), got {references.shape}")
     gamma, margin = number(gamma, op, "gamma", 0, inside=True), number(margin, op, "margin", 0, 1)
-    classes = _labels(labels, x.shape[0], op, "labels")
-    others = classes if reference_labels is None else _labels(reference_labels, references.shape[0], op, "reference")
+    classes = _labels(labels, x, op, "labels")
+    others = classes if reference_labels is None else _labels(reference_labels, references, op, "reference")
     alike = classes[:, None] == others[None, :]
     different = ~alike
     if remove_diagonal:
-        np.fill_diagonal(alike, False)
+        backend.array_module(alike).fill_diagonal(alike, False)
     distances = maximum(1.0 - matmul(x, references, transpose_b=True), 0.0)
     near = maximum(distances + margin, 0.0) * (margin - distances) * -gamma
     far = maximum(1 + margin - distances, 0.0) * (1 - margin - distances) * gamma
@@ -81,8 +82,8 @@ def circle_loss(
     return where(alike.any(axis=1) & different.any(axis=1), losses, 0.0)
 
 
-def _labels(labels: Any, count: int, op: str, name: str) -> Any:
-    array = constant(labels, op, name)
+def _labels(labels: Any, x: Tensor, op: str, name: str) -> Any:
+    array, count = constant(labels, op, name, x), x.shape[0]
     if array.shape not in ((count,), (count, 1)):
         raise ValueError(f"{op}: {name} must have shape {(count,)}, got {array.shape}")
     return array.reshape(count)
@@ -90,8 +91,9 @@ def _labels(labels: Any, count: int, op: str, name: str) -> Any:
 
 def _logsumexp(x: Tensor, mask: Any) -> Tensor:
     """log of the sum of e^x over each row where the mask is; rows without give the largest of nothing, 0."""
-    most = np.where(mask, x.array, -np.inf).max(axis=1, keepdims=True)
-    most = np.where(np.isinf(most), 0, most).astype(x.dtype)
+    xp = backend.array_module(mask)
+    most = xp.where(mask, x.array, -np.inf).max(axis=1, keepdims=True)
+    most = xp.where(xp.isinf(most), 0, most).astype(x.dtype)
     powers = where(mask, exp(where(mask, x - Tensor(most), 0.0)), 0.0)
     empty = ~mask.any(axis=1)
     return log(sum_over(powers, axis=1) + Tensor(empty.astype(x.dtype))) + Tensor(most[:, 0])
@@ -126,13 +128,13 @@ def generalized_cross_entropy(labels: Any, probabilities: Any, q: float = 0.5) -
     op = "generalized_cross_entropy"
     p = float_tensor(probabilities, op, "probabilities")
     q = number(q, op, "q", 0, 1, inside=True)
-    array = constant(labels, op, "labels")
+    array = constant(labels, op, "labels", p)
     indices = class_indices(array, p.shape[:-1], op) if p.ndim else None
     if indices is None:
         raise ValueError(f"{op}: labels must be integers of shape {p.shape[:-1]}, got {array.dtype} {array.shape}")
-    bad = np.flatnonzero((indices < 0) | (indices >= p.shape[-1]))
-    if bad.size:
+    bad = np.flatnonzero((indices < 0) | (indices >= p.shape[-1])) if backend.on_host(indices) else None
+    if bad is not None and bad.size:
         value, place = indices.reshape(-1)[bad[0]], place_in(indices.shape, int(bad[0]))
         raise ValueError(f"{op}: labels must be in [0, {p.shape[-1]}), got {value}{place}")
-    places = np.indices(indices.shape)
+    places = backend.array_module(indices).indices(indices.shape)
     return (1.0 - power(getitem(p, (*places, indices)), q)) / q

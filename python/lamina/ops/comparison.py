@@ -19,7 +19,8 @@ def compare(name: str, a: Any, b: Any) -> Any:
     Kernels take two arrays of one float dtype, or two of booleans.
     """
     if a.dtype != b.dtype or not (a.dtype.kind == "b" or a.dtype in (backend.float32, backend.float64)):
-        return np.asarray(getattr(np, name)(a, b))
+        xp = backend.array_module(a)
+        return xp.asarray(getattr(xp, name)(a, b))
     y = backend.empty(broadcast_shape(name, a.shape, b.shape), bool, like=a)
     if name in KERNELS:
         name, a, b = KERNELS[name], b, a
@@ -34,6 +35,7 @@ def _arrays(op: str, a: Any, b: Any) -> tuple[Any, Any]:
     """Both as arrays of shapes that broadcast; what is Python's own takes the other's dtype if that can hold it."""
     a, b = as_tensors(a, b)
     broadcast_shape(op, a.shape, b.shape)
+    backend.refuse_mixed(op, a=a.array, b=b.array)
     return a.array, b.array
 
 
@@ -46,8 +48,9 @@ def _is_kind(op: str, x: Any, kernel: str, other: float | None) -> Tensor:
     """isnan and its like, of floats by comparing with one number, or with x itself."""
     array = as_tensor(x).array
     if array.dtype not in (backend.float32, backend.float64):
-        return Tensor(np.asarray(getattr(np, op)(array)))
-    return Tensor(compare(kernel, array, array if other is None else np.asarray(other, array.dtype)))
+        xp = backend.array_module(array)
+        return Tensor(xp.asarray(getattr(xp, op)(array)))
+    return Tensor(compare(kernel, array, array if other is None else backend.scalar(other, array)))
 
 
 def equal(a: Any, b: Any) -> Tensor:
@@ -175,4 +178,5 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
         [True, False]
     """
     left, right = _arrays("isclose", a, b)
-    return Tensor(np.asarray(np.isclose(left, right, rtol, atol, equal_nan)))
+    xp = backend.array_module(left)
+    return Tensor(xp.asarray(xp.isclose(left, right, rtol, atol, equal_nan)))

@@ -27,7 +27,9 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
     """
     if isinstance(x, Tensor) and (dtype is None or x.dtype == np.dtype(dtype)):
         return x
-    return Tensor(backend.as_array(x.array if isinstance(x, Tensor) else x, dtype))
+    if isinstance(x, Tensor):
+        return Tensor(backend.as_array(x.array, dtype))
+    return Tensor(backend.as_array(x, dtype, like=backend.here))
 
 
 def convert_to_numpy(x: Any) -> np.ndarray[Any, Any]:

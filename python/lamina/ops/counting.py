@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.reductions import count_over, reduced_axes
+from lamina.ops.reductions import count_over, reduced_axes, shaped
 from lamina.ops.shapes import one_axis
 
 
@@ -24,7 +25,8 @@ def any(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         [True, False]
     """
     array = as_tensor(x).array
-    return Tensor(np.asarray(np.any(array, reduced_axes("any", axis, array.ndim), keepdims=keepdims)))
+    xp = backend.array_module(array)
+    return Tensor(xp.asarray(xp.any(array, reduced_axes("any", axis, array.ndim), keepdims=keepdims)))
 
 
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -39,7 +41,8 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         [True, False]
     """
     array = as_tensor(x).array
-    return Tensor(np.asarray(np.all(array, reduced_axes("all", axis, array.ndim), keepdims=keepdims)))
+    xp = backend.array_module(array)
+    return Tensor(xp.asarray(xp.all(array, reduced_axes("all", axis, array.ndim), keepdims=keepdims)))
 
 
 def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
@@ -54,8 +57,9 @@ def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
         [1, 2]
     """
     array = as_tensor(x).array
-    counts = np.count_nonzero(array, reduced_axes("count_nonzero", axis, array.ndim), keepdims=keepdims)
-    return Tensor(np.asarray(counts, np.int64))
+    axes = reduced_axes("count_nonzero", axis, array.ndim)
+    xp = backend.array_module(array)
+    return Tensor(shaped(xp.asarray(xp.count_nonzero(array, axes), np.int64), array.shape, axes, keepdims))
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:
@@ -100,6 +104,7 @@ def _place_of(op: str, x: Any, axis: int | None, keepdims: bool) -> Tensor:
     if count_over(array.shape, axes) == 0:
         raise ValueError(f"{op}: nothing to choose from over axes {axes} of shape {array.shape}")
     if math.prod(array.shape) == 0:
-        places = np.zeros([n for i, n in enumerate(array.shape) if i not in axes], np.int64)
-        return Tensor(np.expand_dims(places, axes) if keepdims else places)
-    return Tensor(np.asarray(getattr(np, op)(array, axis, keepdims=keepdims), np.int64))
+        left = tuple([n for i, n in enumerate(array.shape) if i not in axes])
+        return Tensor(shaped(backend.zeros(left, np.int64, like=array), array.shape, axes, keepdims))
+    xp = backend.array_module(array)
+    return Tensor(xp.asarray(getattr(xp, op)(array, axis, keepdims=keepdims), np.int64))

@@ -30,7 +30,7 @@ def zeros(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
         >>> lm.ops.zeros((1, 2)).numpy().tolist()
         [[0.0, 0.0]]
     """
-    return Tensor(filled("zeros", shape, 0, dtype))
+    return Tensor(filled("zeros", shape, 0, dtype, backend.here))
 
 
 def ones(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
@@ -41,7 +41,7 @@ def ones(shape: int | tuple[int, ...], dtype: Any = "float32") -> Tensor:
         >>> lm.ops.ones((1, 2)).numpy().tolist()
         [[1.0, 1.0]]
     """
-    return Tensor(filled("ones", shape, 1, dtype))
+    return Tensor(filled("ones", shape, 1, dtype, backend.here))
 
 
 def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Tensor:
@@ -54,7 +54,7 @@ def full(shape: int | tuple[int, ...], fill_value: Any, dtype: Any = None) -> Te
         [[7.0, 7.0]]
     """
     value = as_tensor(fill_value).array
-    return Tensor(filled("full", shape, value, value.dtype if dtype is None else dtype))
+    return Tensor(filled("full", shape, value, value.dtype if dtype is None else dtype, value))
 
 
 def zeros_like(x: Any, dtype: Any = None) -> Tensor:
@@ -66,7 +66,7 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
         [0.0, 0.0]
     """
     array = as_tensor(x).array
-    return Tensor(filled("zeros_like", array.shape, 0, array.dtype if dtype is None else dtype))
+    return Tensor(filled("zeros_like", array.shape, 0, array.dtype if dtype is None else dtype, array))
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:
@@ -78,7 +78,7 @@ def ones_like(x: Any, dtype: Any = None) -> Tensor:
         [1.0, 1.0]
     """
     array = as_tensor(x).array
-    return Tensor(filled("ones_like", array.shape, 1, array.dtype if dtype is None else dtype))
+    return Tensor(filled("ones_like", array.shape, 1, array.dtype if dtype is None else dtype, array))
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
@@ -91,7 +91,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Tensor:
     """
     x = as_tensor(x)
     value = as_tensor(fill_value, like=x).array
-    return Tensor(filled("full_like", x.shape, value, x.dtype if dtype is None else dtype))
+    return Tensor(filled("full_like", x.shape, value, x.dtype if dtype is None else dtype, x.array))
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Tensor:
@@ -113,7 +113,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     """
     if stop is None:
         start, stop = 0, start
-    bounds = [as_tensor(v).array for v in (start, stop, step)]
+    bounds = [backend.to_host(as_tensor(v).array) for v in (start, stop, step)]
     if any(b.ndim for b in bounds):
         raise ValueError(f"arange: start, stop and step must be numbers, got {start!r}, {stop!r} and {step!r}")
     if step == 0:
@@ -121,7 +121,7 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Te
     if dtype is None:
         floats = [b.dtype for b in bounds if b.dtype.kind == "f"]
         dtype = np.result_type(*(floats or bounds))
-    return Tensor(np.arange(*[b.item() for b in bounds]).astype(_dtype("arange", dtype)))
+    return _made(np.arange(*[b.item() for b in bounds]).astype(_dtype("arange", dtype)))
 
 
 def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Tensor:
@@ -144,7 +144,7 @@ def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dt
     """
     if num < 0:
         raise ValueError(f"linspace: num must be at least 0, got {num}")
-    return Tensor(np.linspace(start, stop, num, endpoint).astype(_dtype("linspace", dtype or np.float32)))
+    return _made(np.linspace(start, stop, num, endpoint).astype(_dtype("linspace", dtype or np.float32)))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
@@ -167,7 +167,7 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Ten
     columns = N if M is None else M
     if N < 0 or columns < 0:
         raise ValueError(f"eye: sizes must be at least 0, got {N} and {columns}")
-    return Tensor(np.eye(N, columns, k, _dtype("eye", dtype)))
+    return _made(np.eye(N, columns, k, _dtype("eye", dtype)))
 
 
 def identity(n: int, dtype: Any = "float32") -> Tensor:
@@ -216,6 +216,11 @@ def meshgrid(*x: Any, indexing: str = "xy") -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
+def _made(array: Any) -> Tensor:
+    """A tensor on the default device of what was made on the CPU."""
+    return Tensor(array if backend.here is None else backend.moved(array, backend.here))
+
+
 def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
     dtype = np.dtype(dtype)
     if dtype.kind not in "fiub" or dtype.itemsize > 8:
@@ -223,13 +228,13 @@ def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
     return dtype
 
 
-def filled(op: str, shape: Any, value: Any, dtype: Any) -> Any:
-    """An array of one value, or of an array that broadcasts; the arguments are checked for the op of this name."""
+def filled(op: str, shape: Any, value: Any, dtype: Any, like: Any) -> Any:
+    """An array of one value, or of an array that broadcasts, on the device of `like`, for the op of this name."""
     shape = sizes(shape, op)
-    if np.ndim(value) == 0:
-        return backend.full(shape, value, _dtype(op, dtype))
+    if not backend.is_array(value) or (value.ndim == 0 and backend.on_host(value)):
+        return backend.full(shape, value, _dtype(op, dtype), like)
     if len(shape) < value.ndim or broadcast_shape(op, value.shape, shape) != shape:
         raise ValueError(f"{op}: fill_value of shape {value.shape} does not broadcast to {shape}")
-    array = backend.empty(shape, _dtype(op, dtype))
+    array = backend.empty(shape, _dtype(op, dtype), like)
     array[...] = value
     return array

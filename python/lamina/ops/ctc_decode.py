@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor
@@ -60,7 +61,7 @@ def ctc_decode(
     if x.ndim != 3 or x.shape[2] == 0:
         raise ValueError(f"ctc_decode: inputs must have shape (N, T, C), C at least 1, got {x.shape}")
     n, steps, classes = x.shape
-    lengths = lengths_of("ctc_decode", "sequence_lengths", sequence_lengths, n, steps)
+    lengths = lengths_of("ctc_decode", "sequence_lengths", sequence_lengths, x, steps)
     blank = classes - 1 if mask_index is None else index_of("ctc_decode", "mask_index", mask_index, classes)
     with no_grad():
         if strategy == "greedy":
@@ -73,21 +74,23 @@ def ctc_decode(
             raise ValueError(f"ctc_decode: top_paths must be from 1 to beam_width, got {top_paths} and {beam_width}")
         labels = np.full((paths, n, steps), -1, np.int32)
         scores = np.full((n, paths), -np.inf)
-        p = softmax(Tensor(x.array.astype(np.float64))).array
+        p = backend.to_host(softmax(Tensor(x.array.astype(np.float64))).array)  # the search is the CPU's work
+        lengths = backend.to_host(lengths)
         for i in range(n):
             _beam_search(p[i, : lengths[i]], width, blank, labels[:, i], scores[i])
-        return Tensor(labels), Tensor(scores.astype(x.dtype))
+        return Tensor(backend.moved(labels, x.array)), Tensor(backend.moved(scores.astype(x.dtype), x.array))
 
 
 def _greedy(x: Any, lengths: Any, blank: int, merge: bool) -> tuple[Tensor, Tensor]:
-    used = np.arange(x.shape[1]) < lengths[:, None]
-    best = np.where(used, x.argmax(2), blank).astype(np.int32)
+    xp = backend.array_module(x)
+    used = xp.arange(x.shape[1]) < lengths[:, None]
+    best = xp.where(used, x.argmax(2), blank).astype(np.int32)
     kept = best != blank
     if merge:
         kept[:, 1:] &= best[:, 1:] != best[:, :-1]
-    order = np.argsort(~kept, axis=1, kind="stable")
-    labels = np.take_along_axis(np.where(kept, best, np.int32(-1)), order, 1)
-    taken = np.where(used, x.max(2), x.dtype.type(0))
+    order = xp.argsort(~kept, axis=1, kind="stable")
+    labels = xp.take_along_axis(xp.where(kept, best, np.int32(-1)), order, 1)
+    taken = xp.where(used, x.max(2), x.dtype.type(0))
     return Tensor(labels[None]), reduce_sum(Tensor(-taken), axis=1, keepdims=True)
 
 

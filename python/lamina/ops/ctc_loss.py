@@ -9,7 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, in_place
 from lamina.ops.gather import checked_indices
 from lamina.ops.loss import constant, scaled
 
@@ -75,32 +75,33 @@ def ctc_loss(
         raise ValueError(f"ctc_loss: output must have shape (N, T, C), C at least 1, got {x.shape}")
     n, steps, classes = x.shape
     blank = index_of("ctc_loss", "mask_index", mask_index, classes)
-    labels = constant(target, "ctc_loss", "target")
+    labels = constant(target, "ctc_loss", "target", x)
     if labels.ndim != 2 or labels.shape[0] != n:
         raise ValueError(f"ctc_loss: target must have shape ({n}, L), got {labels.shape}")
-    target_lengths = lengths_of("ctc_loss", "target_length", target_length, n, labels.shape[1])
-    input_lengths = lengths_of("ctc_loss", "output_length", output_length, n, steps)
-    used = np.arange(labels.shape[1]) < target_lengths[:, None]
+    target_lengths = lengths_of("ctc_loss", "target_length", target_length, x, labels.shape[1])
+    input_lengths = lengths_of("ctc_loss", "output_length", output_length, x, steps)
+    xp = backend.array_module(labels)
+    used = xp.arange(labels.shape[1]) < target_lengths[:, None]
     if labels.dtype.kind in "iu":
-        labels = np.where(used, labels, blank)
-    labels = checked_indices("ctc_loss", labels, classes, "target")
-    if (blanks := used & (labels == blank)).any():
+        labels = xp.where(used, labels, blank)
+    labels = checked_indices("ctc_loss", labels, classes, x.array, "target")
+    if backend.on_host(labels) and (blanks := used & (labels == blank)).any():
         place = tuple(np.argwhere(blanks)[0].tolist())
         raise ValueError(f"ctc_loss: target must not hold the blank, {blank}, got it at {place}")
     return CtcLossFunction.apply((x,), labels, target_lengths, input_lengths, blank, bool(zero_infinity))
 
 
-def lengths_of(op: str, name: str, lengths: Any, count: int, most: int) -> Any:
-    """Lengths as int64, (count,), from 0 to `most`.
+def lengths_of(op: str, name: str, lengths: Any, x: Tensor, most: int) -> Any:
+    """Lengths as int64, one a sample of x, from 0 to `most`.
 
     Raises:
         ValueError: if one is out of range, or their number is another.
         TypeError: if they are no integers.
     """
-    array = constant(lengths, op, name)
+    array, count = in_place(lengths, x, op, name), x.shape[0]
     if array.shape != (count,):
         raise ValueError(f"{op}: {name} must have shape ({count},), got {array.shape}")
-    return checked_indices(op, array, most + 1, name)
+    return checked_indices(op, array, most + 1, x.array, name)
 
 
 def index_of(op: str, name: str, value: Any, count: int) -> int:

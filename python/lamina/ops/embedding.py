@@ -8,9 +8,10 @@ from typing import Any
 from lamina import backend
 from lamina.autograd import row_sparse
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor
 from lamina.ops.gather import checked_indices
+from lamina.ops.indexing import add_rows
 
 SPARSE_FROM = 2  # rows of the table for an index, from which on the gradient is row-sparse
 
@@ -30,9 +31,13 @@ class EmbeddingFunction(Function):
         values = backend.contiguous(dy).reshape(index.size, *shape[1:])
         table = self.inputs[0]
         leaf = table is not None and table.node is None  # no other op shall meet a row-sparse gradient
-        if leaf and (lazy or index.size * SPARSE_FROM <= shape[0]):
+        if leaf and (lazy or (backend.on_host(index) and index.size * SPARSE_FROM <= shape[0])):
             return row_sparse.gathered(index, values, shape, lazy)
         width = math.prod(shape[1:])
+        if not backend.on_host(index):  # without waiting for how many rows there are
+            dx = backend.zeros(shape, dy.dtype, like=dy)
+            add_rows(dx.reshape(1, shape[0], width), index, values.reshape(1, index.size, width))
+            return dx
         order, first, rows = row_sparse.sorted_segments(index)
         dx = backend.zeros(shape, dy.dtype, like=dy)
         backend.kernels(dx).embedding_backward(
@@ -75,5 +80,5 @@ def embedding(indices: Any, table: Any, lazy: bool = False) -> Tensor:
     table = float_tensor(table, "embedding", "table")
     if table.ndim == 0:
         raise ValueError("embedding: table must have shape (rows, ...), got ()")
-    index = checked_indices("embedding", as_tensor(indices), table.shape[0])
+    index = checked_indices("embedding", indices, table.shape[0], table.array)
     return EmbeddingFunction.apply((table,), index, bool(lazy))

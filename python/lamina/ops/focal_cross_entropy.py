@@ -123,7 +123,7 @@ def _focal(
         x, targets = with_axis_last(x, targets, axis, op)
     classes = x.shape[-1] if x.ndim else 0
     scale, shift = smoothing_of(label_smoothing, 1 / max(1, classes), op)
-    if np.ndim(alpha) == 0:
+    if isinstance(alpha, int | float | np.number) or getattr(alpha, "ndim", 1) == 0:
         alpha = number(alpha, op, "alpha", 0)
         return row_loss(
             function,
@@ -134,7 +134,7 @@ def _focal(
             ("targets", name),
             (scale * alpha, shift * alpha, 0, 0, gamma),
         )
-    weights, array = constant(alpha, op, "alpha"), constant(targets, op, "targets")
+    weights, array = constant(alpha, op, "alpha", x), constant(targets, op, "targets", x)
     if weights.shape != (classes,):
         raise ValueError(f"{op}: alpha must be a number or have shape {(classes,)}, got {weights.shape}")
     if array.shape == x.shape:

@@ -16,25 +16,27 @@ from lamina.ops.indexing import add_rows
 from lamina.ops.shapes import one_axis, reshape
 
 
-def checked_indices(op: str, indices: Any, count: int, name: str = "indices", negative: bool = False) -> Any:
+def checked_indices(op: str, indices: Any, count: int, like: Any, name: str = "indices", negative: bool = False) -> Any:
     """Indices as an array of int64 in [0, count), a copy; negative ones count from the end where they may.
 
     Raises:
         TypeError: if they are no integers.
         ValueError: if one is out of range; names the first one's value and place.
     """
-    array = as_tensor(indices).array
+    array = indices.array if isinstance(indices, Tensor) else backend.as_array(indices)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{op}: {name} must be integers, got {array.dtype}")
     lowest = -count if negative else 0
-    if array.size and (array.min() < lowest or array.max() >= count):
+    if array.size and backend.on_host(array) and (array.min() < lowest or array.max() >= count):
         wrong = (array < lowest) | (array >= count)
         place = tuple([int(i) for i in np.argwhere(wrong)[0]])
         where = f" at {place[0] if len(place) == 1 else place}" if place else ""
         raise ValueError(f"{op}: {name} must be from {lowest} to {count - 1}, got {int(array[place])}{where}")
-    result = np.array(array, np.int64, order="C")
-    if negative:
-        result[result < 0] += count
+    if isinstance(indices, Tensor) and name != "x":
+        backend.refuse_mixed(op, **{"x": like, name: array})
+    result = backend.from_pool(backend.moved(array, like).astype(np.int64, copy=False))
+    if negative and count:
+        result += (result < 0) * np.int64(count)
     return result
 
 
@@ -44,13 +46,32 @@ def _folded(array: Any, axis: int) -> Any:
     return backend.contiguous(array).reshape(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
 
 
+def put_along(y: Any, index: Any, values: Any, axis: int, tell: bool = False) -> Any:
+    """Puts values in the places along an axis that the index names; of several for one place the last one stays.
+
+    Returns:
+        Which values stayed, booleans of the shape of the index, if `tell` asks for it.
+    """
+    xp = backend.array_module(y)
+    order = xp.arange(index.size).reshape(index.shape)
+    winner = xp.full(y.shape, -1)
+    places = [xp.arange(n).reshape([-1 if j == i else 1 for j in range(y.ndim)]) for i, n in enumerate(index.shape)]
+    places[axis] = index
+    xp.maximum.at(winner, tuple(places), order)  # the same whichever comes first
+    flat = xp.broadcast_to(values, index.shape).reshape(-1)
+    if flat.size:
+        xp.copyto(y, flat[xp.maximum(winner, 0)], where=winner >= 0)
+    return winner[tuple(places)] == order if tell else None
+
+
 class TakeFunction(Function):
     def forward(self, x: Any, index: Any, axis: int) -> Any:
         self.saved = x.shape, index, axis
         shape = x.shape[:axis] + index.shape + x.shape[axis + 1 :]
         y = backend.empty(shape, x.dtype, like=x)
         if x.dtype not in (backend.float32, backend.float64):
-            return np.take(x, index, axis, out=y, mode="clip")  # checked already
+            y[...] = backend.array_module(x).take(x, index, axis)
+            return y
         folded = _folded(x, axis)
         backend.kernels(x).take(folded, index.reshape(-1), y.reshape(folded.shape[0], index.size, folded.shape[2]))
         return y
@@ -67,7 +88,7 @@ class TakeFunction(Function):
 class TakeAlongAxisFunction(Function):
     def forward(self, x: Any, index: Any, axis: int) -> Any:
         self.saved = x.shape, index, axis
-        return np.take_along_axis(x, index, axis)
+        return backend.array_module(x).take_along_axis(x, index, axis)
 
     def backward(self, dy: Any) -> Any:
         shape, index, axis = self.saved
@@ -84,7 +105,7 @@ class PutAlongAxisFunction(Function):
         self.saved = index, axis, values.shape
         y = backend.empty(x.shape, x.dtype, like=x)
         y[...] = x
-        np.put_along_axis(y, index, values, axis)
+        put_along(y, index, values, axis)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -93,14 +114,13 @@ class PutAlongAxisFunction(Function):
         if self.needs[0]:
             dx = backend.empty(dy.shape, dy.dtype, like=dy)
             dx[...] = dy
-            np.put_along_axis(dx, index, np.zeros((), dy.dtype), axis)
+            put_along(dx, index, backend.zeros(index.shape, dy.dtype, like=dy), axis)
         if self.needs[1]:
-            numbers = np.arange(index.size).reshape(index.shape)
-            winner = np.full(dy.shape, -1)
-            np.put_along_axis(winner, index, numbers, axis)
-            given = np.take_along_axis(dy, index, axis)
-            given[np.take_along_axis(winner, index, axis) != numbers] = 0
-            dvalues = reduce_to(given, shape)
+            xp = backend.array_module(dy)
+            stayed = put_along(
+                backend.zeros(dy.shape, dy.dtype, like=dy), index, backend.zeros((), dy.dtype, like=dy), axis, True
+            )
+            dvalues = reduce_to(xp.where(stayed, xp.take_along_axis(dy, index, axis), dy.dtype.type(0)), shape)
         return dx, dvalues
 
 
@@ -129,7 +149,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = reshape(x, (x.size,)), 0
     axis = one_axis("take", axis, x.ndim)
-    return TakeFunction.apply((x,), checked_indices("take", indices, x.shape[axis], negative=True), axis)
+    return TakeFunction.apply((x,), checked_indices("take", indices, x.shape[axis], x.array, negative=True), axis)
 
 
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Tensor:
@@ -189,7 +209,8 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int | None = None) -
 
 def _along(op: str, x: Any, indices: Any, axis: int | None) -> tuple[Tensor, Any, int]:
     """x, the indices (broadcast against x but for the axis), and the axis."""
-    x, index = as_tensor(x), as_tensor(indices)
+    x = as_tensor(x)
+    index = indices if isinstance(indices, Tensor) else Tensor(backend.as_array(indices))
     if axis is None:
         x, index, axis = reshape(x, (x.size,)), reshape(index, (index.size,)), 0
     axis = one_axis(op, axis, x.ndim)
@@ -197,5 +218,7 @@ def _along(op: str, x: Any, indices: Any, axis: int | None) -> tuple[Tensor, Any
         raise ValueError(f"{op}: indices must have the {x.ndim} axes of x, got shape {index.shape} for {x.shape}")
     others = tuple([1 if i == axis else n for i, n in enumerate(x.shape)])
     shape = broadcast_shape(op, index.shape, others)
-    array = checked_indices(op, index, x.shape[axis], negative=True)
-    return x, backend.contiguous(np.broadcast_to(array, shape)), axis
+    array = checked_indices(
+        op, index if isinstance(indices, Tensor) else index.array, x.shape[axis], x.array, negative=True
+    )
+    return x, backend.contiguous(backend.array_module(array).broadcast_to(array, shape)), axis

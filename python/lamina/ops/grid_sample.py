@@ -125,14 +125,16 @@ def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Tensor:
     height, width = sizes if len(sizes) == 2 else sizes[1:3]
     if min(height, width) < 1:
         raise ValueError(f"affine_grid: size must be positive, got {size!r}")
-    across = Tensor(_positions(width, align_corners, theta.dtype).reshape(1, 1, width, 1))
-    down = Tensor(_positions(height, align_corners, theta.dtype).reshape(1, height, 1, 1))
+    across = Tensor(_positions(width, align_corners, theta.array).reshape(1, 1, width, 1))
+    down = Tensor(_positions(height, align_corners, theta.array).reshape(1, height, 1, 1))
     a, b, c = [reshape(theta[:, :, i], (theta.shape[0], 1, 1, 2)) for i in range(3)]
     return add(add(multiply(across, a), multiply(down, b)), c)
 
 
-def _positions(count: int, align_corners: bool, dtype: Any) -> Any:
+def _positions(count: int, align_corners: bool, like: Any) -> Any:
     i = np.arange(count)
     if align_corners:
-        return (2 * i / max(count - 1, 1) - 1 if count > 1 else np.zeros(1)).astype(dtype)
-    return ((2 * i + 1) / count - 1).astype(dtype)
+        places = 2 * i / max(count - 1, 1) - 1 if count > 1 else np.zeros(1)
+    else:
+        places = (2 * i + 1) / count - 1
+    return backend.moved(places.astype(like.dtype), like)

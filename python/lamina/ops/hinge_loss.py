@@ -29,6 +29,12 @@ def _of_signs(
     function: type[PointwiseLossFunction], y_true: Any, y_pred: Any, sample_weight: Any, reduction: str
 ) -> Tensor:
     x, targets, weights = checked(function.name, y_pred, y_true, sample_weight, reduction, NAMES)
+    if not backend.on_host(targets):  # without looking at it
+        xp = backend.array_module(targets)
+        binary = ((targets == 0) | (targets == 1)).all()
+        return function.apply(
+            (x,), xp.where(binary, targets + targets - 1, targets), weights, reduction, None, 1.0, 0.0
+        )
     binary = targets.size > 0 and backend.kernels(targets).all_binary(targets)
     return function.apply((x,), targets, weights, reduction, None, *((2.0, -1.0) if binary else (1.0, 0.0)))
 

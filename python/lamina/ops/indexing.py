@@ -15,7 +15,7 @@ from lamina.autograd.tensor import Tensor, as_tensor
 def add_rows(dx: Any, index: Any, values: Any) -> None:
     """dx[:, index[i]] += values[:, i] in the order of i, for (outer, rows, inner), (n,) and (outer, n, inner)."""
     if dx.dtype == np.float16:  # kept and cast, but not computed with
-        for i, row in enumerate(index):
+        for i, row in enumerate(index.tolist()):
             dx[:, row] += values[:, i]
     else:
         backend.kernels(dx).scatter_add(backend.contiguous(values), index, dx)
@@ -24,20 +24,21 @@ def add_rows(dx: Any, index: Any, values: Any) -> None:
 class GetItemFunction(Function):
     def forward(self, x: Any, key: tuple[Any, ...]) -> Any:
         self.saved = x.shape, key
-        return np.asarray(x[key])
+        return backend.array_module(x).asarray(x[key])
 
     def backward(self, dy: Any) -> Any:
         shape, key = self.saved
         dx = backend.zeros(shape, dy.dtype, like=dy)
-        arrays = [k for k in key if isinstance(k, np.ndarray) and k.dtype.kind != "b"]
+        arrays = [k for k in key if backend.is_array(k) and k.dtype.kind != "b"]
+        xp = backend.array_module(dy)
         if not arrays:  # no place is named twice
             dx[key] = dy
         elif len(key) == 1:  # whole rows
             rows, inner = shape[0], math.prod(shape[1:])
-            index = np.where(arrays[0] < 0, arrays[0] + rows, arrays[0]).astype(np.int64).reshape(-1)
+            index = xp.where(arrays[0] < 0, arrays[0] + rows, arrays[0]).astype(np.int64).reshape(-1)
             add_rows(dx.reshape(1, rows, inner), index, dy.reshape(1, index.size, inner))
         else:
-            places = np.arange(dx.size).reshape(shape)[key].reshape(-1)
+            places = xp.arange(dx.size).reshape(shape)[key].reshape(-1)
             add_rows(dx.reshape(1, dx.size, 1), places, backend.contiguous(dy).reshape(1, places.size, 1))
         return dx
 
@@ -64,14 +65,15 @@ def getitem(x: Any, key: Any) -> Tensor:
     """
     x = as_tensor(x)
     keys = key if isinstance(key, tuple) else (key,)
-    return GetItemFunction.apply((x,), tuple([_plain(k) for k in keys]))
+    return GetItemFunction.apply((x,), tuple([_plain(k, x.array) for k in keys]))
 
 
-def _plain(key: Any) -> Any:
-    """A part of a key as NumPy takes it; arrays as copies, because backward needs them as they are now."""
+def _plain(key: Any, x: Any) -> Any:
+    """A part of a key as x takes it; arrays as copies, because backward needs them as they are now."""
     if isinstance(key, Tensor):
         key = key.array
+        backend.refuse_mixed("getitem", x=x, key=key)
     if isinstance(key, list):
         array = np.asarray(key)
-        return array if array.size else array.astype(np.int64)
-    return key.copy() if isinstance(key, np.ndarray) else key
+        return backend.moved(array if array.size else array.astype(np.int64), x)
+    return backend.moved(key.copy(), x) if backend.is_array(key) else key

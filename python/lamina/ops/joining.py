@@ -69,7 +69,7 @@ class ConcatenateFunction(Function):
 
 class SplitFunction(Function):
     def forward(self, x: Any, cuts: list[int], axis: int) -> Any:
-        parts = np.split(x, cuts, axis)
+        parts = backend.array_module(x).split(x, cuts, axis)
         self.saved = [part.shape for part in parts], axis
         return tuple(parts)
 

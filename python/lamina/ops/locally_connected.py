@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -63,10 +61,11 @@ class LocallyConnectedFunction(Function):
 
     @staticmethod
     def _windows(x: Any, taps: Shape, window: Shape) -> Any:
+        xp = backend.array_module(x)
         rows, columns, _, _, top, bottom, left, right = window
         if top or bottom or left or right:
-            x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
-        view = np.lib.stride_tricks.sliding_window_view(x, taps, axis=(1, 2))
+            x = xp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+        view = xp.lib.stride_tricks.sliding_window_view(x, taps, axis=(1, 2))
         return view[:, ::rows, ::columns].transpose(0, 1, 2, 4, 5, 3)
 
     @staticmethod
@@ -74,7 +73,8 @@ class LocallyConnectedFunction(Function):
         """Every patch added to where it came from, tap by tap in order."""
         rows, columns, _, _, top, bottom, left, right = window
         count, height, width, channels = shape
-        padded = backend.zeros((count, height + top + bottom, width + left + right, channels), patches.dtype)
+        whole = (count, height + top + bottom, width + left + right, channels)
+        padded = backend.zeros(whole, patches.dtype, like=patches)
         down, across = output_size((height, width), taps, window)
         parts = patches.reshape(down, across, count, *taps, channels).transpose(2, 0, 1, 3, 4, 5)
         for i in range(taps[0]):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor, as_tensors
 from lamina.ops.broadcasting import broadcast_shape
 from lamina.ops.comparison import compare, compared
@@ -18,7 +17,14 @@ def _whole_arrays(op: str, *values: Any) -> list[Any]:
             raise TypeError(f"{op}: expected booleans or integers, got {t.array.dtype}")
     if len(tensors) == 2:
         broadcast_shape(op, tensors[0].shape, tensors[1].shape)
+        backend.refuse_mixed(op, a=tensors[0].array, b=tensors[1].array)
     return [t.array for t in tensors]
+
+
+def _bits(op: str, a: Any, b: Any) -> Tensor:
+    left, right = _whole_arrays(op, a, b)
+    xp = backend.array_module(left)
+    return Tensor(xp.asarray(getattr(xp, op)(left, right)))
 
 
 def logical_and(a: Any, b: Any) -> Tensor:
@@ -69,7 +75,7 @@ def logical_not(x: Any) -> Tensor:
         [False, True]
     """
     array = as_tensor(x).array
-    return Tensor(compare("equal", array, np.zeros((), array.dtype)))
+    return Tensor(compare("equal", array, backend.scalar(0, array)))
 
 
 def bitwise_and(a: Any, b: Any) -> Tensor:
@@ -84,7 +90,7 @@ def bitwise_and(a: Any, b: Any) -> Tensor:
         >>> lm.ops.bitwise_and([6, 1], [3, 1]).numpy().tolist()
         [2, 1]
     """
-    return Tensor(np.asarray(np.bitwise_and(*_whole_arrays("bitwise_and", a, b))))
+    return _bits("bitwise_and", a, b)
 
 
 def bitwise_or(a: Any, b: Any) -> Tensor:
@@ -99,7 +105,7 @@ def bitwise_or(a: Any, b: Any) -> Tensor:
         >>> lm.ops.bitwise_or([6, 1], [3, 1]).numpy().tolist()
         [7, 1]
     """
-    return Tensor(np.asarray(np.bitwise_or(*_whole_arrays("bitwise_or", a, b))))
+    return _bits("bitwise_or", a, b)
 
 
 def bitwise_xor(a: Any, b: Any) -> Tensor:
@@ -114,7 +120,7 @@ def bitwise_xor(a: Any, b: Any) -> Tensor:
         >>> lm.ops.bitwise_xor([6, 1], [3, 1]).numpy().tolist()
         [5, 0]
     """
-    return Tensor(np.asarray(np.bitwise_xor(*_whole_arrays("bitwise_xor", a, b))))
+    return _bits("bitwise_xor", a, b)
 
 
 def bitwise_not(x: Any) -> Tensor:
@@ -128,4 +134,6 @@ def bitwise_not(x: Any) -> Tensor:
         >>> lm.ops.bitwise_not([0, 5]).numpy().tolist()
         [-1, -6]
     """
-    return Tensor(np.asarray(np.invert(*_whole_arrays("bitwise_not", x))))
+    (array,) = _whole_arrays("bitwise_not", x)
+    xp = backend.array_module(array)
+    return Tensor(xp.asarray(xp.invert(array)))

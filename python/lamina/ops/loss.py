@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor
 from lamina.ops.shapes import one_axis, transpose
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -50,38 +50,43 @@ class LossFunction(Function):
 
 def scaled(dx: Any, dy: Any) -> Any:
     """The gradient of a forward pass by the incoming one: a number, or one for each row."""
-    if dy.size == 0 or (dy.ndim == 0 and dy == 1):
+    if dy.size == 0 or (dy.ndim == 0 and backend.on_host(dy) and dy == 1):
         return dx
     y = backend.empty_like(dx)
     backend.kernels(dx).scale_rows(dx, backend.contiguous(dy), y)
     return y
 
 
-def constant(value: Any, op: str, name: str) -> Any:
-    """The array of labels, targets or weights, through which no gradient flows.
+def constant(value: Any, op: str, name: str, x: Tensor) -> Any:
+    """The array of labels, targets or weights, through which no gradient flows, on the device of x.
 
     Raises:
         ValueError: if it requires gradients: they would be lost.
+        TypeError: for a tensor on another device.
     """
+    like = x.array
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise ValueError(f"{op}: no gradient flows to {name}; detach() it")
+        if type(value.array) is not type(like):
+            backend.refuse_mixed(op, **{"x": like, name: value.array})
+        return value.array
     if isinstance(value, list | tuple | float):
         array = np.asarray(value)
         if array.dtype == np.float64:  # kept so, for predictions in float64
-            return array
-    tensor = as_tensor(value)
-    if tensor.requires_grad:
-        raise ValueError(f"{op}: no gradient flows to {name}; detach() it")
-    return tensor.array
+            return backend.moved(array, like)
+    return backend.as_array(value, like=like)
 
 
-def weights_of(sample_weight: Any, shape: tuple[int, ...], dtype: Any, op: str) -> Any:
-    """sample_weight as a contiguous array of the losses' shape, or None.
+def weights_of(sample_weight: Any, shape: tuple[int, ...], x: Tensor, op: str) -> Any:
+    """sample_weight as a contiguous array of the losses' shape, of the dtype and on the device of x; or None.
 
     Raises:
         ValueError: if its shape is neither (N,) nor the losses'.
     """
     if sample_weight is None:
         return None
-    weights = constant(sample_weight, op, "sample_weight")
+    weights = constant(sample_weight, op, "sample_weight", x)
     if shape == () and weights.size != 1:
         raise ValueError(
             f"{op}: there is one loss for the whole batch, but sample_weight has shape {weights.shape}; "
@@ -92,8 +97,9 @@ def weights_of(sample_weight: Any, shape: tuple[int, ...], dtype: Any, op: str) 
     if weights.shape != shape[: weights.ndim]:
         raise ValueError(f"{op}: sample_weight must have shape {shape[:1]} or {shape}, got {weights.shape}")
     missing = len(shape) - weights.ndim
-    weights = np.broadcast_to(weights.reshape(weights.shape + (1,) * missing), shape) if missing else weights
-    return backend.contiguous(weights.astype(dtype, copy=False))
+    if missing:
+        weights = backend.array_module(weights).broadcast_to(weights.reshape(weights.shape + (1,) * missing), shape)
+    return backend.contiguous(weights.astype(x.dtype, copy=False))
 
 
 def check_reduction(reduction: str, op: str) -> None:
@@ -110,7 +116,7 @@ def like_predictions(targets: Any, predictions: Tensor, op: str, names: tuple[st
     Raises:
         ValueError: if the shapes do not fit.
     """
-    array, shape = constant(targets, op, names[0]), predictions.array.shape
+    array, shape = constant(targets, op, names[0], predictions), predictions.array.shape
     if array.shape != shape:
         if (*array.shape, 1) != shape and (*shape, 1) != array.shape:
             raise ValueError(f"{op}: {names[0]} must have the shape of {names[1]}, {shape}, got {array.shape}")
@@ -135,7 +141,7 @@ def place_in(shape: tuple[int, ...], index: int) -> str:
 
 
 def sum_of(array: Any) -> float:
-    """The sum of a floating array, in an order that depends on its shape alone."""
+    """The sum of a floating array, in an order that depends on its shape alone; the program waits for a GPU."""
     total = backend.empty(1, array.dtype, like=array)
     backend.kernels(array).reduce_sum(backend.contiguous(array).reshape(1, -1, 1), total)
     return float(total[0])
@@ -151,9 +157,9 @@ def with_axis_last(x: Tensor, targets: Any, axis: int, op: str) -> tuple[Tensor,
     axis = one_axis(op, axis, x.ndim)
     if axis == x.ndim - 1:
         return x, targets
-    targets = constant(targets, op, "targets")
+    targets = constant(targets, op, "targets", x)
     if targets.ndim == x.ndim and targets.shape[axis] in (1, x.shape[axis]):
-        targets = np.moveaxis(targets, axis, -1)
+        targets = backend.array_module(targets).moveaxis(targets, axis, -1)
     return transpose(x, (*[i for i in range(x.ndim) if i != axis], axis)), targets
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.activation_function import number
@@ -26,14 +27,14 @@ class RootFunction(Function):
         if simple(1 / p):
             y = simple_power(s, 1 / p)
         else:
-            y = pair_of("power", s, np.asarray(1 / p, s.dtype))
+            y = pair_of("power", s, backend.scalar(1 / p, s))
         self.saved = s, y, p
         return y
 
     def backward(self, dy: Any) -> Any:
         s, y, p = self.saved
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.where(s == 0, np.zeros((), s.dtype), compute("divide", y, s))
+            slope = backend.array_module(s).where(s == 0, s.dtype.type(0), compute("divide", y, s))
         return compute("multiply", scaled(dy, 1 / p), slope)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -47,7 +45,7 @@ def _stored(array: Any) -> tuple[Any, bool]:
 def _repeated(array: Any, batch: tuple[int, ...], count: int) -> Any:
     """`count` matrices one after the other."""
     rows, columns = array.shape[-2:]
-    array = backend.contiguous(np.broadcast_to(array, (*batch, rows, columns)))
+    array = backend.contiguous(backend.array_module(array).broadcast_to(array, (*batch, rows, columns)))
     return array.reshape(count, rows, columns)
 
 
@@ -109,7 +107,8 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
         y = MatmulFunction.apply((a, b), transpose_a, transpose_b)
     else:
         left = a.array.swapaxes(-1, -2) if transpose_a else a.array
-        y = Tensor(np.matmul(left, b.array.swapaxes(-1, -2) if transpose_b else b.array))
+        backend.refuse_mixed("matmul", a=left, b=b.array)
+        y = Tensor(backend.array_module(left).matmul(left, b.array.swapaxes(-1, -2) if transpose_b else b.array))
     if a_vector or b_vector:
         last = y.shape[-2:]
         y = reshape(y, (*y.shape[:-2], *(() if a_vector else last[:1]), *(() if b_vector else last[1:])))

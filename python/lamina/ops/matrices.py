@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -27,21 +25,22 @@ class TriangleFunction(Function):
 
 def _triangle(x: Any, k: int, lower: bool) -> Any:
     rows, columns = x.shape[-2:]
-    mask = np.tri(rows, columns, k if lower else k - 1, dtype=bool)
+    xp = backend.array_module(x)
+    mask = xp.tri(rows, columns, k if lower else k - 1, dtype=bool)
     y = backend.zeros(x.shape, x.dtype, like=x)
-    np.copyto(y, x, where=mask if lower else ~mask)
+    xp.copyto(y, x, where=mask if lower else ~mask)
     return y
 
 
 class DiagonalFunction(Function):
     def forward(self, x: Any, k: int, first: int, second: int) -> Any:
         self.saved = x.shape, k, first, second
-        return np.diagonal(x, k, first, second)
+        return backend.array_module(x).diagonal(x, k, first, second)
 
     def backward(self, dy: Any) -> Any:
         shape, k, first, second = self.saved
         dx = backend.zeros(shape, dy.dtype, like=dy)
-        _set_diagonal(np.moveaxis(dx, (first, second), (-2, -1)), k, dy)
+        _set_diagonal(backend.array_module(dx).moveaxis(dx, (first, second), (-2, -1)), k, dy)
         return dx
 
 
@@ -54,11 +53,11 @@ class DiagonalMatrixFunction(Function):
         return y
 
     def backward(self, dy: Any) -> Any:
-        return np.diagonal(dy, self.saved)
+        return backend.array_module(dy).diagonal(dy, self.saved)
 
 
 def _set_diagonal(matrices: Any, k: int, values: Any) -> None:
-    places = np.arange(values.shape[-1])
+    places = backend.array_module(matrices).arange(values.shape[-1])
     matrices[..., places + max(-k, 0), places + max(k, 0)] = values
 
 

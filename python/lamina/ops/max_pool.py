@@ -32,7 +32,7 @@ class MaxPoolFunction(Function):
 
 def winners(offsets: Any, geometry: Pool) -> Any:
     """From each winner's place in its window to its place in the image, (d H + h) W + w, as int64."""
-    starts = geometry.starts()
+    starts = [backend.moved(s, offsets) for s in geometry.starts()]
     places = offsets.reshape([-1, *(len(s) for s in starts), geometry.shape[-1]]).astype(np.int64)
     _, kernel_h, kernel_w = geometry.kernel
     _, _, height, width, _ = geometry.shape

@@ -9,8 +9,9 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import float_tensor
+from lamina.autograd.tensor import Tensor
+from lamina.ops.checks import beside, float_tensor
+from lamina.ops.gather import put_along
 from lamina.ops.pool import Ints, check_images, padding_sides, several
 
 
@@ -18,6 +19,7 @@ def check_indices(indices: Any, places: int, op: str) -> None:
     """Raises ValueError unless all indices lie in [0, places); the message says which one does not, and where."""
     if not indices.size or (indices.min() >= 0 and indices.max() < places):
         return
+    indices = backend.to_host(indices)
     where = tuple(int(i) for i in np.argwhere((indices < 0) | (indices >= places))[0])
     raise ValueError(f"{op}: indices must be in [0, {places}), got {indices[where]} at {where}")
 
@@ -27,23 +29,22 @@ class MaxUnpoolFunction(Function):
 
     def forward(self, x: Any, indices: Any, output: Ints, op: str) -> Any:
         samples, channels, places = x.shape[0], x.shape[-1], math.prod(output)
-        flat = np.array(indices, np.int64).reshape(samples, math.prod(x.shape[1:-1]), channels)
+        flat = backend.from_pool(indices.astype(np.int64, copy=False)).reshape(
+            samples, math.prod(x.shape[1:-1]), channels
+        )
         check_indices(flat, places, op)
         y = backend.zeros((samples, places, channels), x.dtype, like=x)
-        np.put_along_axis(y, flat, x.reshape(flat.shape), axis=1)
+        stayed = put_along(y, flat, x.reshape(flat.shape), 1, self.recording)
         if self.recording:
-            last = np.zeros(y.shape, np.int64)  # of several values for one place, the last one stays
-            order = np.broadcast_to(np.arange(flat.shape[1])[:, None], flat.shape)
-            np.put_along_axis(last, flat, order, axis=1)
-            self.saved = flat, np.take_along_axis(last, flat, axis=1) == order, x.shape, op
+            self.saved = flat, stayed, x.shape, op
         return y.reshape(samples, *output, channels)
 
     def backward(self, dy: Any) -> Any:
         flat, stayed, shape, op = self.saved
         dy = dy.reshape(shape[0], math.prod(dy.shape[1:-1]), shape[-1])
         check_indices(flat, dy.shape[1], op)
-        dx = np.take_along_axis(dy, flat, axis=1)
-        return np.where(stayed, dx, np.zeros((), dx.dtype)).reshape(shape)
+        xp = backend.array_module(dy)
+        return xp.where(stayed, xp.take_along_axis(dy, flat, axis=1), dy.dtype.type(0)).reshape(shape)
 
 
 def _max_unpool(
@@ -51,7 +52,7 @@ def _max_unpool(
 ) -> Tensor:
     x = float_tensor(x, op)
     check_images(x, count, op)
-    found = as_tensor(indices).array
+    found = beside(indices, x, op, "indices").array
     if found.dtype.kind not in "iu":
         raise TypeError(f"{op}: indices must be integers, got {found.dtype}")
     if found.shape != x.shape:

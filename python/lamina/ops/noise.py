@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import add, multiply
@@ -126,5 +124,6 @@ def alpha_dropout(x: Any, rate: float, seed: int, stream: int, noise_shape: Any 
     lowest = -ALPHA * SCALE
     a = 1 / math.sqrt((1 - rate) * (1 + rate * lowest * lowest))
     b = -a * lowest * rate
-    factor = np.where(kept, a, 0.0).astype(x.dtype)
-    return add(multiply(x, Tensor(factor)), Tensor(np.where(kept, b, a * lowest + b).astype(x.dtype)))
+    xp = backend.array_module(kept)
+    factor = xp.where(kept, a, 0.0).astype(x.dtype)
+    return add(multiply(x, Tensor(factor)), Tensor(xp.where(kept, b, a * lowest + b).astype(x.dtype)))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
@@ -32,8 +30,9 @@ class LogSumExpFunction(Function):
 
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         kept = kept_shape(x.shape, axes)
-        most = np.max(x, axis=axes, keepdims=True)
-        most = np.where(np.isfinite(most), most, np.zeros((), x.dtype))  # infinities take care of themselves
+        xp = backend.array_module(x)
+        most = xp.max(x, axis=axes, keepdims=True)
+        most = xp.where(xp.isfinite(most), most, x.dtype.type(0))  # infinities take care of themselves
         sums = sum_over(_kernel("exp_forward", compute("subtract", x, most)), axes).reshape(kept)
         y = compute("add", _kernel("log_forward", sums), most)
         self.saved = x, y
@@ -41,7 +40,8 @@ class LogSumExpFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, y = self.saved
-        safe = np.where(np.isfinite(y), y, np.zeros((), y.dtype))
+        xp = backend.array_module(y)
+        safe = xp.where(xp.isfinite(y), y, y.dtype.type(0))
         share = _kernel("exp_forward", compute("subtract", x, safe))
         return compute("multiply", share, dy.reshape(y.shape))
 
@@ -56,7 +56,7 @@ class EuclideanNormFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, y = self.saved
-        share = compute("divide", dy.reshape(y.shape), np.where(y == 0, np.ones((), y.dtype), y))
+        share = compute("divide", dy.reshape(y.shape), backend.array_module(y).where(y == 0, y.dtype.type(1), y))
         return compute("multiply", x, share)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
+from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.ops.creation import filled
 from lamina.ops.gather import checked_indices
@@ -36,9 +35,10 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = "float32") ->
     """
     index = _classes("one_hot", x, num_classes)
     axis = one_axis("one_hot", axis, index.ndim + 1)
-    hot = filled("one_hot", (index.size, num_classes), 0, dtype)
-    hot[np.arange(index.size), index.reshape(-1)] = 1
-    return Tensor(np.moveaxis(hot.reshape(*index.shape, num_classes), -1, axis))
+    xp = backend.array_module(index)
+    hot = filled("one_hot", (index.size, num_classes), 0, dtype, index)
+    hot[xp.arange(index.size), index.reshape(-1)] = 1
+    return Tensor(xp.moveaxis(hot.reshape(*index.shape, num_classes), -1, axis))
 
 
 def multi_hot(x: Any, num_classes: int, dtype: Any = "float32") -> Tensor:
@@ -65,12 +65,13 @@ def multi_hot(x: Any, num_classes: int, dtype: Any = "float32") -> Tensor:
     if index.ndim == 0:
         raise ValueError("multi_hot: x must have shape (..., k), got ()")
     rows = math.prod(index.shape[:-1])
-    hot = filled("multi_hot", (rows, num_classes), 0, dtype)
-    hot[np.arange(rows)[:, None], index.reshape(rows, index.shape[-1])] = 1
+    hot = filled("multi_hot", (rows, num_classes), 0, dtype, index)
+    hot[backend.array_module(index).arange(rows)[:, None], index.reshape(rows, index.shape[-1])] = 1
     return Tensor(hot.reshape(*index.shape[:-1], num_classes))
 
 
 def _classes(op: str, x: Any, num_classes: int) -> Any:
     if num_classes < 1:
         raise ValueError(f"{op}: num_classes must be at least 1, got {num_classes}")
-    return checked_indices(op, x, num_classes, "x")
+    like = x.array if isinstance(x, Tensor) else backend.here
+    return checked_indices(op, x, num_classes, like, "x")

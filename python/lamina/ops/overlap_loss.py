@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
@@ -40,15 +38,15 @@ class OverlapLossFunction(Function):
         self.shape = x.shape
         if self.needs[0]:  # d share / dx = (factor t - share (rest t + beta)) / whole
             self.saved = targets, (share * kind(rest) - kind(factor)) / whole, share * kind(beta) / whole
-        return np.asarray(kind(1) - share)
+        return backend.array_module(share).asarray(kind(1) - share)
 
     def backward(self, dy: Any) -> Any:
         targets, slope, level = self.saved
         dx = backend.empty(self.shape, dy.dtype, like=dy)
         if dx.size:
-            backend.kernels(dx).overlap_gradient(
-                targets, backend.contiguous(np.asarray(slope * dy)), backend.contiguous(np.asarray(level * dy)), dx
-            )
+            xp = backend.array_module(dy)
+            slope, level = backend.contiguous(xp.asarray(slope * dy)), backend.contiguous(xp.asarray(level * dy))
+            backend.kernels(dx).overlap_gradient(targets, slope, level, dx)
         return dx
 
 
@@ -128,7 +126,7 @@ def _overlap(
 ) -> Tensor:
     x = float_tensor(y_pred, op, "y_pred")
     check_reduction(reduction, op)
-    targets = constant(y_true, op, "y_true")
+    targets = constant(y_true, op, "y_true", x)
     if targets.shape != x.shape:
         raise ValueError(f"{op}: y_true must have the shape of y_pred, {x.shape}, got {targets.shape}")
     axes = reduced_axes(op, axis, x.ndim)
@@ -138,7 +136,7 @@ def _overlap(
         x, targets = x.transpose(order), targets.transpose(order)
     targets = backend.contiguous(targets.astype(x.dtype, copy=False))
     losses = OverlapLossFunction.apply((x,), targets, len(kept), *parameters)
-    weights = weights_of(sample_weight, losses.shape, losses.dtype, op)
+    weights = weights_of(sample_weight, losses.shape, losses, op)
     if weights is not None:
         losses = multiply(losses, Tensor(weights))
     if reduction == "none" or losses.ndim == 0:

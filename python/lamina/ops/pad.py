@@ -44,11 +44,12 @@ def padded(x: Any, widths: Widths, value: float) -> Any:
     if rows != inside.size:
         index = np.full(rows, -1, np.int64)
         index[inside.reshape(-1)] = np.arange(inside.size)
+        index = backend.moved(index, x)
     before, after = widths[last]
     count = x.shape[last] * inner
     backend.kernels(x).copy_columns(
         backend.contiguous(x).reshape(inside.size, count), 0, y.reshape(rows, columns), before * inner, count,
-        index, before * inner, after * inner, np.asarray(value, x.dtype),
+        index, before * inner, after * inner, backend.scalar(value, x),
     )  # fmt: skip
     return y
 
@@ -59,7 +60,7 @@ def cropped(y: Any, shape: tuple[int, ...], widths: Widths) -> Any:
     x = backend.empty(shape, y.dtype, like=y)
     count = shape[last] * inner
     rows, columns = math.prod(y.shape[:last]), y.shape[last] * inner
-    index = None if rows == inside.size else np.ascontiguousarray(inside).reshape(-1)
+    index = None if rows == inside.size else backend.moved(np.ascontiguousarray(inside).reshape(-1), y)
     backend.kernels(y).copy_columns(
         backend.contiguous(y).reshape(rows, columns), widths[last][0] * inner, x.reshape(inside.size, count), 0, count,
         index,
@@ -115,8 +116,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         return x
     if mode == "constant":
         value = 0 if constant_values is None else constant_values
-        if isinstance(value, Tensor | np.ndarray):
-            value = value.item()
+        if isinstance(value, Tensor) or backend.is_array(value):
+            value = value.item()  # type: ignore[union-attr]
         return ConstantPadFunction.apply((x,), widths, value)
     maps: dict[int, Taps] = {}
     for axis, (before, after) in enumerate(widths):
@@ -134,7 +135,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
         raise TypeError(f"pad: x must be float32, float64 or integers, got {x.dtype}")
     array = x.array
     for axis, of in maps.items():
-        array = np.take(array, of.index, axis)
+        array = backend.array_module(array).take(array, backend.moved(of.index, array), axis)
     return Tensor(array)
 
 
@@ -145,7 +146,7 @@ def pad_widths(pad_width: Any, ndim: int) -> Widths:
         TypeError: if they are no integers.
         ValueError: if they are negative or do not fit the number of axes.
     """
-    given = np.asarray(pad_width.array if isinstance(pad_width, Tensor) else pad_width)
+    given = np.asarray(pad_width)
     if given.dtype.kind not in "iu":
         if given.size == 0 and ndim == 0:
             return ()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor
 from lamina.ops.loss import LossFunction, check_reduction, like_predictions, place_in, weights_of
@@ -36,8 +37,9 @@ class WithinUnitFunction(PointwiseLossFunction):
     argument: ClassVar[str]
 
     def check(self, result: Any, x: Any, targets: Any) -> None:
-        if result:
+        if result is None or result:
             return
+        targets = backend.to_host(targets)
         index = int(np.flatnonzero(~((targets >= 0) & (targets <= 1)))[0])
         place = place_in(targets.shape[:1] if self.flat else targets.shape, index)
         raise ValueError(f"{self.name}: {self.argument} must be in [0, 1], got {targets.reshape(-1)[index]}{place}")
@@ -66,5 +68,5 @@ def checked(
     if x.ndim == 0 or x.shape[-1] == 0 < x.ndim - 1:
         raise ValueError(f"{op}: {names[1]} must have shape (N,) or (N, ..., n), got {x.shape}")
     targets = like_predictions(targets, x, op, names)
-    weights = weights_of(sample_weight, x.shape if x.ndim == 1 else x.shape[:-1], x.dtype, op)
+    weights = weights_of(sample_weight, x.shape if x.ndim == 1 else x.shape[:-1], x, op)
     return x, targets, weights

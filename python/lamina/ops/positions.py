@@ -11,9 +11,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor
+from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.checks import float_tensor
-from lamina.ops.loss import constant
 from lamina.ops.power import power
 from lamina.ops.shapes import one_axis
 from lamina.ops.transcendental import cos, sin
@@ -54,11 +53,15 @@ def sine_positions(
     """
     size = _count("sine_positions", "size", size)
     places = _places("sine_positions", length, start_index, positions)
+    xp = backend.array_module(places)
     sines, cosines = _table("sine_positions", places, size, max_wavelength, 1.0)
-    y = np.empty((*places.shape, size))
+    y = xp.empty((*places.shape, size))
     y[..., 0::2] = sines
     y[..., 1::2] = cosines[..., : size // 2]
-    return Tensor(backend.from_pool(y.astype(dtype)))
+    y = y.astype(dtype)
+    return Tensor(
+        backend.from_pool(y if positions is not None or backend.here is None else backend.moved(y, backend.here))
+    )
 
 
 class RotaryFunction(Function):
@@ -77,10 +80,11 @@ def _rotated(x: Any, sines: Any, cosines: Any, axis: int) -> Any:
     low, high = [(slice(None),) * axis + (part,) for part in (slice(half), slice(half, None))]
     y = backend.empty(x.shape, x.dtype, like=x)
     part = backend.empty(x[low].shape, x.dtype, like=x)
-    np.multiply(x[low], cosines, out=y[low])
-    np.subtract(y[low], np.multiply(x[high], sines, out=part), out=y[low])
-    np.multiply(x[high], cosines, out=y[high])
-    np.add(y[high], np.multiply(x[low], sines, out=part), out=y[high])
+    xp = backend.array_module(x)
+    xp.multiply(x[low], cosines, out=y[low])
+    xp.subtract(y[low], xp.multiply(x[high], sines, out=part), out=y[low])
+    xp.multiply(x[high], cosines, out=y[high])
+    xp.add(y[high], xp.multiply(x[low], sines, out=part), out=y[high])
     return y
 
 
@@ -140,6 +144,7 @@ def rotary_embedding(
     shape[along], shape[features] = length, size // 2
     if batched:
         shape[0] = x.shape[0]
+    sines, cosines = backend.moved(sines, x.array), backend.moved(cosines, x.array)
     both = [(t.swapaxes(-1, -2) if along > features else t).reshape(shape).astype(x.dtype) for t in (sines, cosines)]
     return RotaryFunction.apply((x,), *both, features)
 
@@ -147,7 +152,7 @@ def rotary_embedding(
 def _places(op: str, length: Any, start_index: Any, positions: Any) -> Any:
     """The positions in float64."""
     if positions is not None:
-        return constant(positions, op, "positions").astype(np.float64)
+        return as_tensor(positions).detach().array.astype(np.float64)
     if isinstance(start_index, bool) or not hasattr(start_index, "__index__"):
         raise TypeError(f"{op}: start_index must be an integer, got {start_index!r}")
     return np.arange(start_index, start_index + _count(op, "length", length), dtype=np.float64)
@@ -165,7 +170,7 @@ def _table(op: str, places: Any, size: int, max_wavelength: float, scaling_facto
     """Sines and cosines of places / scaling_factor * max_wavelength^(-2i / size), (*places.shape, ceil(size / 2))."""
     if not (max_wavelength > 0 and math.isfinite(max_wavelength)):
         raise ValueError(f"{op}: max_wavelength must be positive, got {max_wavelength}")
-    angles = (places / scaling_factor)[..., None] * _frequencies(size, float(max_wavelength))
+    angles = (places / scaling_factor)[..., None] * backend.moved(_frequencies(size, float(max_wavelength)), places)
     with no_grad():
         return sin(Tensor(angles)).array, cos(Tensor(angles)).array
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -24,7 +22,7 @@ def simple(exponent: float) -> bool:
 def simple_power(x: Any, exponent: float) -> Any:
     """x ** exponent for a simple one: squares and products in one order, then the root, then the reciprocal."""
     if exponent < 0:
-        return compute("divide", np.ones((), x.dtype), simple_power(x, -exponent))
+        return compute("divide", backend.scalar(1, x), simple_power(x, -exponent))
     y = None
     if exponent != int(exponent):
         x = backend.contiguous(x)
@@ -66,18 +64,22 @@ class PowerFunction(Function):
         a, b, y = self.saved
         da = db = None
         if self.needs[0]:
-            below = compute("subtract", b, np.ones((), b.dtype))
+            below = compute("subtract", b, backend.scalar(1, b))
             slope = compute("multiply", b, pair_of("power", a, below))
-            np.copyto(slope, 0, where=b == 0)
+            _zero_where(slope, b == 0)
             da = reduce_to(compute("multiply", dy, slope), a.shape)
         if self.needs[1]:
             a = backend.contiguous(a)
             logarithm = backend.empty_like(a)
             backend.kernels(a).log_forward(a, logarithm)
             slope = compute("multiply", y, logarithm)
-            np.copyto(slope, 0, where=(a == 0) & (b >= 0))
+            _zero_where(slope, (a == 0) & (b >= 0))
             db = reduce_to(compute("multiply", dy, slope), b.shape)
         return da, db
+
+
+def _zero_where(array: Any, condition: Any) -> None:
+    backend.array_module(array).copyto(array, array.dtype.type(0), where=condition)
 
 
 def power(a: Any, b: Any) -> Tensor:
@@ -112,5 +114,7 @@ def power(a: Any, b: Any) -> Tensor:
     if a.dtype.kind != "f":
         if b.dtype.kind == "i" and (b.array < 0).any():
             raise ValueError("power: integers cannot have a negative exponent; cast them to float32")
-        return Tensor(np.asarray(np.power(a.array, b.array)))
+        backend.refuse_mixed("power", a=a.array, b=b.array)
+        xp = backend.array_module(a.array)
+        return Tensor(xp.asarray(xp.power(a.array, b.array)))
     return PowerFunction.apply((a, b))

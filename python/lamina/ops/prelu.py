@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
@@ -25,7 +23,7 @@ class PreluFunction(Function):
         full = (1,) * (x.ndim - alpha.ndim) + alpha.shape
         first = next((i for i, n in enumerate(full) if n != 1), x.ndim)
         if full[first:] != x.shape[first:]:
-            alpha = np.broadcast_to(alpha.reshape(full[first:]), x.shape[first:])
+            alpha = backend.array_module(x).broadcast_to(alpha.reshape(full[first:]), x.shape[first:])
         x, alpha = backend.contiguous(x), backend.contiguous(alpha)
         y = backend.empty_like(x)
         if x.size:

@@ -11,7 +11,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor
-from lamina.ops.broadcasting import three_axes
+from lamina.ops.broadcasting import inverse, three_axes
 from lamina.ops.comparison import compare
 from lamina.ops.reductions import reduced_axes, shaped
 from lamina.ops.selection import choose
@@ -23,8 +23,8 @@ def product_over(x: Any) -> Any:
     while x.shape[1] > 1:
         half = x.shape[1] // 2
         y = compute("multiply", x[:, :half], x[:, half : 2 * half])
-        x = y if x.shape[1] % 2 == 0 else np.concatenate([y, x[:, -1:]], 1)
-    return x[:, 0] if x.shape[1] else np.ones((x.shape[0], x.shape[2]), x.dtype)
+        x = y if x.shape[1] % 2 == 0 else backend.array_module(x).concatenate([y, x[:, -1:]], 1)
+    return x[:, 0] if x.shape[1] else backend.full((x.shape[0], x.shape[2]), 1, x.dtype, like=x)
 
 
 def running_products(x: Any, axis: int, reverse: bool = False) -> Any:
@@ -53,7 +53,8 @@ class ProductFunction(Function):
             self.saved = None
             return x
         if x.dtype.kind != "f":
-            return np.asarray(np.prod(x, axes, np.int64, keepdims=keepdims))
+            xp = backend.array_module(x)
+            return xp.asarray(xp.prod(x, axes, np.int64, keepdims=keepdims))
         folded, kept, order = three_axes(x, axes)
         self.saved = folded, order, x.shape
         return shaped(product_over(folded).reshape(kept), x.shape, axes, keepdims)
@@ -62,13 +63,14 @@ class ProductFunction(Function):
         if self.saved is None:
             return dy
         x, order, shape = self.saved
-        one = np.ones((x.shape[0], 1, x.shape[2]), x.dtype)
-        before = running_products(np.concatenate([one, x[:, :-1]], 1), 1) if x.shape[1] else x
-        after = running_products(np.concatenate([x[:, 1:], one], 1), 1, True) if x.shape[1] else x
+        xp = backend.array_module(x)
+        one = xp.ones((x.shape[0], 1, x.shape[2]), x.dtype)
+        before = running_products(xp.concatenate([one, x[:, :-1]], 1), 1) if x.shape[1] else x
+        after = running_products(xp.concatenate([x[:, 1:], one], 1), 1, True) if x.shape[1] else x
         dx = compute("multiply", compute("multiply", before, after), dy.reshape(x.shape[0], 1, x.shape[2]))
         if order is None:
             return dx.reshape(shape)
-        return dx.reshape([shape[i] for i in order]).transpose(np.argsort(order))
+        return dx.reshape([shape[i] for i in order]).transpose(inverse(order))
 
 
 class CumulativeSumFunction(Function):
@@ -91,12 +93,12 @@ class CumulativeProductFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, y, axis = self.saved
-        zeros = compare("equal", x, np.zeros((), x.dtype))
-        if not zeros.any():
+        zeros = compare("equal", x, backend.scalar(0, x))
+        if backend.on_host(zeros) and not zeros.any():
             return compute("divide", running_sums(compute("multiply", dy, y), axis, True), x)
-        count = np.cumsum(zeros, axis)
+        count = backend.array_module(zeros).cumsum(zeros, axis)
         first = zeros & (count == 1)
-        one, zero = np.ones((), x.dtype), np.zeros((), x.dtype)
+        one, zero = backend.scalar(1, x), backend.scalar(0, x)
         without = choose(first, one, x, x.shape)
         at_first = running_sums(compute("multiply", dy, running_products(without, axis)), axis, True)
         ordinary = compute("divide", running_sums(compute("multiply", dy, y), axis, True), without)
@@ -154,5 +156,5 @@ def _cumulative(op: str, x: Any, axis: int | None, function: type[Function]) -> 
         x, axis = reshape(x, (-1,) if x.size else (0,)), 0
     axis = one_axis(op, axis, x.ndim)
     if x.array.dtype.kind != "f":
-        return Tensor(getattr(np, op)(x.array, axis, np.int64))
+        return Tensor(getattr(backend.array_module(x.array), op)(x.array, axis, np.int64))
     return function.apply((x,), axis)

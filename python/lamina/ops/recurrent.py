@@ -45,7 +45,7 @@ class RecurrentFunction(Function):
             steps = flat
             if order.source is not None:
                 steps = backend.empty((len(order.source), x.shape[2]), **like)
-                backend.array_module(x).take(flat, order.source, axis=0, out=steps, mode="clip")
+                steps[...] = flat[order.source]
             slots = len(steps)
             gates = backend.empty((slots, units if kind is Kind.simple else 4 * units), **like)
             kept_c = kept_h = None
@@ -208,7 +208,7 @@ def recurrent(
         if mask is None:
             rows.append(dense_rows(count, steps, back, bool(time_major), both))
         else:
-            rows.append(masked_rows(mask, back, bool(time_major), both, bool(zero_output_for_mask)))
+            rows.append(masked_rows(mask, back, bool(time_major), both, bool(zero_output_for_mask), x.array))
         units.append(given[1].shape[0])
     if units[0] != units[-1]:
         raise ValueError(f"{op}: both directions must have the same number of units, got {units[0]} and {units[1]}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import as_tensor
 
 
@@ -38,7 +39,7 @@ def dense_rows(count: int, steps: int, go_backwards: bool, time_major: bool, in_
     )
 
 
-def masked_rows(mask: Any, go_backwards: bool, time_major: bool, in_time: bool, zero_output: bool) -> Rows:
+def masked_rows(mask: Any, go_backwards: bool, time_major: bool, in_time: bool, zero_output: bool, x: Any) -> Rows:
     """Masked steps are left out: rows keep their other steps, sorted by their number, packed step by step.
 
     Args:
@@ -47,6 +48,7 @@ def masked_rows(mask: Any, go_backwards: bool, time_major: bool, in_time: bool, 
         time_major: whether x and y are (steps, count, ...).
         in_time: see dense_rows.
         zero_output: whether y is 0 at a masked step; else it repeats what came before.
+        x: the arrays of the order go to its device.
     """
     if mask.all():
         return dense_rows(*mask.shape, go_backwards, time_major, in_time)
@@ -73,11 +75,16 @@ def masked_rows(mask: Any, go_backwards: bool, time_major: bool, in_time: bool, 
     repeats[slot] = 1 if zero_output else following[: len(row)] - time
     direction = -along if go_backwards and in_time else along
     arrays = at[:longest].copy(), active, order.astype(np.int64), y_rows, repeats
-    return Rows((longest, count, 0, 0, 0, 0, direction, 0, *arrays), source, False)
+    return Rows(
+        (longest, count, 0, 0, 0, 0, direction, 0, *[backend.moved(a, x) for a in arrays]),
+        backend.moved(source, x),
+        False,
+    )
 
 
 def given_mask(op: str, mask: Any, lengths: Any, count: int, steps: int) -> Any:
-    """The boolean (count, steps) array that a mask or lengths stand for; None without either.
+    """The boolean (count, steps) array that a mask or lengths stand for, NumPy's: the order of the steps is the CPU's
+    work, so that the program waits for a mask that is on a GPU. None without either.
 
     Raises:
         ValueError: for a wrong shape, lengths below 0 or beyond `steps`, or both at once.
@@ -88,13 +95,13 @@ def given_mask(op: str, mask: Any, lengths: Any, count: int, steps: int) -> Any:
     if mask is not None and lengths is not None:
         raise ValueError(f"{op}: give a mask or lengths, not both")
     if mask is not None:
-        mask = as_tensor(mask).array
+        mask = backend.to_host(as_tensor(mask).array)
         if mask.shape != (count, steps):
             raise ValueError(f"{op}: mask must have shape (batch, steps) = {(count, steps)}, got {mask.shape}")
         if mask.dtype != np.bool_:
             raise TypeError(f"{op}: mask must be boolean, got {mask.dtype}")
         return mask
-    lengths = as_tensor(lengths).array
+    lengths = backend.to_host(as_tensor(lengths).array)
     if lengths.shape != (count,):
         raise ValueError(f"{op}: lengths must have shape (batch,) = {(count,)}, got {lengths.shape}")
     if lengths.dtype.kind not in "iu":

@@ -12,7 +12,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, scaled
-from lamina.ops.broadcasting import sum_over, three_axes
+from lamina.ops.broadcasting import inverse, sum_over, three_axes
 from lamina.ops.checks import float_tensor
 
 
@@ -56,13 +56,14 @@ def shaped(y: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdims: bool
 
 def spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
     """The gradient of a reduced output, repeated over what was reduced; a view."""
-    return np.broadcast_to(dy.reshape(kept_shape(shape, axes)), shape)
+    return backend.array_module(dy).broadcast_to(dy.reshape(kept_shape(shape, axes)), shape)
 
 
 class SumFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
-        y = sum_over(x, axes) if x.dtype.kind == "f" else np.asarray(np.sum(x, axes, np.int64))
+        xp = backend.array_module(x)
+        y = sum_over(x, axes) if x.dtype.kind == "f" else xp.asarray(xp.sum(x, axes, np.int64))
         return shaped(y, x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
@@ -72,17 +73,17 @@ class SumFunction(Function):
 class MeanFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
-        count = np.asarray(count_over(x.shape, axes), x.dtype)
+        count = backend.scalar(count_over(x.shape, axes), x)
         return shaped(compute("divide", sum_over(x, axes), count), x.shape, axes, keepdims)
 
     def backward(self, dy: Any) -> Any:
         shape, axes = self.saved
-        return spread(compute("divide", dy, np.asarray(count_over(shape, axes), dy.dtype)), shape, axes)
+        return spread(compute("divide", dy, backend.scalar(count_over(shape, axes), dy)), shape, axes)
 
 
 class VarianceFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-        count = np.asarray(count_over(x.shape, axes), x.dtype)
+        count = backend.scalar(count_over(x.shape, axes), x)
         mean = compute("divide", sum_over(x, axes), count).reshape(kept_shape(x.shape, axes))
         centred = compute("subtract", x, mean)
         y = compute("divide", sum_over(compute("multiply", centred, centred), axes), count)
@@ -110,7 +111,9 @@ class DeviationFunction(VarianceFunction):
 
     def backward(self, dy: Any) -> Any:
         twice = scaled(self.root, 2)
-        return super().backward(compute("divide", dy, np.where(twice == 0, np.full((), np.inf, dy.dtype), twice)))
+        xp = backend.array_module(twice)
+        twice = xp.where(twice == 0, twice.dtype.type(np.inf), twice)
+        return super().backward(compute("divide", dy, twice))
 
 
 class ExtremeOverFunction(Function):
@@ -119,7 +122,8 @@ class ExtremeOverFunction(Function):
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool, name: str) -> Any:
         shape = kept_shape(x.shape, axes) if keepdims else tuple([n for i, n in enumerate(x.shape) if i not in axes])
         if x.dtype.kind != "f":
-            return np.asarray((np.max if name == "max" else np.min)(x, axis=axes, keepdims=keepdims))
+            xp = backend.array_module(x)
+            return xp.asarray((xp.max if name == "max" else xp.min)(x, axis=axes, keepdims=keepdims))
         y = backend.empty(shape, x.dtype, like=x)
         if not axes:
             self.saved = None
@@ -138,7 +142,7 @@ class ExtremeOverFunction(Function):
         backend.kernels(dx).reduce_extreme_backward(folded, y, backend.contiguous(dy), dx)
         if order is None:
             return dx.reshape(shape)
-        return dx.reshape([shape[i] for i in order]).transpose(np.argsort(order))
+        return dx.reshape([shape[i] for i in order]).transpose(inverse(order))
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:

@@ -21,9 +21,10 @@ class RepeatFunction(Function):
     def forward(self, x: Any, axis: int, times: int, shape: tuple[int, ...]) -> Any:
         rows, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
         self.saved = x.shape, rows, times, columns
+        xp = backend.array_module(x)
         x = backend.contiguous(x).reshape(rows, columns)
         y = backend.empty((rows * times, columns), x.dtype, like=x)
-        backend.kernels(x).copy_columns(x, 0, y, 0, columns, np.repeat(np.arange(rows), times))
+        backend.kernels(x).copy_columns(x, 0, y, 0, columns, xp.repeat(xp.arange(rows), times))
         return y.reshape(shape)
 
     def backward(self, dy: Any) -> Any:
@@ -87,7 +88,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = reshape(x, (x.size,)), 0
     axis = one_axis("repeat", axis, x.ndim)
-    times = np.asarray(repeats.array if isinstance(repeats, Tensor) else repeats)
+    times = np.asarray(repeats)
     counts = _counts("repeat", "repeats", times.tolist())
     length = x.shape[axis]
     if len(counts) == 1:

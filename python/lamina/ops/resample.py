@@ -18,7 +18,7 @@ class Taps:
         self.inputs, self.outputs = inputs, len(begin) - 1
         self.begin, self.index, self.weight = begin, index, weight  # int64, int64, float64
         self._transposed: Taps | None = None
-        self._typed: dict[Any, Any] = {}
+        self._arrays: dict[Any, tuple[Any, Any, Any]] = {}
 
     def transposed(self) -> Taps:
         """The map of the gradient; every input's outputs in their order."""
@@ -30,10 +30,13 @@ class Taps:
             self._transposed = Taps(self.outputs, begin, output[order], self.weight[order])
         return self._transposed
 
-    def arrays(self, dtype: Any) -> tuple[Any, Any, Any]:
-        if dtype not in self._typed:
-            self._typed[dtype] = self.weight.astype(dtype)
-        return self.begin, self.index, self._typed[dtype]
+    def arrays(self, x: Any) -> tuple[Any, Any, Any]:
+        """begin, index and weight, of the dtype and on the device of x."""
+        key = x.dtype, type(x)
+        if key not in self._arrays:
+            begin, index, weight = self.begin, self.index, self.weight.astype(x.dtype)
+            self._arrays[key] = backend.moved(begin, x), backend.moved(index, x), backend.moved(weight, x)
+        return self._arrays[key]
 
 
 def taps(inputs: int, index: Any, weight: Any = None) -> Taps:
@@ -57,13 +60,13 @@ def resampled(x: Any, maps: dict[int, Taps]) -> Any:
             w = maps[axes.pop(0)]
             end = first + 2
             before, after = (h.inputs, w.inputs), (h.outputs, w.outputs)
-            tables = (*h.arrays(x.dtype), *w.arrays(x.dtype))
+            tables = (*h.arrays(x), *w.arrays(x))
             sizes: tuple[int, ...] = after
         else:
             end = first + 1
             last = math.prod(shape[end:]) == 1  # the neighbour of size 1 stands before the axis, or behind it
             before, after = ((1, h.inputs), (1, h.outputs)) if last else ((h.inputs, 1), (h.outputs, 1))
-            tables = (*nothing, *h.arrays(x.dtype)) if last else (*h.arrays(x.dtype), *nothing)
+            tables = (*nothing, *h.arrays(x)) if last else (*h.arrays(x), *nothing)
             sizes = (h.outputs,)
         images, channels = math.prod(shape[:first]), math.prod(shape[end:])
         x = backend.contiguous(x).reshape(images, *before, channels)

@@ -13,7 +13,7 @@ from lamina.ops.arithmetic import compute, divide, number_tensor, operands, scal
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 from lamina.ops.checks import float_tensor, integer
 
-ROUNDINGS = {"sign": np.sign, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "round": np.rint}
+ROUNDINGS = {"round": "rint"}  # NumPy's names, where they differ
 
 
 class StepFunction(Function):
@@ -21,7 +21,7 @@ class StepFunction(Function):
 
     def forward(self, x: Any, name: str) -> Any:
         y = backend.empty(x.shape, x.dtype, like=x)
-        ROUNDINGS[name](x, out=y)
+        getattr(backend.array_module(x), ROUNDINGS.get(name, name))(x, out=y)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -33,7 +33,7 @@ class RoundFunction(Function):
 
     def forward(self, x: Any, decimals: int) -> Any:
         y = backend.empty(x.shape, x.dtype, like=x)
-        np.round(x, decimals, out=y)
+        backend.array_module(x).round(x, decimals, out=y)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -45,14 +45,14 @@ class ModFunction(Function):
 
     def forward(self, a: Any, b: Any) -> Any:
         self.saved = a, b
-        return _without_warnings(np.mod, "mod", a, b)
+        return _without_warnings("mod", a, b)
 
     def backward(self, dy: Any) -> Any:
         a, b = self.saved
         da = reduce_to(dy, a.shape) if self.needs[0] else None
         if not self.needs[1]:
             return da, None
-        quotient = _without_warnings(np.floor_divide, "mod", a, b)
+        quotient = _without_warnings("floor_divide", a, b)
         return da, scaled(reduce_to(compute("multiply", dy, quotient), b.shape), -1)
 
 
@@ -61,17 +61,17 @@ class FloorDivideFunction(Function):
 
     def forward(self, a: Any, b: Any) -> Any:
         self.saved = a.shape, b.shape
-        return _without_warnings(np.floor_divide, "floor_divide", a, b)
+        return _without_warnings("floor_divide", a, b)
 
     def backward(self, dy: Any) -> Any:
         return tuple([backend.zeros(shape, dy.dtype, like=dy) for shape in self.saved])
 
 
-def _without_warnings(function: Any, op: str, a: Any, b: Any) -> Any:
+def _without_warnings(op: str, a: Any, b: Any) -> Any:
     shape = broadcast_shape(op, a.shape, b.shape)
     y = backend.empty(shape, a.dtype, like=a)
     with np.errstate(all="ignore"):
-        function(a, b, out=y)
+        getattr(backend.array_module(a), op)(a, b, out=y)
     return y
 
 
@@ -173,7 +173,8 @@ def round(x: Any, decimals: int = 0) -> Tensor:
         return _step("round", x)
     x = number_tensor(x, "round")
     if x.dtype.kind != "f":
-        return Tensor(np.asarray(np.round(x.array, decimals)))
+        xp = backend.array_module(x.array)
+        return Tensor(xp.asarray(xp.round(x.array, decimals)))
     return RoundFunction.apply((x,), decimals)
 
 

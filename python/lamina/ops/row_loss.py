@@ -29,9 +29,9 @@ def row_loss(
     check_reduction(reduction, op)
     if x.ndim == 0 or x.shape[-1] == 0:
         raise ValueError(f"{op}: {names[1]} must have shape (N, ..., n), got {x.shape}")
-    array = constant(targets, op, names[0])
+    array = constant(targets, op, names[0], x)
     if array.shape != x.shape:
         raise ValueError(f"{op}: {names[0]} must have the shape of {names[1]}, {x.shape}, got {array.shape}")
     targets = like_predictions(array, x, op, names)
-    weights = weights_of(sample_weight, x.shape[:-1], x.dtype, op)
+    weights = weights_of(sample_weight, x.shape[:-1], x, op)
     return function.apply((x,), targets, weights, reduction, None, *parameters)

@@ -9,9 +9,9 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import number_tensor, operands
-from lamina.ops.gather import checked_indices
+from lamina.ops.gather import checked_indices, put_along
 from lamina.ops.indexing import add_rows
 from lamina.ops.shapes import reshape
 
@@ -26,7 +26,7 @@ class ScatterAddFunction(Function):
         if x.dtype.kind == "f":
             add_rows(y.reshape(1, *y.shape), index, values.reshape(1, *values.shape))
         else:
-            np.add.at(y, index, values)
+            backend.array_module(y).add.at(y, index, values)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -37,13 +37,10 @@ class ScatterUpdateFunction(Function):
     """x with rows replaced by values. Of values for one row the last one counts, and has the gradient."""
 
     def forward(self, x: Any, values: Any, index: Any) -> Any:
-        numbers = np.full(x.shape[0], -1)
-        numbers[index] = np.arange(index.size)
-        last = numbers[index] == np.arange(index.size)
-        self.saved = index, last
         y = backend.empty(x.shape, x.dtype, like=x)
         y[...] = x
-        y[index[last]] = values[last]
+        rows = backend.array_module(x).broadcast_to(index[:, None], values.shape)
+        self.saved = index, put_along(y, rows, values, 0, True)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -54,8 +51,7 @@ class ScatterUpdateFunction(Function):
             dx[...] = dy
             dx[index] = 0
         if self.needs[1]:
-            dvalues = dy[index]
-            dvalues[~last] = 0
+            dvalues = backend.array_module(dy).where(last, dy[index], dy.dtype.type(0))
         return dx, dvalues
 
 
@@ -121,16 +117,17 @@ def scatter_update(inputs: Any, indices: Any, updates: Any) -> Tensor:
 
 
 def _scattered(op: str, function: type[Function], x: Tensor, indices: Any, values: Tensor) -> Tensor:
-    index = as_tensor(indices)
+    index = indices if isinstance(indices, Tensor) else Tensor(backend.as_array(indices))
     depth = index.shape[-1] if index.ndim else 0
     if index.ndim == 0 or not 1 <= depth <= x.ndim:
         raise ValueError(f"{op}: indices must have shape (..., k), k from 1 to {x.ndim}, got {index.shape}")
     expected = (*index.shape[:-1], *x.shape[depth:])
     if values.shape != expected:
         raise ValueError(f"{op}: values must have shape {expected}, got {values.shape}")
-    row = np.zeros(index.shape[:-1], np.int64)
+    backend.refuse_mixed(op, x=x.array, indices=index.array if isinstance(indices, Tensor) else None)
+    row = backend.zeros(index.shape[:-1], np.int64, like=x.array)
     for i in range(depth):
-        row = row * x.shape[i] + checked_indices(op, index.array[..., i], x.shape[i], f"indices[..., {i}]")
+        row = row * x.shape[i] + checked_indices(op, index.array[..., i], x.shape[i], x.array, f"indices[..., {i}]")
     rows, inner = math.prod(x.shape[:depth]), math.prod(x.shape[depth:])
     y = function.apply((reshape(x, (rows, inner)), reshape(values, (row.size, inner))), row.reshape(-1))
     return reshape(y, x.shape)

@@ -24,10 +24,10 @@ def choose(condition: Any, a: Any, b: Any, shape: tuple[int, ...]) -> Any:
     words = WORDS.get(a.dtype.itemsize)
     if words is None:
         y[...] = b
-        np.copyto(y, a, where=condition)
+        backend.array_module(y).copyto(y, a, where=condition)
         return y
     if condition.shape != shape:
-        condition = np.broadcast_to(condition, shape)
+        condition = backend.array_module(condition).broadcast_to(condition, shape)
     condition, a, b = backend.contiguous(condition), backend.contiguous(a), backend.contiguous(b)
     backend.kernels(y).where(condition.view(np.uint8), a.view(words), b.view(words), y.view(words))
     return y
@@ -39,7 +39,7 @@ def narrowed(x: Any, dtype: Any) -> Any:
         return x
     y = backend.empty(x.shape, dtype, like=x)
     with np.errstate(over="ignore"):
-        np.copyto(y, x, casting="unsafe")
+        y[...] = x
     return y
 
 
@@ -50,7 +50,7 @@ class WhereFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         condition, a_shape, b_shape = self.saved
-        zero = np.zeros((), dy.dtype)
+        zero = backend.scalar(0, dy)
         da = reduce_to(choose(condition, dy, zero, dy.shape), a_shape) if self.needs[0] else None
         return da, reduce_to(choose(condition, zero, dy, dy.shape), b_shape) if self.needs[1] else None
 
@@ -74,10 +74,10 @@ class ClipFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, low, high = self.saved
-        inside = np.ones((), bool) if low is None else compare("greater_equal", x, low)
+        inside = backend.scalar(True, x, bool) if low is None else compare("greater_equal", x, low)
         if high is not None:
             inside = compare("logical_and", inside, compare("less_equal", x, high))
-        return reduce_to(choose(inside, dy, np.zeros((), dy.dtype), dy.shape), x.shape)
+        return reduce_to(choose(inside, dy, backend.scalar(0, dy), dy.shape), x.shape)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -100,10 +100,11 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
         >>> lm.ops.where([True, False], lm.tensor([1.0, 2.0]), 0).numpy().tolist()
         [1.0, 0.0]
     """
-    chosen = as_tensor(condition).array
+    a, b = operands("where", a, b)
+    chosen = condition.array if isinstance(condition, Tensor) else backend.as_array(condition, like=a.array)
+    backend.refuse_mixed("where", condition=chosen, a=a.array)
     if chosen.dtype.kind == "f":
         raise TypeError(f"where: condition must be booleans or integers, got {chosen.dtype}")
-    a, b = operands("where", a, b)
     shape = broadcast_shape("where", broadcast_shape("where", a.shape, b.shape), chosen.shape)
     if a.dtype != b.dtype:  # of two integer dtypes the wider one
         dtype = np.result_type(a.dtype, b.dtype)
@@ -188,6 +189,8 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
         [0.0, 0.5, 1.0]
     """
     x = number_tensor(x, "clip")
+    if x.array.dtype.kind == "f" and all(b is None or (type(b) in (int, float) and b == b) for b in (x_min, x_max)):
+        return _clamped(x, x_min, x_max)
     bounds: list[Any] = []
     for bound in (x_min, x_max):
         if bound is None:
@@ -196,11 +199,14 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
             x, other = operands("clip", x, bound)
             broadcast_shape("clip", x.shape, other.shape)
             bounds.append(other.array)
-    if x.array.dtype.kind == "f" and all(b is None or (b.ndim == 0 and not np.isnan(b)) for b in bounds):
-        low, high = bounds
-        least = -math.inf if low is None else float(low)
-        return ActivationFunctionFunction.apply((x,), Kind.CLAMP, least, math.inf if high is None else float(high), 0.0)
-    return ClipFunction.apply((x,), *bounds)
+    backend.refuse_mixed("clip", x=x.array, x_min=bounds[0], x_max=bounds[1])
+    numbers = all(b is None or (b.ndim == 0 and backend.on_host(b) and not np.isnan(b)) for b in bounds)
+    return _clamped(x, *bounds) if x.array.dtype.kind == "f" and numbers else ClipFunction.apply((x,), *bounds)
+
+
+def _clamped(x: Tensor, low: Any, high: Any) -> Tensor:
+    least, most = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    return ActivationFunctionFunction.apply((x,), Kind.CLAMP, least, most, 0.0)
 
 
 def nonzero(x: Any) -> tuple[Tensor, ...]:
@@ -215,4 +221,5 @@ def nonzero(x: Any) -> tuple[Tensor, ...]:
         [[0, 1], [1, 0]]
     """
     array = as_tensor(x).array
-    return tuple([Tensor(i) for i in np.nonzero(array.reshape(1) if array.ndim == 0 else array)])
+    places = backend.array_module(array).nonzero(array.reshape(1) if array.ndim == 0 else array)
+    return tuple([Tensor(i) for i in places])

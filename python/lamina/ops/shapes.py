@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.ops.broadcasting import inverse
 from lamina.ops.checks import integer, sizes
 
 
@@ -41,7 +40,7 @@ class TransposeFunction(Function):
         return x.transpose(axes)
 
     def backward(self, dy: Any) -> Any:
-        return dy.transpose(np.argsort(self.saved))
+        return dy.transpose(inverse(self.saved))
 
 
 def reshape(x: Any, shape: int | tuple[int, ...]) -> Tensor:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
@@ -41,10 +39,10 @@ class SoftmaxFunction(Function):
         return self._back(dx)
 
     def _last(self, array: Any) -> Any:
-        return np.moveaxis(array, self.axis, -1) if self.moved else array
+        return backend.array_module(array).moveaxis(array, self.axis, -1) if self.moved else array
 
     def _back(self, array: Any) -> Any:
-        return backend.contiguous(np.moveaxis(array, -1, self.axis)) if self.moved else array
+        return backend.contiguous(backend.array_module(array).moveaxis(array, -1, self.axis)) if self.moved else array
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:

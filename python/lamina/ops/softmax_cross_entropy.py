@@ -29,7 +29,7 @@ class SoftmaxCrossEntropyFunction(LossFunction):
     name = "softmax_cross_entropy"
 
     def check(self, result: Any, x: Any, targets: Any) -> None:
-        if result >= 0:
+        if result is not None and result >= 0:
             raise ValueError(
                 f"{self.name}: labels must be in [0, {x.shape[-1]}), "
                 f"got {targets.reshape(-1)[result]}{place_in(targets.shape, result)}"
@@ -169,9 +169,9 @@ def _cross_entropy(
         raise ValueError(f"{op}: {name} must have shape (..., classes), got {x.shape}")
     if axis != -1:
         x, labels = with_axis_last(x, labels, axis, op)
-    array, shape, classes = constant(labels, op, "labels"), x.shape[:-1], x.shape[-1]
-    weights = weights_of(sample_weight, shape, x.dtype, op)
-    of_classes = None if class_weight is None else _class_weights(class_weight, classes, x.dtype, op)
+    array, shape, classes = constant(labels, op, "labels", x), x.shape[:-1], x.shape[-1]
+    weights = weights_of(sample_weight, shape, x, op)
+    of_classes = None if class_weight is None else _class_weights(class_weight, x, op)
     indices = class_indices(array, shape, op)
     if indices is None:
         if array.shape != x.shape:
@@ -183,27 +183,27 @@ def _cross_entropy(
             raise ValueError(f"{op}: ignore_index needs class indices for labels, got probabilities")
         return _soft(functions[1], x, array, weights, reduction, label_smoothing, of_classes, None)
     count: float | None = None
+    xp = backend.array_module(indices)
     kept = None if ignore_index is None else indices != ignore_index
     if of_classes is not None:
-        of_samples = of_classes.take(indices, mode="clip")  # the kernel refuses what is out of range
+        of_samples = of_classes.take(indices.clip(0, classes - 1))  # the kernel refuses what is out of range
         if kept is not None:
             of_samples = of_samples * kept
         count = sum_of(of_samples)
         if label_smoothing:  # classes of other weights have a share in every loss
             _check_range(functions[0], x, indices, kept)
-            one_hot = backend.zeros(x.shape, x.dtype, like=x.array)
-            np.put_along_axis(one_hot, np.where(True if kept is None else kept, indices, 0)[..., None], 1, axis=-1)
+            one_hot = (indices[..., None] == xp.arange(classes)).astype(x.dtype)
             if kept is not None:
                 weights = kept.astype(x.dtype) if weights is None else weights * kept
             return _soft(functions[1], x, one_hot, weights, reduction, label_smoothing, of_classes, count)
         weights = backend.contiguous(of_samples if weights is None else weights * of_samples)
     elif kept is not None:
-        count = float(np.count_nonzero(kept))
+        count = float(xp.count_nonzero(kept))
     ignored = NONE_IGNORED if ignore_index is None else int(ignore_index)
     smoothing = 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
     if smoothing and functions[0] is ProbabilitiesFunction:
         _check_range(functions[0], x, indices, kept)
-        one_hot = (indices[..., None] == np.arange(classes)).astype(x.dtype)
+        one_hot = (indices[..., None] == xp.arange(classes)).astype(x.dtype)
         if kept is not None:
             weights = kept.astype(x.dtype) if weights is None else weights * kept
         return _soft(functions[1], x, one_hot, weights, reduction, label_smoothing, None, count)
@@ -232,6 +232,8 @@ def _soft(
 
 
 def _check_range(function: type[SoftmaxCrossEntropyFunction], x: Tensor, indices: Any, kept: Any) -> None:
+    if not backend.on_host(indices):
+        return
     bad = (indices < 0) | (indices >= x.shape[-1])
     if kept is not None:
         bad &= kept
@@ -239,8 +241,8 @@ def _check_range(function: type[SoftmaxCrossEntropyFunction], x: Tensor, indices
         function().check(int(np.flatnonzero(bad)[0]), x, indices)
 
 
-def _class_weights(class_weight: Any, classes: int, dtype: Any, op: str) -> Any:
-    weights = constant(class_weight, op, "class_weight")
-    if weights.shape != (classes,):
-        raise ValueError(f"{op}: class_weight must have shape {(classes,)}, got {weights.shape}")
-    return weights.astype(dtype, copy=False)
+def _class_weights(class_weight: Any, x: Tensor, op: str) -> Any:
+    weights = constant(class_weight, op, "class_weight", x)
+    if weights.shape != x.shape[-1:]:
+        raise ValueError(f"{op}: class_weight must have shape {x.shape[-1:]}, got {weights.shape}")
+    return weights.astype(x.dtype, copy=False)

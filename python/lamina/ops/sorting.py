@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.checks import integer
 from lamina.ops.gather import TakeAlongAxisFunction
@@ -35,9 +36,10 @@ def sort(x: Any, axis: int | None = -1) -> Tensor:
     if axis is None:
         x, axis = reshape(x, (x.size,)), 0
     axis = one_axis("sort", axis, x.ndim)
+    xp = backend.array_module(x.array)
     if not x.requires_grad:
-        return Tensor(np.sort(x.array, axis, kind="stable"))
-    return TakeAlongAxisFunction.apply((x,), np.argsort(x.array, axis, kind="stable"), axis)
+        return Tensor(xp.sort(x.array, axis, kind="stable"))
+    return TakeAlongAxisFunction.apply((x,), xp.argsort(x.array, axis, kind="stable"), axis)
 
 
 def argsort(x: Any, axis: int | None = -1) -> Tensor:
@@ -56,7 +58,7 @@ def argsort(x: Any, axis: int | None = -1) -> Tensor:
     array = as_tensor(x).array
     if axis is None:
         array, axis = array.reshape(-1), 0
-    return Tensor(np.argsort(array, one_axis("argsort", axis, array.ndim), kind="stable"))
+    return Tensor(backend.array_module(array).argsort(array, one_axis("argsort", axis, array.ndim), kind="stable"))
 
 
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
@@ -84,10 +86,11 @@ def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     k = integer(k, "top_k", "k")
     if x.ndim == 0 or not 1 <= k <= x.shape[-1]:
         raise ValueError(f"top_k: k must be from 1 to the length of the last axis, got {k} for shape {x.shape}")
-    backwards = np.argsort(x.array[..., ::-1], -1, kind="stable")[..., ::-1]  # the last of equal ones, seen from behind
-    places = np.ascontiguousarray(x.shape[-1] - 1 - backwards[..., :k])
+    xp = backend.array_module(x.array)
+    backwards = xp.argsort(x.array[..., ::-1], -1, kind="stable")[..., ::-1]  # the last of equal ones, seen from behind
+    places = xp.ascontiguousarray(x.shape[-1] - 1 - backwards[..., :k])
     if not sorted:
-        places = np.sort(places, -1)
+        places = xp.sort(places, -1)
     return TakeAlongAxisFunction.apply((x,), places, x.ndim - 1), Tensor(places.copy())
 
 
@@ -109,7 +112,7 @@ def unique(x: Any, return_inverse: bool = False, return_counts: bool = False) ->
         ([1, 3], [1, 2])
     """
     array = as_tensor(x).array
-    values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True)
+    values, inverse, counts = backend.array_module(array).unique(array, return_inverse=True, return_counts=True)
     found = [Tensor(values)]
     if return_inverse:
         found.append(Tensor(inverse.reshape(array.shape)))
@@ -143,9 +146,12 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Tenso
     if sequence.ndim != 1:
         raise ValueError(f"searchsorted: sorted_sequence must have shape (n,), got {sequence.shape}")
     if (sequence[1:] < sequence[:-1]).any():
-        place = int(np.argmax(sequence[1:] < sequence[:-1])) + 1
+        place = int((sequence[1:] < sequence[:-1]).argmax()) + 1
         raise ValueError(f"searchsorted: sorted_sequence must increase, got a smaller value at {place}")
-    return Tensor(np.asarray(np.searchsorted(sequence, as_tensor(values).array, "left" if side == "left" else "right")))
+    found = as_tensor(values, like=as_tensor(sorted_sequence)).array
+    backend.refuse_mixed("searchsorted", sorted_sequence=sequence, values=found)
+    xp = backend.array_module(sequence)
+    return Tensor(xp.asarray(xp.searchsorted(sequence, found, side)))
 
 
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
@@ -175,14 +181,16 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         raise TypeError(f"bincount: x must be integers, got {array.dtype}")
     minlength = integer(minlength, "bincount", "minlength", 0)
     if array.size and array.min() < 0:
-        raise ValueError(f"bincount: x must be at least 0, got {array[array < 0][0]} at {int(np.argmax(array < 0))}")
+        raise ValueError(f"bincount: x must be at least 0, got {array[array < 0][0]} at {int((array < 0).argmax())}")
     array = array.astype(np.int64)
     if weights is None:
-        return Tensor(np.bincount(array, minlength=minlength).astype(np.int64))
-    weighting = as_tensor(weights).array
+        return Tensor(backend.array_module(array).bincount(array, minlength=minlength).astype(np.int64))
+    weighting = as_tensor(weights, like=as_tensor(x)).array
+    backend.refuse_mixed("bincount", x=array, weights=weighting)
     if weighting.shape != array.shape:
         raise ValueError(f"bincount: weights must have shape {array.shape}, got {weighting.shape}")
-    return Tensor(np.bincount(array, weighting, minlength).astype(weighting.dtype))
+    counts = np.bincount(backend.to_host(array), backend.to_host(weighting), minlength)  # in order: the CPU's work
+    return Tensor(backend.moved(counts.astype(weighting.dtype), weighting))
 
 
 def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) -> tuple[Tensor, Tensor]:
@@ -209,7 +217,8 @@ def histogram(x: Any, bins: int = 10, range: tuple[float, float] | None = None) 
     bins = integer(bins, "histogram", "bins", 1)
     if range is not None and not range[0] < range[1]:
         raise ValueError(f"histogram: range must be (low, high) with low < high, got {range}")
-    if range is None and not np.isfinite(array).all():
+    xp = backend.array_module(array)
+    if range is None and not xp.isfinite(array).all():
         raise ValueError("histogram: x has NaN or infinities; give a range")
-    counts, edges = np.histogram(array, bins, range)
+    counts, edges = xp.histogram(array, bins, range)
     return Tensor(counts.astype(np.int64)), Tensor(edges.astype(array.dtype if array.dtype.kind == "f" else np.float32))

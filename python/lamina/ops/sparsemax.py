@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
@@ -19,23 +17,25 @@ class SparsemaxFunction(Function):
 
     def forward(self, x: Any, axis: int) -> Any:
         n = x.shape[axis]
-        largest_first = np.flip(np.sort(x, axis), axis)  # NaN first
-        sums = np.cumsum(largest_first, axis) - 1
-        counts = np.arange(1, n + 1, dtype=x.dtype).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+        xp = backend.array_module(x)
+        largest_first = xp.flip(xp.sort(x, axis), axis)  # NaN first
+        sums = xp.cumsum(largest_first, axis) - 1
+        counts = xp.arange(1, n + 1, dtype=x.dtype).reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         held = counts * largest_first > sums  # for the first ones only
-        support = np.maximum(held.sum(axis, keepdims=True), 1)
-        tau = np.take_along_axis(sums, support - 1, axis) / support.astype(x.dtype)
+        support = xp.maximum(held.sum(axis, keepdims=True), 1)
+        tau = xp.take_along_axis(sums, support - 1, axis) / support.astype(x.dtype)
         y = backend.empty(x.shape, x.dtype, like=x)
-        np.subtract(x, tau, out=y)
-        np.maximum(y, 0, out=y)
+        xp.subtract(x, tau, out=y)
+        xp.maximum(y, 0, out=y)
         self.saved = y > 0, support, axis
         return y
 
     def backward(self, dy: Any) -> Any:
         held, support, axis = self.saved
-        shared = np.where(held, dy, np.zeros((), dy.dtype))
+        xp = backend.array_module(dy)
+        shared = xp.where(held, dy, dy.dtype.type(0))
         total = sum_over(shared, (axis,)).reshape(support.shape)
-        return np.where(held, dy - total / support.astype(dy.dtype), np.zeros((), dy.dtype))
+        return xp.where(held, dy - total / support.astype(dy.dtype), dy.dtype.type(0))
 
 
 def sparsemax(x: Any, axis: int = -1) -> Tensor:

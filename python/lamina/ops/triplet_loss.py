@@ -83,7 +83,7 @@ def triplet_margin_loss(
         if other.shape != x.shape:
             raise ValueError(f"{op}: {name} must have the shape of anchor, {x.shape}, got {other.shape}")
     margin = number(margin, op, "margin", 0, inside=True)
-    weights = weights_of(sample_weight, x.shape[:-1], x.dtype, op)
+    weights = weights_of(sample_weight, x.shape[:-1], x, op)
     return TripletLossFunction.apply((x, p, q), weights, reduction, margin, bool(swap))
 
 
@@ -119,7 +119,7 @@ def triplet_mining_loss(labels: Any, embeddings: Any, margin: float = 1.0, minin
     """
     op = "triplet_mining_loss"
     x = float_tensor(embeddings, op, "embeddings")
-    classes = constant(labels, op, "labels")
+    classes = constant(labels, op, "labels", x)
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"{op}: embeddings must have shape (N, n), got {x.shape}")
     if classes.shape == (x.shape[0], 1):
@@ -133,7 +133,7 @@ def triplet_mining_loss(labels: Any, embeddings: Any, margin: float = 1.0, minin
     distances = _squared_distances(x)
     alike = classes[:, None] == classes[None, :]
     other = ~alike
-    np.fill_diagonal(alike, False)
+    backend.array_module(alike).fill_diagonal(alike, False)
     found = (_batch_hard if mining == "batch_hard" else _semi_hard)(distances, alike, other)
     if found[0].size == 0:
         return sum_over(x) * 0.0
@@ -145,23 +145,26 @@ def triplet_mining_loss(labels: Any, embeddings: Any, margin: float = 1.0, minin
 def _squared_distances(x: Tensor) -> Any:
     """|u|^2 + |v|^2 - 2 u v for all pairs of rows, (N, N)."""
     products = matmul(x, x, transpose_b=True).array
-    squares = np.diagonal(products)
-    return np.maximum(squares[:, None] + squares[None, :] - (products + products), 0)
+    xp = backend.array_module(products)
+    squares = xp.diagonal(products)
+    return xp.maximum(squares[:, None] + squares[None, :] - (products + products), 0)
 
 
 def _batch_hard(distances: Any, alike: Any, other: Any) -> tuple[Any, Any, Any]:
-    anchors = np.flatnonzero(alike.any(axis=1) & other.any(axis=1))
-    farthest = np.where(alike, distances, -1)[anchors].argmax(axis=1) if anchors.size else anchors
-    nearest = np.where(other, distances, np.inf)[anchors].argmin(axis=1) if anchors.size else anchors
+    xp = backend.array_module(distances)
+    anchors = xp.flatnonzero(alike.any(axis=1) & other.any(axis=1))
+    farthest = xp.where(alike, distances, -1)[anchors].argmax(axis=1) if anchors.size else anchors
+    nearest = xp.where(other, distances, np.inf)[anchors].argmin(axis=1) if anchors.size else anchors
     return anchors, farthest, nearest
 
 
 def _semi_hard(distances: Any, alike: Any, other: Any) -> tuple[Any, Any, Any]:
-    anchors, positives = np.nonzero(alike & other.any(axis=1)[:, None])
+    xp = backend.array_module(distances)
+    anchors, positives = xp.nonzero(alike & other.any(axis=1)[:, None])
     if anchors.size == 0:
         return anchors, positives, anchors
     apart = distances[anchors, positives][:, None]
-    candidates = np.where(other, distances, np.inf)[anchors]
-    beyond = np.where(candidates > apart, candidates, np.inf)
-    farthest = np.where(other, distances, -1)[anchors].argmax(axis=1)
-    return anchors, positives, np.where(np.isinf(beyond).all(axis=1), farthest, beyond.argmin(axis=1))
+    candidates = xp.where(other, distances, np.inf)[anchors]
+    beyond = xp.where(candidates > apart, candidates, np.inf)
+    farthest = xp.where(other, distances, -1)[anchors].argmax(axis=1)
+    return anchors, positives, xp.where(xp.isinf(beyond).all(axis=1), farthest, beyond.argmin(axis=1))

@@ -1,0 +1,94 @@
+"""The GPU's side of `backend`: CuPy's arrays, and lamina._cuda's kernels on CuPy's current stream.
+
+Nothing here is imported before a program asks for the device "cuda".
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+Array = Any
+CPU, CUDA, PINNED, MANAGED = 1, 2, 3, 13  # DLPack's numbers of devices
+
+
+class Kernels:
+    """The functions of lamina._cuda with the arguments of lamina._cpu's; the current stream is added behind them.
+
+    A function is made when it is first asked for, and kept.
+    """
+
+    def __init__(self, module: ModuleType, current_stream: Callable[[], Any]) -> None:
+        self._module = module
+        self._current_stream = current_stream
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        kernel = getattr(self._module, name, None)
+        if kernel is None:
+            raise NotImplementedError(f'{name}: there is no kernel for the device "cuda"; move the tensors to "cpu"')
+        current_stream = self._current_stream
+
+        def on_stream(*args: Any, **kwargs: Any) -> Any:
+            return kernel(*args, stream=current_stream().ptr, **kwargs)
+
+        self.__dict__[name] = on_stream
+        return on_stream
+
+
+class Cuda:
+    """A GPU that is there: its array module, its kernels, and an empty array that stands for the device.
+
+    Raises:
+        RuntimeError: if something is missing: one line that says what to install.
+    """
+
+    def __init__(self) -> None:
+        status = cuda_status()
+        wanted = f'device "cuda": {_missing(status)}'
+        if not status["built"] or not status["device_count"]:
+            raise RuntimeError(wanted)
+        try:
+            self.module = importlib.import_module("cupy")
+        except ImportError as error:
+            major = status["runtime_version"] // 1000
+            raise RuntimeError(
+                f'device "cuda": its arrays are CuPy\'s, which cannot be imported ({error}): '
+                f"pip install cupy-cuda{major}x"
+            ) from None
+        kernels = importlib.import_module("lamina._cuda")
+        self.array_type: type = self.module.ndarray
+        self.kernels = Kernels(kernels, self.module.cuda.get_current_stream)
+        self.here: Array = self.module.empty(0, "float32")
+
+
+def cuda_status() -> dict[str, Any]:
+    """See backend.cuda_status."""
+    try:
+        module = importlib.import_module("lamina._cuda")
+    except ImportError as error:
+        return {"built": False, "device_count": 0, "message": f"the CUDA module is not built ({error})"}
+    return {"built": True, **module.status()}
+
+
+def _missing(status: dict[str, Any]) -> str:
+    """What there is not, and how to get it."""
+    if not status["built"]:
+        return (
+            f"{status['message']}: pip install lamina-cuda13, or build Lamina with "
+            "pip install . -C cmake.define.LAMINA_CUDA=ON"
+        )
+    runtime, driver = status["runtime_version"], status["driver_version"]
+    if driver // 1000 < runtime // 1000 and driver:
+        return (
+            f"the NVIDIA driver is for CUDA {_version(driver)}, Lamina's module needs {_version(runtime)}: "
+            f"install a newer driver"
+        )
+    return f"no NVIDIA GPU can be used ({status['message']}): a GPU and its driver must be installed"
+
+
+def _version(number: int) -> str:
+    return f"{number // 1000}.{number % 1000 // 10}"
