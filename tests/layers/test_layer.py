@@ -250,6 +250,11 @@ def test_refused():
         Dense(2)([["a", "b"]])
 
 
+def test_unknown_arguments_are_named_with_the_known():
+    with pytest.raises(TypeError, match=r"^Dense: unknown arguments activaton, unit: it takes units, activation,"):
+        Dense(2, activaton="relu", unit=3)
+
+
 def test_forgotten_super():
     class Forgot(Layer):
         def __init__(self):

@@ -132,7 +132,14 @@ class Layer(Weighted):
         input_shape: Any = None,
         input_dim: int | None = None,
         activity_regularizer: Any = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            known = [name for name in inspect.signature(type(self)).parameters if name not in ("args", "kwargs")]
+            raise TypeError(
+                f"{type(self).__name__}: unknown arguments {', '.join(unknown)}: it takes {', '.join(known)}, and "
+                "what every layer takes (name, trainable, dtype, input_shape, input_dim, activity_regularizer)"
+            )
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else str(name)
         self._dtype = np.dtype(dtype or "float32")
         if self._dtype not in (backend.float32, backend.float64):
