@@ -46,8 +46,6 @@ if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)  # 90: machine code, and PTX for what comes later
   endif()
 endif()
-set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no later one for nvcc
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
 set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
 enable_language(CUDA)
 find_package(CUDAToolkit 12.0 REQUIRED)
@@ -58,7 +56,7 @@ file(GLOB cuda_bindings CONFIGURE_DEPENDS csrc/bind/cuda/*.cpp)
 nanobind_add_module(_cuda NOMINSIZE NB_STATIC ${cuda_bindings} ${cuda_kernels})
 # As on the CPU, a fused multiply-add happens where one is written.
 target_compile_options(_cuda PRIVATE
-  "$<$<COMPILE_LANGUAGE:CUDA>:--fmad=false;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra>")
+  "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--fmad=false;--extended-lambda;--expt-relaxed-constexpr;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra>")
 target_link_libraries(_cuda PRIVATE lamina_options CUDA::cudart_static)
 set_target_properties(_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
 install(TARGETS _cuda LIBRARY DESTINATION lamina COMPONENT python)

@@ -9,9 +9,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from kernel_testing import emulated
 from lamina import _cpu, backend
 
-OWN = {"device_count", "status"}  # what only a GPU needs
+OWN = {"device_count", "status", "emulator_configure", "emulator_counts"}  # what has no namesake on the CPU
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,16 @@ def test_arguments_reads_a_signature() -> None:
 
 
 def test_names_and_arguments_are_those_of_the_cpu(cuda: ModuleType) -> None:
+    check_names_and_arguments(cuda)
+
+
+def test_names_and_arguments_of_the_emulated_module() -> None:
+    check_names_and_arguments(emulated())
+
+
+def check_names_and_arguments(module: ModuleType) -> None:
     cpu = functions(_cpu)
-    kernels = {name: found for name, found in functions(cuda).items() if name not in OWN}
+    kernels = {name: found for name, found in functions(module).items() if name not in OWN}
     assert kernels
     for name, found in kernels.items():
         assert name in cpu, f"{name} has no namesake in lamina._cpu"

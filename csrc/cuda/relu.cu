@@ -1,30 +1,16 @@
-#include "cuda/support/cuda.cuh"
+#include "cuda/support/elementwise.cuh"
 #include "ops/relu.h"
 
 namespace lamina::cuda {
 
 template <class T>
-struct ReluForward {
-  const T* x;
-  T* y;
-  __device__ void operator()(int64_t i) const { y[i] = x[i] < T(0) ? T(0) : x[i]; }  // NaN is not less
-};
-
-template <class T>
-struct ReluBackward {
-  const T *y, *dy;
-  T* dx;
-  __device__ void operator()(int64_t i) const { dx[i] = y[i] > T(0) ? dy[i] : T(0); }
-};
-
-template <class T>
 void relu_forward(int64_t n, const T* x, T* y, Stream stream) {
-  each(n, stream, ReluForward<T>{x, y});
+  map(n, stream, [] __device__(T v) { return v < T(0) ? T(0) : v; }, y, x);  // NaN is not less
 }
 
 template <class T>
 void relu_backward(int64_t n, const T* y, const T* dy, T* dx, Stream stream) {
-  each(n, stream, ReluBackward<T>{y, dy, dx});
+  map(n, stream, [] __device__(T v, T d) { return v > T(0) ? d : T(0); }, dx, y, dy);
 }
 
 template void relu_forward(int64_t, const float*, float*, Stream);

@@ -25,6 +25,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// Python passes the number.
@@ -65,4 +67,15 @@ template <class Target, class T>
 void activation_function_backward(ActivationFunction f, int64_t n, const T* x, const T* dy, T* dx,
                                   ActivationParameters<T> parameters);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void activation_function_forward(ActivationFunction f, int64_t n, const T* x, T* y, ActivationParameters<T> parameters,
+                                 Stream stream);
+
+template <class T>
+void activation_function_backward(ActivationFunction f, int64_t n, const T* x, const T* dy, T* dx,
+                                  ActivationParameters<T> parameters, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "support/shape.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -14,4 +15,10 @@ enum class Arithmetic { add, subtract, multiply, divide, maximum, minimum };
 template <class Target, class T>
 void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -7,6 +7,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 enum class Softmax { plain, logarithm };
@@ -18,4 +20,14 @@ void softmax_forward(Softmax kind, int64_t outer, int64_t n, int64_t inner, cons
 template <class Target, class T>
 void softmax_backward(Softmax kind, int64_t outer, int64_t n, int64_t inner, const T* y, const T* dy, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void softmax_forward(Softmax kind, int64_t outer, int64_t n, int64_t inner, const T* x, T* y, Stream stream);
+
+template <class T>
+void softmax_backward(Softmax kind, int64_t outer, int64_t n, int64_t inner, const T* y, const T* dy, T* dx,
+                      Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -22,10 +22,10 @@ INLINE V<float> by_doubles(V<float> x, F&& f) {
   for (int i = 0; i < lanes<float>; ++i) each[i] = float(wide[i]);
   return load(each);
 }
-[[gnu::noinline, maybe_unused]] static V<float> sine_by_doubles(V<float> x, int64_t ahead) {
+OUT_OF_LINE V<float> sine_by_doubles(V<float> x, int64_t ahead) {
   return by_doubles(x, [&](V<double> v) INLINE_LAMBDA { return sine_of(v, ahead); });
 }
-[[gnu::noinline, maybe_unused]] static V<float> tangent_by_doubles(V<float> x) {
+OUT_OF_LINE V<float> tangent_by_doubles(V<float> x) {
   return by_doubles(x, [](V<double> v) INLINE_LAMBDA { return tangent(v); });
 }
 
@@ -41,8 +41,8 @@ INLINE FloatAngle float_angle(V<float> x) {
   const V<float> most = fnma(n, set(-0x1.777a5cp-25f), fnma(n, set(0x1.921fb6p+0f), x));
   const V<float> r = select(equal(n, zero<float>()), x, fnma(n, set(-0x1.ee59dap-50f), most));  // -0 stays -0
   const V<float> z = r * r, half = z * set(0.5f), w = set(1.0f) - half;
-  const V<float> sine = with_sign<float>(fma(r * z, polynomial<float>(FLOAT_SINE, z), r), r);
-  const V<float> cosine = w + fma(z * z, polynomial<float>(FLOAT_COSINE, z), (set(1.0f) - w) - half);
+  const V<float> sine = with_sign<float>(fma(r * z, polynomial<FLOAT_SINE, float>(z), r), r);
+  const V<float> cosine = w + fma(z * z, polynomial<FLOAT_COSINE, float>(z), (set(1.0f) - w) - half);
   return {sine, cosine, bits(shifted)};
 }
 /// y, but f(x) in the lanes of large angles, infinities and NaN.

@@ -1,8 +1,9 @@
 // Elementary functions from multiply-adds alone: the same bits on every instruction set, at most 4 ULP.
 //
 // Written once over V<T>, the value type of whoever includes this: vectors on the CPU (include cpu/support/simd.h
-// first). What is asked of V<T>: + - * / and unary -, set, fma, fnma, min, max (the second operand wins on NaN), less,
-// equal, select, and its bits as integers I<T> (+ - & | ^ << >>). The polynomials come from tools/fit_math.py.
+// first), one number on a GPU (cuda/support/lane.cuh). What is asked of V<T>: + - * / and unary -, set, fma, fnma, min,
+// max (the second operand wins on NaN), less, equal, select, and its bits as integers I<T> (+ - & | ^ << >>). The
+// polynomials come from tools/fit_math.py.
 //
 // Special values: exp(0) = 1, log(1) = 0, tanh(+-0) = +-0 and the like are exact; NaN stays NaN; results below the
 // smallest normal number are denormal, rounded once more at most.
@@ -77,7 +78,18 @@ struct Elementary<double> {
                                    0x1.03c1f081b5ac4p-2,   -0x1.3bd3cc9be45dep+0};
 };
 
-/// c[0] x^(N-1) + ... + c[N-1], by Horner's rule.
+/// c[0] x^(N-1) + ... + c[N-1], by Horner's rule. The table is a template argument: code for a GPU may use the values
+/// of the host's constants, not their addresses.
+template <const auto& TABLE, class T>
+INLINE V<T> polynomial(V<T> x) {
+  constexpr T first = TABLE[0];
+  V<T> y = set(first);
+  unroll<int(sizeof TABLE / sizeof(T)) - 1>([&](auto i) INLINE_LAMBDA {
+    constexpr T next = TABLE[i + 1];
+    y = fma(y, x, set(next));
+  });
+  return y;
+}
 template <class T, int N>
 INLINE V<T> polynomial(const T (&c)[N], V<T> x) {
   V<T> y = set(c[0]);
@@ -108,7 +120,7 @@ INLINE SplitExp<T> split_exp(V<T> x) {
   const V<T> shifted = fma(x, set(E::LOG2_E), set(E::MAGIC));
   const V<T> n = shifted - set(E::MAGIC);
   const V<T> r = fnma(n, set(E::LN2_LOW), fnma(n, set(E::LN2_HIGH), x));
-  return {shifted, n, fma(r * r, polynomial<T>(E::EXP, r), r)};
+  return {shifted, n, fma(r * r, polynomial<E::EXP, T>(r), r)};
 }
 
 /// Lane types have no template to deduce T from, so each function comes with its two overloads.
@@ -158,7 +170,7 @@ INLINE V<T> log_of(V<T> x) {
   const V<T> f = from_bits((u & FRACTION) + SQRT_HALF) - set(T(1));
   // log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f)
   const V<T> s = f / (f + set(T(2))), z = s * s, half = f * f * set(T(0.5));
-  const V<T> r = z * polynomial<T>(E::LOG, z);
+  const V<T> r = z * polynomial<E::LOG, T>(z);
   const V<T> y = fma(k, set(E::LN2_HIGH), f - (half - fma(s, half + r, k * set(E::LN2_LOW))));
   const V<T> finite = select(less(x, set(E::INFINITE)), y, x);
   const V<T> positive = select(less(x, zero<T>()), set(E::NOT_A_NUMBER), finite);
@@ -203,8 +215,8 @@ template <class T>
 INLINE V<T> erf_of(V<T> x) {
   using E = Elementary<T>;
   const V<T> a = min(set(E::ERF_ONE), magnitude<T>(x)), z = a * a;
-  const V<T> small = fma(a, polynomial<T>(E::ERF, z), a);
-  const V<T> large = fnma(exp_of<T>(-z), polynomial<T>(E::ERFC, a), set(T(1)));
+  const V<T> small = fma(a, polynomial<E::ERF, T>(z), a);
+  const V<T> large = fnma(exp_of<T>(-z), polynomial<E::ERFC, T>(a), set(T(1)));
   return with_sign<T>(select(less(a, set(T(1))), small, large), x);
 }
 INLINE V<float> erf(V<float> x) { return erf_of<float>(x); }

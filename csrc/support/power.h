@@ -41,17 +41,18 @@ INLINE Split<T> split_power_of_two(V<T> a) {
   return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(T(1))};
 }
 
+/// (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in z = s^2; see tools/fit_math.py
+constexpr double LOG_TAIL[] = {0x1.e03a7acf07f85p-4, 0x1.df7ba1f4809c3p-4, 0x1.1118cd67251c5p-3, 0x1.3b1395b82701ep-3,
+                               0x1.745d177ad436ap-3, 0x1.c71c71c6ea5acp-3, 0x1.2492492492522p-2, 0x1.999999999999ap-2};
+
 /// log(a) as a double word, within 2^-64 of it, for a positive and finite.
 INLINE DoubleWord log_of_two_words(V<double> a) {
-  // (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in z = s^2; see tools/fit_math.py
-  constexpr double TAIL[] = {0x1.e03a7acf07f85p-4, 0x1.df7ba1f4809c3p-4, 0x1.1118cd67251c5p-3, 0x1.3b1395b82701ep-3,
-                             0x1.745d177ad436ap-3, 0x1.c71c71c6ea5acp-3, 0x1.2492492492522p-2, 0x1.999999999999ap-2};
   constexpr double LN2 = 0x1.62e42fefa3800p-1, LN2_REST = 0x1.ef35793c76730p-45;  // k LN2 is exact
   const Split<double> x = split_power_of_two<double>(a);
   const V<double> u = x.f + set(2.0), u_low = x.f - (u - set(2.0)), s = x.f / u;
   const V<double> s_low = fnma(s, u_low, fnma(s, u, x.f)) / u;
   const DoubleWord sine{s, s_low}, z = product_of(sine, sine);
-  const DoubleWord third = quick_sum(set(0x1.5555555555555p-1), z.high * polynomial<double>(TAIL, z.high));
+  const DoubleWord third = quick_sum(set(0x1.5555555555555p-1), z.high * polynomial<LOG_TAIL, double>(z.high));
   const DoubleWord cube = product_of(sine, z);
   const DoubleWord rest = product_of(cube, {third.high, third.low + set(0x1.5555555555555p-55)});
   // k ln 2 + 2 s + rest, largest first: |k ln 2| >= 0.69 unless k is 0, |2 s| <= 0.35
@@ -110,7 +111,7 @@ INLINE V<T> log_to_base(V<T> x, TwoWords of_two, TwoWords scale) {
   const Split<T> split = split_power_of_two<T>(select(ordinary, x, set(T(1))));
   const V<T> f = split.f, k = split.k;
   const V<T> s = f / (f + set(T(2))), z = s * s, half = f * f * set(T(0.5));  // as log does
-  const V<T> l = f - (half - s * (half + z * polynomial<T>(E::LOG, z)));
+  const V<T> l = f - (half - s * (half + z * polynomial<E::LOG, T>(z)));
   const V<T> rest = fma(l, set(T(scale.high)), fma(l, set(T(scale.low)), k * set(T(of_two.low))));
   const V<T> y = fma(k, set(T(of_two.high)), rest);
   const V<T> below = select(less(x, zero<T>()), set(E::NOT_A_NUMBER), x);

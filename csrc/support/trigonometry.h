@@ -27,7 +27,7 @@ struct Angle {
 };
 
 /// The same for one number of any size, from as many digits of 2 / pi as it takes. NaN for infinities.
-[[gnu::noinline, maybe_unused]] static double reduce_large_angle(double x, int64_t& quarter) {
+OUT_OF_LINE double reduce_large_angle(double x, int64_t& quarter) {
   constexpr uint64_t TWO_BY_PI_BITS[] = {
       // after the point
       0xa2f9836e4e441529, 0xfc2757d1f534ddc0, 0xdb6295993c439041, 0xfe5163abdebbc561, 0xb7246e3a424dd2e0,
@@ -63,13 +63,13 @@ struct Angle {
     rest <<= 64;
     zeros = 64;
   }
-  const int more = __builtin_clzll(uint64_t(rest >> 64) | 1);
+  const int more = leading_zeros(uint64_t(rest >> 64) | 1);
   rest <<= more;
   zeros += more;
   const uint64_t top = uint64_t(rest >> 64);
   const double turn = double(top >> 11), turn_low = double(top & 0x7ff) * 0x1p-11;  // in units of 2^(-53 - zeros)
   const double product = turn * HALF_PI;
-  double r = product + (__builtin_fma(turn, HALF_PI, -product) + __builtin_fma(turn, HALF_PI_LOW, turn_low * HALF_PI));
+  double r = product + (fused(turn, HALF_PI, -product) + fused(turn, HALF_PI_LOW, turn_low * HALF_PI));
   const uint64_t scale = uint64_t(1023 - 53 - zeros) << 52;
   double unit;
   __builtin_memcpy(&unit, &scale, sizeof unit);
@@ -110,8 +110,8 @@ struct SineAndCosine {
 };
 INLINE SineAndCosine sine_and_cosine(V<double> r) {
   const V<double> z = r * r, half = z * set(0.5), w = set(1.0) - half;
-  const V<double> sine = with_sign<double>(fma(r * z, polynomial<double>(SINE, z), r), r);  // of -0, too
-  const V<double> cosine = w + fma(z * z, polynomial<double>(COSINE, z), (set(1.0) - w) - half);
+  const V<double> sine = with_sign<double>(fma(r * z, polynomial<SINE, double>(z), r), r);  // of -0, too
+  const V<double> cosine = w + fma(z * z, polynomial<COSINE, double>(z), (set(1.0) - w) - half);
   return {sine, cosine};
 }
 
@@ -148,7 +148,7 @@ INLINE V<double> arctangent_of(V<double> y, V<double> x) {
   const V<double> start = select(beyond, set(HALF_PI), select(between, set(HALF_PI * 0.5), zero<double>()));
   const V<double> start_low = select(beyond, set(HALF_PI_LOW), select(between, set(HALF_PI_LOW * 0.5), zero<double>()));
   const V<double> t = select(equal(numerator, zero<double>()), zero<double>(), numerator / denominator), z = t * t;
-  const V<double> angle = start + fma(t * z, polynomial<double>(ARCTANGENT, z), start_low + t);
+  const V<double> angle = start + fma(t * z, polynomial<ARCTANGENT, double>(z), start_low + t);
   const Mask<double> left = less(with_sign<double>(set(1.0), x), zero<double>());
   const V<double> turned = select(left, set(2 * HALF_PI) - (angle - set(2 * HALF_PI_LOW)), angle);
   return select(unknown, y + x, with_sign<double>(turned, y));

@@ -327,6 +327,9 @@ def test_wrong_calls():
             heads(x, other, **wrong)
     with pytest.raises(TypeError, match="attention_mask must hold booleans"):
         heads(x, other, attention_mask=np.full((5, 8), "a"))
+    for added in (-np.inf, -1e9, np.nan, 2):  # a mask to be added, as PyTorch takes it: 0 would mean the contrary
+        with pytest.raises(ValueError, match=r"attention_mask must hold booleans \(or 0 and 1\), got"):
+            heads(x, other, attention_mask=np.where(np.arange(8) < 5, 0, added) * np.ones((5, 1)))
     with pytest.raises(ValueError, match="value and key the same but for the features"):
         MultiHeadAttention(2, 3)(x, other, x)
     with pytest.raises(ValueError, match=r"inputs must have shape \(B, T, features\)"):

@@ -61,7 +61,7 @@ def test_dense_takes_a_function_or_a_layer_as_activation():
         ({"units": 2, "activation": "rulu"}, ValueError, "activation must be a function or one of .*, got 'rulu'"),
         ({"units": 2, "kernel_initializer": "glorot"}, ValueError, "initializers: .*'glorot'"),
         ({"units": 2, "kernel_regularizer": "l3"}, ValueError, "regularizers: .*'l3'"),
-        ({"units": 2, "unit": 3}, TypeError, "unexpected keyword argument 'unit'"),
+        ({"units": 2, "unit": 3}, TypeError, "Dense: unknown arguments unit: it takes units,"),
     ],
 )
 def test_dense_refuses(arguments, error, text):

@@ -250,13 +250,19 @@ def test_refused():
         Dense(2)([["a", "b"]])
 
 
+def test_unknown_arguments_are_named_with_the_known():
+    with pytest.raises(TypeError, match=r"^Dense: unknown arguments activaton, unit: it takes units, activation,"):
+        Dense(2, activaton="relu", unit=3)
+
+
 def test_forgotten_super():
     class Forgot(Layer):
         def __init__(self):
             self.units = 3
 
-    with pytest.raises((RuntimeError, AttributeError)):
-        Forgot()(np.ones((1, 1), "float32"))
+    for x in (np.ones((1, 1), "float32"), lm.tensor([[1.0]]), lm.Input((1,))):
+        with pytest.raises(RuntimeError, match=r"Forgot.__init__ must begin with super\(\).__init__\(\)"):
+            Forgot()(x)
 
 
 def test_errors_say_where():
@@ -278,6 +284,36 @@ def test_config_of_a_layer_of_ones_own_is_its_arguments():
     block = Block(4, name="mine")
     assert block.get_config() == {"units": 4, "name": "mine"}
     assert Block.from_config(block.get_config()).name == "mine"
+
+
+def test_config_of_a_layer_of_ones_own_whatever_its_arguments_are_called():
+    class Own(Layer):
+        def __init__(self, units, *, rate=0.5, **options):
+            super().__init__(**options)
+            self.units, self.rate = units, rate
+
+        def call(self, x):
+            return x
+
+    config = Own(3, rate=0.1, name="mine", dtype="float64").get_config()
+    assert config == {"units": 3, "rate": 0.1, "name": "mine", "dtype": "float64"}
+    again = Own.from_config(config)
+    assert (again.units, again.rate, again.name, again.dtype) == (3, 0.1, "mine", "float64")
+    assert Own(3).get_config() == {"units": 3}
+
+    class Plain(Layer):
+        def __init__(self, kwargs=2):
+            super().__init__()
+
+    assert Plain(kwargs=7).get_config() == {"kwargs": 7}
+
+    class Sizes(Layer):
+        def __init__(self, *sizes, name=None):
+            super().__init__(name=name)
+
+    assert Sizes(name="a").get_config() == {"name": "a"}
+    with pytest.raises(TypeError, match=r"a: get_config: Sizes\(...\) takes 'sizes' by place alone"):
+        Sizes(3, 4, name="a").get_config()
 
 
 def test_regularizers_are_losses():

@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 
-from lamina.layers import Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D
-from lamina.models import Sequential, clone_model
+from lamina.layers import (
+    LSTM,
+    Conv2D,
+    Dense,
+    Discretization,
+    Dropout,
+    Embedding,
+    Flatten,
+    Hashing,
+    Input,
+    IntegerLookup,
+    MaxPooling2D,
+)
+from lamina.models import Model, Sequential, clone_model
 
 
 def test_keras_snippet_of_a_dense_network():
@@ -137,3 +149,29 @@ def test_a_frozen_model_and_a_layer_in_it_that_is_not():
         assert not again.trainable
         again.add(Dense(1))
         assert len(again.trainable_weights) == 2
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: Discretization(bin_boundaries=[0.0, 1.0]), lambda: IntegerLookup(vocabulary=[1, 2]),
+        lambda: Hashing(num_bins=3), lambda: Dense(3), lambda: LSTM(3, return_state=True),
+        lambda: Sequential([Discretization(bin_boundaries=[0.0])]),
+    ],
+)  # fmt: skip
+def test_symbolic_outputs_have_the_dtypes_of_the_values(last):
+    layer = last()
+    inner = Sequential([layer])
+    shape = (4, 2) if isinstance(layer, LSTM) else (2,)
+    x = Input(shape, dtype="int64" if isinstance(layer, IntegerLookup | Hashing) else "float32")
+    outer = inner(x)
+    values = inner(np.ones((3, *shape), x.dtype))
+    for symbol, value in zip(*(y if isinstance(y, list | tuple) else [y] for y in (outer, values)), strict=True):
+        assert (symbol.shape[1:], symbol.dtype) == (value.shape[1:], value.dtype)
+
+
+def test_integers_of_a_nested_sequential_reach_the_next_layer():
+    x = Input((2,))
+    bins = Sequential([Discretization(bin_boundaries=[0.0, 1.0])])(x)
+    model = Model(x, Embedding(3, 4)(bins))
+    assert model(np.array([[-1.0, 2.0]])).shape == (1, 2, 4)

@@ -69,3 +69,10 @@ def test_masks_of_another_shape():
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("rate", ["0.5", None, [0.5]])
+@pytest.mark.parametrize("op", [lm.ops.gaussian_dropout, lm.ops.alpha_dropout])
+def test_rates_that_are_no_numbers(op, rate):
+    with pytest.raises(TypeError, match=f"{op.__name__}: rate must be a number, got"):
+        op(X, rate, 1, 2)

@@ -2,7 +2,7 @@
 
 #include "bind/cuda/bind.h"
 
-namespace lamina::bind {
+namespace lamina::bind::relu_op {
 
 static void forward(const In& x, const Out& y, uintptr_t stream) {
   launch(x, [&]<class T>(T) {
@@ -18,9 +18,8 @@ static void backward(const In& y, const In& dy, const Out& dx, uintptr_t stream)
 }
 
 static const Registration registration([](nb::module_& m) {
-  m.def("relu_forward", &forward, nb::arg("x").noconvert(), nb::arg("y").noconvert(), nb::arg("stream"));
-  m.def("relu_backward", &backward, nb::arg("y").noconvert(), nb::arg("dy").noconvert(), nb::arg("dx").noconvert(),
-        nb::arg("stream"));
+  m.def("relu_forward", &forward, array("x"), array("y"), nb::arg("stream"));
+  m.def("relu_backward", &backward, array("y"), array("dy"), array("dx"), nb::arg("stream"));
 });
 
-}  // namespace lamina::bind
+}  // namespace lamina::bind::relu_op

@@ -11,6 +11,7 @@
 
 #define INLINE inline __attribute__((always_inline))
 #define INLINE_LAMBDA __attribute__((always_inline))
+#define OUT_OF_LINE [[gnu::noinline, maybe_unused]] static
 
 #if defined(__AVX512F__)
 #include "cpu/support/simd_v4.h"
@@ -20,36 +21,9 @@
 #include "cpu/support/simd_portable.h"
 #endif
 
+#include "support/unroll.h"
+
 namespace lamina::LAMINA_ISA {
-
-/// f(Int<0>{}), ..., f(Int<N-1>{}): unrolled by the front end, before any pass can leave an array in memory.
-template <int I>
-struct Int {
-  constexpr operator int() const { return I; }
-};
-template <int N, int I = 0, class F>
-INLINE constexpr void unroll(F&& f) {
-  if constexpr (I < N) {
-    f(Int<I>{});
-    unroll<N, I + 1>(f);
-  }
-}
-
-/// f(Int<n>{}) for a run-time n in 1..MAX: a run-time choice becomes a template argument.
-template <int MAX, int I = 1, class F>
-INLINE void with_constant(int n, F&& f) {
-  if constexpr (I < MAX) {
-    if (n == I) return f(Int<I>{});
-    with_constant<MAX, I + 1>(n, f);
-  } else {
-    f(Int<MAX>{});
-  }
-}
-
-constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 /// Sums inside a row run over 16 virtual lanes on every ISA: value i goes to lane i % 16. A Row is those
 /// lanes.

@@ -1,38 +1,92 @@
-// The only CUDA header that a kernel includes: checks after every call, and loops over whole arrays.
+// The only CUDA header that a kernel includes. Under nvcc it is CUDA; under g++ with LAMINA_EMULATOR the same names run
+// on the CPU (docs/cuda_emulator.md). What is not here is not used: every kernel must run in the emulator.
+//
+//   launches   launch(kernel, grid, block, shared_bytes, stream, arguments...), launch_cooperative(...)
+//   shared     auto& tile = shared<float[16][17]>(); with a tag for each further one of the type: shared<T, struct B>()
+//              T* all = dynamic_shared<T>()
+//   warp       __shfl_sync, __shfl_xor_sync, __shfl_down_sync, __shfl_up_sync, __ballot_sync, __any_sync, __all_sync,
+//              __match_any_sync, __syncwarp
+//   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row)
+//   copies     copy_async<16>(to, from, valid), commit_copies(), wait_for_copies<PENDING>()
+//   atomics    atomicAdd, Max, Min, Or, Exch, CAS on whole numbers; none on floats (sums have a fixed order)
+//   grid       wait_for_grid(arrived, round) in a cooperative launch
+//   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once
+//   memory     Scratch<T> scratch(count, stream)
 #pragma once
-#include <cuda_runtime.h>
-
 #include <cstdint>
-#include <stdexcept>
-#include <string>
 
-#include "support/stream.h"
+#ifdef LAMINA_EMULATOR
+#include "emulator/emulator.h"
+#else
+#include "cuda/support/device.cuh"
+#endif
+#include "support/narrow.h"
 
 namespace lamina::cuda {
 
-/// Throws std::runtime_error if a CUDA call failed, or if the last launch did.
-inline void check(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorName(error) + ", " + cudaGetErrorString(error));
+constexpr uint32_t ALL_LANES = ~0u;
+
+/// N values of T that are read or written as one, at most 16 bytes.
+template <class T, int N = 16 / int(sizeof(T))>
+struct alignas(N * sizeof(T)) Pack {
+  static constexpr int SIZE = N;
+  T value[N];
+  __host__ __device__ T& operator[](int i) { return value[i]; }
+  __host__ __device__ const T& operator[](int i) const { return value[i]; }
+};
+template <int N, class T>
+__device__ __forceinline__ Pack<T, N> load_pack(const T* p) {
+  return *reinterpret_cast<const Pack<T, N>*>(p);
 }
-#define CUDA_CHECK(call) ::lamina::cuda::check(call, #call)
+template <int N, class T>
+__device__ __forceinline__ void store_pack(T* p, const Pack<T, N>& v) {
+  *reinterpret_cast<Pack<T, N>*>(p) = v;
+}
+/// Whether packs of N values may be read from p, and from those that lie a multiple of N further on.
+template <int N, class T>
+bool is_packed(const T* p) {
+  return reinterpret_cast<uintptr_t>(p) % (N * sizeof(T)) == 0;
+}
+
+/// Device memory for the length of a launch: in the order of the stream, from a pool, and it may be captured in a
+/// graph.
+template <class T>
+class Scratch {
+ public:
+  Scratch(int64_t count, Stream stream)
+      : data_(count ? static_cast<T*>(allocate(size_t(count) * sizeof(T), stream)) : nullptr), stream_(stream) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    if (data_) release(data_, stream_);
+  }
+  T* data() const { return data_; }
+
+ private:
+  T* data_;
+  Stream stream_;
+};
+
+/// Everybody in a cooperative grid waits for all others, and sees what they wrote. `arrived` was 0 at the launch;
+/// round: 1 at the first meeting, 2 at the second.
+__device__ inline void wait_for_grid(unsigned* arrived, unsigned round) {
+  __syncthreads();
+  if (threadIdx.x == 0 && threadIdx.y == 0 && threadIdx.z == 0) {
+    const unsigned all = round * gridDim.x * gridDim.y * gridDim.z;
+    __threadfence();
+    atomicAdd(arrived, 1u);
+    while (load_acquire(arrived) < all) __nanosleep(20);
+  }
+  __syncthreads();
+}
 
 constexpr int BLOCK = 256;
-constexpr int64_t MOST_BLOCKS = 1 << 16;
+constexpr int64_t MOST_BLOCKS = int64_t(1) << 16;
 
-template <class F>
-__global__ void each_kernel(int64_t n, F f) {
-  const int64_t step = int64_t(gridDim.x) * blockDim.x;
-  for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) f(i);
-}
-
-/// f(i) for i in [0, n) on the device: f is a __device__ lambda or a functor, copied there.
-template <class F>
-void each(int64_t n, Stream stream, F f) {
-  if (n == 0) return;
-  const int64_t blocks = (n + BLOCK - 1) / BLOCK;
-  each_kernel<<<unsigned(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS), BLOCK, 0, stream>>>(n, f);
-  CUDA_CHECK(cudaGetLastError());
+/// How many blocks of `threads` threads a grid-stride loop over n has.
+inline unsigned blocks_for(int64_t n, int threads = BLOCK) {
+  const int64_t blocks = (n + threads - 1) / threads;
+  return unsigned(blocks < MOST_BLOCKS ? blocks : MOST_BLOCKS);
 }
 
 }  // namespace lamina::cuda

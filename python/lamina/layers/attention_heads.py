@@ -13,7 +13,7 @@ from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import positive, share
 from lamina.layers.einsum_dense import EinsumDense
-from lamina.layers.masks import step_mask
+from lamina.layers.masks import step_mask, truths
 from lamina.layers.regularization import Noise
 from lamina.layers.shapes import Shape, full_shape, is_shape, shape_of_batch
 
@@ -212,10 +212,7 @@ class HeadsAttention(Noise):
         mask = None
         if given is not None:
             array = given.array if isinstance(given, Tensor) else np.asarray(given)
-            array = backend.moved(array, query.array)
-            if array.dtype.kind not in "biuf":
-                raise TypeError(f"{self.name}: attention_mask must hold booleans, got {array.dtype}")
-            mask = array.astype(bool)
+            mask = backend.moved(truths(array, self.name, "attention_mask"), query.array)
             shape = (*batch, self.heads, *queries, *keys)
             last = len(queries) + len(keys)
             if not last <= mask.ndim <= len(shape):

@@ -113,6 +113,7 @@ class Layer(Weighted):
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]  # those of the constructor
     built = False
+    _dtype: Any = None  # until __init__ ran
     _build_shape: Any = None  # the input shape that build was given
     activity_regularizer: Any = None
     _nodes: list[Node] | tuple[()] = ()  # calls on symbolic tensors
@@ -131,7 +132,14 @@ class Layer(Weighted):
         input_shape: Any = None,
         input_dim: int | None = None,
         activity_regularizer: Any = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            known = [name for name in inspect.signature(type(self)).parameters if name not in ("args", "kwargs")]
+            raise TypeError(
+                f"{type(self).__name__}: unknown arguments {', '.join(unknown)}: it takes {', '.join(known)}, and "
+                "what every layer takes (name, trainable, dtype, input_shape, input_dim, activity_regularizer)"
+            )
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else str(name)
         self._dtype = np.dtype(dtype or "float32")
         if self._dtype not in (backend.float32, backend.float64):
@@ -191,15 +199,31 @@ class Layer(Weighted):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as values that JSON takes. By default those that it was called with."""
         if registry.get(type(self).__name__) is not type(self):
-            bound = inspect.signature(type(self)).bind(*self._arguments[0], **self._arguments[1]).arguments
-            named = bound.pop("kwargs", {})
-            return {**bound, **named}
+            return self._named_arguments()
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype.name}
         if self.batch_input_shape is not None:
             config["input_shape"] = list(self.batch_input_shape[1:])
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config
+
+    def _named_arguments(self) -> dict[str, Any]:
+        """What the constructor was called with, by name.
+
+        Raises:
+            TypeError: for arguments that have no name, which `from_config` could not pass again.
+        """
+        signature = inspect.signature(type(self))
+        given = signature.bind(*self._arguments[0], **self._arguments[1]).arguments
+        for name, parameter in signature.parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                given |= given.pop(name, {})
+            elif parameter.kind in (parameter.VAR_POSITIONAL, parameter.POSITIONAL_ONLY) and name in given:
+                if "from_config" in vars(type(self)):
+                    continue
+                raise TypeError(f"{self.name}: get_config: {type(self).__name__}(...) takes {name!r} by place alone: "
+                                "give it a name, or define get_config and from_config")  # fmt: skip
+        return given
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

@@ -90,6 +90,16 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask",
         if array.shape != (*shape, 1):
             raise ValueError(f"{owner}: {name} must have shape {shape}, got {array.shape}")
         array = array.reshape(shape)
+    return truths(array, owner, name)
+
+
+def truths(array: Any, owner: str, name: str) -> Any:
+    """The entries of a mask as booleans; numbers are taken where they are 0 or 1, as Keras's users write masks.
+
+    Raises:
+        TypeError: if it holds something else than booleans or numbers.
+        ValueError: for numbers other than 0 and 1: those are meant to be added, or a mistake.
+    """
     if array.dtype == bool:
         return array
     if array.dtype.kind not in "iuf":

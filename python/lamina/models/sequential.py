@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.autograd.symbolic import SymbolicTensor
+from lamina.autograd.symbolic import SymbolicTensor, symbols_in
 from lamina.autograd.tensor import Tensor, Variable
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer, register
@@ -165,8 +165,8 @@ class Sequential(Model):
         given, expected = shapes_in(args[0]), self.batch_input_shape
         if expected is not None:
             self._check_shape(given, expected)
-        shape = self.compute_output_shape(given)
-        return map_shapes(lambda s: (s, self._layers[-1]._dtype), shape)
+        dtypes = iter(symbols_in(self._chain[-1]))  # as the layers said when it was built: numbers of bins are integers
+        return map_shapes(lambda shape: (shape, next(dtypes).dtype), self.compute_output_shape(given))
 
     def get_config(self) -> dict[str, Any]:
         with sharing():

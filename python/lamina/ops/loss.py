@@ -95,7 +95,8 @@ def weights_of(sample_weight: Any, shape: tuple[int, ...], x: Tensor, op: str) -
     while weights.ndim and weights.shape[-1] == 1 and weights.shape != shape[: weights.ndim]:
         weights = weights[..., 0]
     if weights.shape != shape[: weights.ndim]:
-        raise ValueError(f"{op}: sample_weight must have shape {shape[:1]} or {shape}, got {weights.shape}")
+        fitting = " or ".join(dict.fromkeys([str(shape[:1]), str(shape)]))
+        raise ValueError(f"{op}: sample_weight must have shape {fitting}, got {weights.shape}")
     missing = len(shape) - weights.ndim
     if missing:
         weights = backend.array_module(weights).broadcast_to(weights.reshape(weights.shape + (1,) * missing), shape)

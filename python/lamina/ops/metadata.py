@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.autograd.function import Function
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, as_tensor
 
@@ -99,8 +100,16 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, Tensor | SymbolicTensor)
 
 
+class CopyFunction(Function):
+    def forward(self, x: Any) -> Any:
+        return x.copy()
+
+    def backward(self, dy: Any) -> Any:
+        return dy
+
+
 def copy(x: Any) -> Tensor:
-    """The same values in memory of their own, off the tape.
+    """The same values in memory of their own. Gradients flow through; `stop_gradient` is what stops them.
 
     Args:
         x: tensor or array-like.
@@ -113,7 +122,7 @@ def copy(x: Any) -> Tensor:
         >>> lm.ops.copy([1.0, 2.0]).numpy().tolist()
         [1.0, 2.0]
     """
-    return Tensor(as_tensor(x).array.copy())
+    return CopyFunction.apply((as_tensor(x),))
 
 
 def _known(x: Any) -> Any:

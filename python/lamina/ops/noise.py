@@ -24,8 +24,11 @@ def below_one(rate: Any, op: str) -> float:
     """A rate in [0, 1).
 
     Raises:
-        ValueError: if it is none.
+        TypeError: if it is no number.
+        ValueError: if it lies outside.
     """
+    if isinstance(rate, str) or not hasattr(rate, "__float__"):
+        raise TypeError(f"{op}: rate must be a number, got {rate!r}")
     if isinstance(rate, bool) or not 0 <= rate < 1:
         raise ValueError(f"{op}: rate must be at least 0 and below 1, got {rate}")
     return float(rate)

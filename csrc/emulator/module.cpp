@@ -1,0 +1,41 @@
+// lamina._cuda_emulated: every CUDA kernel, over NumPy arrays, run by the emulator. For tests; no wheel has it.
+#include "bind/cuda/bind.h"
+#include "emulator/scheduler.h"
+
+namespace lamina::bind {
+
+static void configure(const std::string& schedule, bool lazy_copies, bool strict) {
+  using emulator::Order;
+  emulator::Settings s;
+  s.lazy_copies = lazy_copies;
+  s.strict = strict;
+  if (schedule == "reverse") {
+    s.order = Order::reverse;
+  } else if (schedule.rfind("random", 0) == 0) {
+    s.order = Order::random;
+    if (schedule.size() > 7) s.seed = std::stoull(schedule.substr(7));
+  } else if (schedule != "forward") {
+    throw nb::value_error("schedule must be forward, reverse, random or random:SEED");
+  }
+  emulator::settings() = s;
+}
+
+static nb::dict counts() {
+  const emulator::Counts c = emulator::counts();
+  nb::dict d;
+  d["launches"] = c.launches;
+  d["blocks"] = c.blocks;
+  d["threads"] = c.threads;
+  d["switches"] = c.switches;
+  return d;
+}
+
+}  // namespace lamina::bind
+
+NB_MODULE(_cuda_emulated, m) {
+  m.doc() = "Lamina's CUDA kernels, run on the CPU by an emulator: for tests.";
+  m.def("emulator_configure", &lamina::bind::configure, nanobind::arg("schedule") = "forward",
+        nanobind::arg("lazy_copies") = true, nanobind::arg("strict") = true);
+  m.def("emulator_counts", &lamina::bind::counts);
+  for (auto* r = lamina::bind::Registration::head(); r; r = r->next) r->function(m);
+}

@@ -1,0 +1,224 @@
+"""check_kernel: one call of a CUDA kernel, run by the emulator, against the CPU's kernel of the same name.
+
+    check_kernel("relu_backward", y=y, dy=dy, dx=written(y.shape, y.dtype))
+
+calls lamina._cpu's and lamina._cuda_emulated's `relu_backward` with these arguments and compares what they write, bit
+by bit or within a tolerance. The emulator runs it forwards, backwards and in random order, with asynchronous copies
+late and at once; with arrays on 16-byte boundaries and one element behind one. Around every array lie bytes that must
+stay as they are, and inputs must not change. docs/cuda_emulator.md says what else the emulator sees.
+
+The module is looked for at LAMINA_EMULATED_MODULE, then in build/emulator (tools/build_emulator.sh makes it).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lamina import _cpu
+
+FLOATS = (np.float32, np.float64)
+#: (schedule, whether asynchronous copies are late)
+SCHEDULES = (
+    ("forward", True),
+    ("forward", False),
+    ("reverse", True),
+    ("reverse", False),
+    ("random:1", True),
+    ("random:2", False),
+)
+MARGIN = 64  # bytes around an array
+SANITIZED = bool(os.environ.get("LAMINA_SANITIZED"))  # AddressSanitizer looks after the ends of arrays itself
+
+
+@functools.cache
+def emulated() -> ModuleType:
+    """lamina._cuda_emulated; skips the test where it is not built."""
+    root = Path(__file__).parents[1]
+    named = os.environ.get("LAMINA_EMULATED_MODULE")
+    found = [Path(named)] if named else sorted((root / "build" / "emulator").glob("_cuda_emulated*.so"))
+    if not found:
+        pytest.skip("lamina._cuda_emulated is not built: tools/build_emulator.sh")
+    loader = importlib.machinery.ExtensionFileLoader("_cuda_emulated", str(found[-1]))
+    spec = importlib.util.spec_from_loader("_cuda_emulated", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    sys.modules["_cuda_emulated"] = module
+    return module
+
+
+@dataclass
+class Output:
+    """An array that a kernel writes; `start` is what it holds before."""
+
+    start: np.ndarray
+
+
+@dataclass
+class Same:
+    """The array of another argument, which this one shares."""
+
+    name: str
+
+
+def written(shape: Any, dtype: Any) -> Output:
+    """An array that a kernel writes wholly: what it held must not matter. It holds NaN, or the largest number."""
+    dtype = np.dtype(dtype)
+    return Output(np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max, dtype))
+
+
+def updated(array: np.ndarray) -> Output:
+    """An array that a kernel reads and writes."""
+    return Output(array.copy())
+
+
+def same_as(name: str) -> Same:
+    """For a call in place: the array that argument `name` is."""
+    return Same(name)
+
+
+def check_kernel(
+    name: str,
+    *,
+    tolerance: Mapping[Any, float] | float | None = None,
+    reference: Callable[..., Any] | None = None,
+    schedules: Any = SCHEDULES,
+    **arguments: Any,
+) -> None:
+    """Compares a kernel in the emulator with the CPU's.
+
+    Args:
+        name: of the function in both modules.
+        tolerance: the most that |y - reference| / max(1, |reference|) may be, by dtype or for all; None: equal bits.
+        reference: called with the arguments in place of the CPU's function.
+        schedules: (schedule, late copies) pairs to run it under.
+        arguments: by the names that the function gives them, without `stream`: arrays, written(...), updated(...),
+            same_as(...), None and plain values; lists and tuples of these.
+    """
+    module = emulated()
+    expected = _place(arguments, 0)
+    (reference or getattr(_cpu, name))(**expected.values)
+    runs = [(schedule, late, 0) for schedule, late in schedules] + [("forward", True, 1)]
+    try:
+        for schedule, late, shift in runs:
+            module.emulator_configure(schedule=schedule, lazy_copies=late)
+            where = f"{name}, {schedule}, copies {'late' if late else 'at once'}, shifted by {shift}"
+            got = _place(arguments, shift)
+            getattr(module, name)(**got.values, stream=0)
+            got.check_untouched(where)
+            for key, wanted in expected.outputs.items():
+                _assert_same(got.outputs[key], wanted, tolerance, f"{where}: {key}")
+    finally:
+        module.emulator_configure()
+
+
+class _Placed:
+    """Arguments with arrays of their own."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.outputs: dict[str, np.ndarray] = {}
+        self._inputs: list[tuple[str, np.ndarray, bytes]] = []
+        self._margins: list[tuple[str, np.ndarray, bytes]] = []
+
+    def copy(self, key: str, array: np.ndarray, shift: int) -> np.ndarray:
+        """A copy of the array, `shift` elements behind a 16-byte boundary, between margins."""
+        before = shift * array.itemsize if SANITIZED else MARGIN + shift * array.itemsize
+        after = 0 if SANITIZED else MARGIN
+        whole = np.empty(before + array.nbytes + after + 16, np.uint8)
+        start = -whole.ctypes.data % 16
+        if SANITIZED:  # the end of the memory is the end of the array: malloc's own boundary is one of 16 bytes
+            whole, start = np.empty(before + array.nbytes, np.uint8), 0
+            assert whole.ctypes.data % 16 == 0 or not whole.size
+        whole[:] = 0xFF
+        inside = whole[start + before : start + before + array.nbytes]
+        placed = inside.view(array.dtype).reshape(array.shape) if array.nbytes else np.empty_like(array)
+        placed[...] = array
+        if not SANITIZED:
+            self._margins += [
+                (key, part, part.tobytes())
+                for part in (whole[: start + before], whole[start + before + array.nbytes :])
+            ]
+        return placed
+
+    def take(self, key: str, value: Any, shift: int) -> Any:
+        if isinstance(value, Output):
+            self.outputs[key] = self.copy(key, value.start, shift)
+            return self.outputs[key]
+        if isinstance(value, np.ndarray):
+            placed = self.copy(key, value, shift)
+            self._inputs.append((key, placed, placed.tobytes()))
+            return placed
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.take(f"{key}[{i}]", item, shift) for i, item in enumerate(value))
+        return value
+
+    def check_untouched(self, where: str) -> None:
+        for key, margin, before in self._margins:
+            assert margin.tobytes() == before, f"{where}: wrote beyond {key}"
+        for key, array, before in self._inputs:
+            assert array.tobytes() == before, f"{where}: wrote to {key}, which is an input"
+
+
+def _place(arguments: Mapping[str, Any], shift: int) -> _Placed:
+    placed = _Placed()
+    shared = {a.name for a in arguments.values() if isinstance(a, Same)}
+    for key, value in arguments.items():
+        if key in shared and isinstance(value, np.ndarray):  # an input that is written to all the same
+            value = Output(value)
+        if not isinstance(value, Same):
+            placed.values[key] = placed.take(key, value, shift)
+    for key, value in arguments.items():
+        if isinstance(value, Same):
+            placed.values[key] = placed.values[value.name]
+    placed.values = {key: placed.values[key] for key in arguments}
+    return placed
+
+
+def _assert_same(got: np.ndarray, wanted: np.ndarray, tolerance: Any, where: str) -> None:
+    if isinstance(tolerance, Mapping):
+        tolerance = tolerance[got.dtype.type]
+    if got.dtype.kind != "f":
+        np.testing.assert_array_equal(got, wanted, err_msg=where)
+        return
+    unsigned = f"u{got.itemsize}"
+    same = (got.view(unsigned) == wanted.view(unsigned)) | (np.isnan(got) & np.isnan(wanted))
+    if tolerance is not None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            same |= np.abs(got - wanted) <= tolerance * np.maximum(1, np.abs(wanted))
+    if not same.all():
+        place = tuple(int(p) for p in np.argwhere(~same)[0])
+        raise AssertionError(
+            f"{where}: {(~same).sum()} of {same.size} are off, first at {place}: "
+            f"{got[place]!r}, the CPU has {wanted[place]!r}"
+        )
+
+
+# Inputs
+
+
+def numbers(shape: Any, dtype: Any, seed: int = 0, *, scale: float = 1.0, special: bool = False) -> np.ndarray:
+    """Normal random numbers; special: NaN, infinities, zeros of both signs and denormals among them."""
+    x = np.asarray(np.random.default_rng(seed).standard_normal(shape) * scale).astype(dtype)
+    if special and x.size:
+        values = [np.nan, np.inf, -np.inf, 0.0, -0.0, np.finfo(dtype).tiny / 8, np.finfo(dtype).max, -1.0, 1.0]
+        places = np.random.default_rng(seed + 1).permutation(x.size)[: 2 * len(values)]
+        x.reshape(-1)[places] = np.resize(np.array(values, dtype), places.size)
+    return x
+
+
+def sizes() -> Iterator[int]:
+    """Lengths of arrays that meet every tail: none, one, around a pack, a warp, a block, more than a block."""
+    yield from (0, 1, 3, 4, 5, 31, 33, 255, 257, 1024, 1031)
