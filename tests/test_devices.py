@@ -168,7 +168,7 @@ def module(**status):
     (module(), None, "its arrays are CuPy's, which cannot be imported .*: pip install cupy-cuda13x"),
 ])  # fmt: skip
 def test_one_line_says_what_to_install(monkeypatch, kernels, cupy, message):
-    monkeypatch.setattr(backend, "_cuda", None)
+    monkeypatch.setattr(backend, "cuda", None)
     monkeypatch.setitem(sys.modules, "lamina._cuda", kernels)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     for call in (lambda: lm.device("cuda"), lambda: lm.tensor([1.0], device="cuda"),

@@ -80,7 +80,7 @@ def set_num_threads(count: int) -> None:
 
 # Devices
 
-_cuda: Cuda | None = None  # the GPU, once a program has asked for it
+cuda: Cuda | None = None  # the GPU, once a program has asked for it
 here: Array | None = None  # stands for the default device: an empty array there, None for the CPU
 
 
@@ -93,10 +93,10 @@ def cuda_status() -> dict[str, Any]:
 
 
 def _gpu() -> Cuda:
-    global _cuda
-    if _cuda is None:
-        _cuda = Cuda()
-    return _cuda
+    global cuda
+    if cuda is None:
+        cuda = Cuda()
+    return cuda
 
 
 def on(name: str) -> Array | None:
@@ -168,8 +168,8 @@ def _cuda_array(array: Array) -> Cuda:
     Raises:
         TypeError: if it is no array of NumPy or CuPy.
     """
-    if _cuda is not None and isinstance(array, _cuda.array_type):
-        return _cuda
+    if cuda is not None and isinstance(array, cuda.array_type):
+        return cuda
     if type(array).__module__.partition(".")[0] == "cupy":  # made before Lamina was asked for the device
         return _gpu()
     raise TypeError(f"expected a NumPy or CuPy array, got {type(array).__name__}")
@@ -179,8 +179,8 @@ def is_array(value: Any) -> bool:
     """Whether it is an array of NumPy, or of CuPy."""
     if isinstance(value, np.ndarray):
         return True
-    if _cuda is not None:
-        return isinstance(value, _cuda.array_type)
+    if cuda is not None:
+        return isinstance(value, cuda.array_type)
     return type(value).__module__.partition(".")[0] == "cupy" and hasattr(value, "__cuda_array_interface__")
 
 
@@ -246,17 +246,13 @@ def from_dlpack(value: Any) -> Array:
 # Memory
 
 
-def _pooled(shape: int | tuple[int, ...], dtype: Any) -> Array:
-    try:
-        return _cpu.empty(shape, dtype)
-    except OverflowError:
-        raise MemoryError(f"empty: cannot allocate an array of shape {shape}: its sizes pass 64 bits") from None
-
-
 def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None = None) -> Array:
     """An uninitialised array from the pool, on the device of `like` (the CPU without it)."""
     if type(like) is ndarray or like is None or isinstance(like, ndarray):
-        return _pooled(shape, dtype)
+        try:
+            return _cpu.empty(shape, dtype)
+        except OverflowError:
+            raise MemoryError(f"empty: cannot allocate an array of shape {shape}: its sizes pass 64 bits") from None
     return _cuda_array(like).module.empty(shape, dtype)
 
 

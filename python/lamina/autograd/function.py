@@ -10,8 +10,6 @@ from lamina import backend
 from lamina.autograd.tape import numbers, state
 from lamina.autograd.tensor import Tensor
 
-ndarray = backend.ndarray
-
 
 class Function:
     """An op. A subclass has two methods over plain arrays; `apply` runs it and puts it on the tape.
@@ -46,18 +44,14 @@ class Function:
         self = cls()
         arrays: list[Any] = []
         needs: list[bool] = []
-        elsewhere = False
         for tensor in inputs:
             if tensor is None:
                 arrays.append(None)
                 needs.append(False)
             else:
-                array = tensor.array
-                if type(array) is not ndarray:
-                    elsewhere = True
-                arrays.append(array)
+                arrays.append(tensor.array)
                 needs.append(tensor.requires_grad)
-        if elsewhere and len(arrays) > 1:
+        if backend.cuda is not None:
             cls._refuse_mixed(arrays)
         recording = True in needs and state.recording
         self.needs = needs if recording else [False] * len(needs)
@@ -77,6 +71,8 @@ class Function:
     @classmethod
     def _refuse_mixed(cls, arrays: list[Any]) -> None:
         """Raises TypeError unless all arrays are on one device, in the words of the op: its name, its arguments."""
+        if len({type(array) for array in arrays if array is not None}) < 2:
+            return
         op = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Function")).lower()
         names: list[str] = []
         for parameter in [*inspect.signature(cls.forward).parameters.values()][1:]:

@@ -159,7 +159,9 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         mask = carried(mask, y_pred)
         y_pred = self._predictions(y_pred)
         shape = self._shape(y_pred)
-        labels = backend.moved(class_numbers(y_true, shape, self.name), y_pred.array)
+        labels = class_numbers(y_true, shape, self.name)
+        if type(labels) is not type(y_pred.array):
+            labels = backend.moved(labels, y_pred.array)
         if self.ignore_class is not None and (mask is not None or self.reduction == "mean_with_sample_weight"):
             counts = labels != self.ignore_class
             if mask is not None:  # the op's mean is over what is not ignored: all that does not count is made to be so

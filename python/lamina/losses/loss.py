@@ -211,7 +211,8 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:
         TypeError: if they are no numbers.
     """
     labels: Any = y_true.array if isinstance(y_true, Tensor) else y_true
-    labels = labels if backend.is_array(labels) else np.asarray(labels)
+    if type(labels) is not np.ndarray and not backend.is_array(labels):
+        labels = np.asarray(labels)
     if labels.shape != shape:
         if labels.shape != (*shape, 1):
             raise ValueError(f"{name}: y_true must hold class numbers in shape {shape}, got {labels.shape}")

@@ -326,7 +326,7 @@ def by_names(value: Any, names: list[str], what: str) -> list[Any]:
 
 def only(value: Any, name: str) -> Any:
     """What belongs to a single output."""
-    if value is None or backend.is_array(value):
+    if value is None or type(value) is np.ndarray or backend.is_array(value):
         return value
     if isinstance(value, dict):
         if list(value) != [name] and len(value) != 1:

@@ -212,7 +212,8 @@ class Trained(Evaluated):
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
-        value = number_of(loss)
+        array = loss.array
+        value = array.item() if type(array) is np.ndarray else number_of(loss)
         self._compiled.update(value, y, y_pred, sample_weight)  # type: ignore[union-attr]
         return value
 

@@ -183,7 +183,6 @@ def _cross_entropy(
             raise ValueError(f"{op}: ignore_index needs class indices for labels, got probabilities")
         return _soft(functions[1], x, array, weights, reduction, label_smoothing, of_classes, None)
     count: float | None = None
-    xp = backend.array_module(indices)
     kept = None if ignore_index is None else indices != ignore_index
     if of_classes is not None:
         of_samples = of_classes.take(indices.clip(0, classes - 1))  # the kernel refuses what is out of range
@@ -192,22 +191,26 @@ def _cross_entropy(
         count = sum_of(of_samples)
         if label_smoothing:  # classes of other weights have a share in every loss
             _check_range(functions[0], x, indices, kept)
-            one_hot = (indices[..., None] == xp.arange(classes)).astype(x.dtype)
+            one_hot = _one_hot(indices, x)
             if kept is not None:
                 weights = kept.astype(x.dtype) if weights is None else weights * kept
             return _soft(functions[1], x, one_hot, weights, reduction, label_smoothing, of_classes, count)
         weights = backend.contiguous(of_samples if weights is None else weights * of_samples)
     elif kept is not None:
-        count = float(xp.count_nonzero(kept))
+        count = float(kept.sum())
     ignored = NONE_IGNORED if ignore_index is None else int(ignore_index)
     smoothing = 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
     if smoothing and functions[0] is ProbabilitiesFunction:
         _check_range(functions[0], x, indices, kept)
-        one_hot = (indices[..., None] == xp.arange(classes)).astype(x.dtype)
+        one_hot = _one_hot(indices, x)
         if kept is not None:
             weights = kept.astype(x.dtype) if weights is None else weights * kept
         return _soft(functions[1], x, one_hot, weights, reduction, label_smoothing, None, count)
     return functions[0].apply((x,), indices, weights, reduction, count, ignored, smoothing)
+
+
+def _one_hot(indices: Any, x: Tensor) -> Any:
+    return (indices[..., None] == backend.array_module(indices).arange(x.shape[-1])).astype(x.dtype)
 
 
 def _soft(
