@@ -50,6 +50,19 @@ class RowSparse:
         return f"<RowSparse {len(self.rows)} rows of shape={self.shape} dtype={self.dtype.name}>"
 
 
+def _order(index: Array) -> Array:
+    """The places of numbers of at least 0 by size, those of equal ones in order.
+
+    NumPy sorts 16 bits by counting, in a fifth of the time that it takes for more.
+    """
+    if not index.size or int(index.max()) >> 32:
+        return np.argsort(index, kind="stable")
+    order = np.argsort(index.astype(np.uint16), kind="stable")
+    if int(index.max()) >> 16:
+        order = order[np.argsort((index >> 16).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
 def sorted_segments(index: Array) -> tuple[Array, Array, Array]:
     """The places of equal numbers in an array of numbers of at least 0: (order, first, numbers).
 
@@ -57,17 +70,8 @@ def sorted_segments(index: Array) -> tuple[Array, Array, Array]:
     their order.
     """
     count = index.size
-    bits = int(count).bit_length()
-    if count and int(index.max()) >> (62 - bits):
-        order = np.argsort(index, kind="stable")
-        ordered = index[order]
-    else:  # number and place in one key: no two are equal, so that any way of sorting gives the same
-        keys = index << bits
-        keys |= np.arange(count)
-        keys.sort()
-        ordered = keys >> bits
-        keys &= (1 << bits) - 1
-        order = keys
+    order = _order(index)
+    ordered = index[order]
     new = np.ones(count + 1, bool)  # whether another number begins here; the end does
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:-1])
     first = np.flatnonzero(new if count else new[:1])
