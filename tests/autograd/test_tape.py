@@ -113,6 +113,20 @@ def test_the_gradient_given_may_change_afterwards():
     assert x.grad.numpy().tolist() == y.grad.numpy().tolist() == [1, 1]
 
 
+@pytest.mark.parametrize("between", [lambda x: x, lambda x: x.reshape((2, 1)), lambda x: x.reshape((2, 1)).T])
+def test_leaves_keep_no_view_of_the_gradient_given(between):
+    x = leaf(1.0, 2.0)
+    y = between(x)
+    given = np.ones(y.shape, np.float32)
+    tensor = lm.tensor(given)
+    for gradient in (given, tensor):
+        x.zero_grad()
+        y.backward(gradient, retain_graph=True)
+        tensor.array[:] = given[:] = 7
+        assert x.grad.numpy().tolist() == [1, 1]
+        tensor.array[:] = given[:] = 1
+
+
 def test_gradients_of_leaves_are_contiguous():
     x = lm.tensor(np.ones((3, 4)), requires_grad=True)
     x.T.sum(0).sum().backward()

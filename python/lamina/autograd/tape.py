@@ -80,12 +80,12 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         backend.refuse_mixed("backward", tensor=root.array, gradient=array)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
-        array = backend.from_pool(array)  # it may end in leaves, and the caller's array may change
+        gradient = array = backend.contiguous(array)
     if root.node is None:
-        _give(root, array, {})
+        _give(root, array, {}, gradient)
         return
     grads: dict[Function, list[Any]] = {}  # of the outputs of nodes still to come
-    _give(root, array, grads)
+    _give(root, array, grads, gradient)
     for node in _ancestors(root.node):
         given = grads.pop(node, None)
         if given is None:  # no path from the root came through here
@@ -99,13 +99,16 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
             )
         for tensor, grad in zip(node.inputs, found):  # noqa: B905  (checked above, at less cost)
             if grad is not None and tensor is not None and tensor.requires_grad:
-                _give(tensor, grad, grads)
+                _give(tensor, grad, grads, gradient)
         if not retain_graph:
             node.free()
 
 
-def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
-    """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given."""
+def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], callers: Any) -> None:
+    """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given.
+
+    callers: an array that may change once backward is done, or None: no leaf keeps it, or a view of it.
+    """
     if grad.shape != tensor.array.shape:
         raise RuntimeError(f"backward: a gradient of shape {grad.shape} for a tensor of shape {tensor.shape}")
     node = tensor.node
@@ -113,7 +116,12 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
         before = tensor.grad_array
         if before is not None:
             grad = _sum(before, grad)
-        tensor.grad_array = grad if type(grad) is row_sparse.RowSparse else backend.contiguous(grad)
+        if type(grad) is row_sparse.RowSparse:
+            tensor.grad_array = grad
+        elif callers is not None and np.may_share_memory(grad, callers):
+            tensor.grad_array = backend.from_pool(grad)
+        else:
+            tensor.grad_array = backend.contiguous(grad)
         return
     given = grads.get(node)
     if given is None:
