@@ -17,6 +17,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd import row_sparse
+from lamina.autograd.unpooled import Unpooled
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -108,6 +109,8 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
     if grad.shape != tensor.array.shape:
         raise RuntimeError(f"backward: a gradient of shape {grad.shape} for a tensor of shape {tensor.shape}")
     node = tensor.node
+    if type(grad) is Unpooled and (node is None or not node.takes_unpooled):
+        grad = grad.dense()
     if node is None:
         before = tensor.grad_array
         if before is not None:
@@ -142,6 +145,8 @@ def _ancestors(node: Function) -> list[Function]:
 
 def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
+    if type(a) is Unpooled or type(b) is Unpooled:
+        a, b = (g.dense() if type(g) is Unpooled else g for g in (a, b))
     if a.dtype != b.dtype:
         raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
     if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:
