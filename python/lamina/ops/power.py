@@ -68,16 +68,22 @@ class PowerFunction(Function):
         if self.needs[0]:
             below = compute("subtract", b, np.ones((), b.dtype))
             slope = compute("multiply", b, pair_of("power", a, below))
-            np.copyto(slope, 0, where=b == 0)
+            _clear(slope, b == 0)
             da = reduce_to(compute("multiply", dy, slope), a.shape)
         if self.needs[1]:
             a = backend.contiguous(a)
             logarithm = backend.empty_like(a)
             backend.kernels(a).log_forward(a, logarithm)
             slope = compute("multiply", y, logarithm)
-            np.copyto(slope, 0, where=(a == 0) & (b >= 0))
+            _clear(slope, (a == 0) & (b >= 0))
             db = reduce_to(compute("multiply", dy, slope), b.shape)
         return da, db
+
+
+def _clear(slope: Any, where: Any) -> None:
+    """Zeros where the derivative is 0 whatever the formula gives: rarely anywhere."""
+    if where.any():
+        np.copyto(slope, 0, where=where)
 
 
 def power(a: Any, b: Any) -> Tensor:
