@@ -342,8 +342,8 @@ def _taken_from(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def kernels_module(kernels: ModuleType = _cpu) -> ModuleType:
-    """lamina._cuda over the kernels of another module, which take NumPy's arrays and no stream."""
+def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleType:
+    """lamina._cuda over the kernels of another module, which take NumPy's arrays, and a stream if `streams` says so."""
     module = ModuleType("lamina._cuda")
 
     def status() -> dict[str, Any]:
@@ -355,6 +355,8 @@ def kernels_module(kernels: ModuleType = _cpu) -> ModuleType:
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
             assert stream == STREAM, f"{name}: stream {stream}"
             inside = {key: _inside(value) for key, value in kwargs.items()}
+            if streams:
+                inside["stream"] = 0
             return kernel(*[_inside(a) for a in args], **inside)
 
         return call
@@ -374,7 +376,7 @@ HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num
 def install(kernels: ModuleType | None = None) -> None:
     """Makes the device "cuda" that of the stand-in: before Lamina asks for it."""
     sys.modules["cupy"] = cupy_module()
-    sys.modules["lamina._cuda"] = kernels_module() if kernels is None else kernels
+    sys.modules["lamina._cuda"] = kernels_module() if kernels is None else kernels_module(kernels, streams=True)
 
 
 @functools.cache

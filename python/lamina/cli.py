@@ -131,6 +131,12 @@ def info() -> str:
     status = backend.cuda_status()
     devices = status["device_count"]
     cuda = f"{devices} device{'' if devices == 1 else 's'}" if devices else str(status["message"])
+    usable = True
+    try:
+        backend.on("cuda")
+    except RuntimeError as error:
+        usable = False
+        cuda = str(error).removeprefix('device "cuda": ')
     pool = ", ".join(f"{name} {value:,}" for name, value in _cpu.pool_stats().items())
     rows = {
         "lamina": lamina.__version__,
@@ -139,6 +145,7 @@ def info() -> str:
         "instruction set": f"{lamina.isa()} (this processor has {', '.join(_cpu.isas())})",
         "threads": str(lamina.num_threads()),
         "memory pool": pool,
+        "device": "cpu, cuda" if usable else "cpu",
         "CUDA": cuda,
     }
     return "\n".join(f"{name:<16} {value}" for name, value in rows.items())

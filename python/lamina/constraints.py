@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 
@@ -38,7 +38,7 @@ class Constraint:
     def __call__(self, w: Any) -> Any:
         if isinstance(w, Tensor):
             return Tensor(self.constrain(w.array))
-        return self.constrain(np.asarray(w))
+        return self.constrain(w if backend.is_array(w) else np.asarray(w))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -72,7 +72,7 @@ class MaxNorm(Constraint):
 
     def constrain(self, w: Array) -> Array:
         norms = _norms(w, self.axis)
-        wanted = np.minimum(norms, norms.dtype.type(self.max_value))
+        wanted = backend.array_module(norms).minimum(norms, norms.dtype.type(self.max_value))
         return w * (wanted / (norms + norms.dtype.type(EPSILON)))
 
 
@@ -87,7 +87,7 @@ class NonNeg(Constraint):
     """
 
     def constrain(self, w: Array) -> Array:
-        return np.maximum(w, w.dtype.type(0))
+        return backend.array_module(w).maximum(w, w.dtype.type(0))
 
 
 class UnitNorm(Constraint):
@@ -139,7 +139,7 @@ class MinMaxNorm(Constraint):
     def constrain(self, w: Array) -> Array:
         norms = _norms(w, self.axis)
         kind = norms.dtype.type
-        wanted = np.clip(norms, kind(self.min_value), kind(self.max_value))
+        wanted = backend.array_module(norms).clip(norms, kind(self.min_value), kind(self.max_value))
         wanted = kind(self.rate) * wanted + kind(1 - self.rate) * norms
         return w * (wanted / (norms + kind(EPSILON)))
 

@@ -164,7 +164,7 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = "flo
         (2, 3)
     """
     _at_least("normal", "stddev", stddev, 0)
-    array = _empty("normal", shape, dtype)
+    array = _empty("normal", shape, dtype, backend.here)
     backend.kernels(array).random_normal(array, *next(_draws("normal", seed)), float(mean), float(stddev))
     return Tensor(array)
 
@@ -190,7 +190,7 @@ def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = "
     """
     if not minval <= maxval:
         raise ValueError(f"uniform: minval must be at most maxval, got {minval} and {maxval}")
-    array = _empty("uniform", shape, dtype)
+    array = _empty("uniform", shape, dtype, backend.here)
     backend.kernels(array).random_uniform(array, *next(_draws("uniform", seed)), float(minval), float(maxval))
     return Tensor(array)
 
@@ -206,7 +206,7 @@ def truncated_normal(
         True
     """
     _at_least("truncated_normal", "stddev", stddev, 0)
-    array = _empty("truncated_normal", shape, dtype)
+    array = _empty("truncated_normal", shape, dtype, None)  # what lies beyond is looked for: the CPU's work
     draws = _draws("truncated_normal", seed)
     backend.kernels(array).random_normal(array, *next(draws), 0.0, 1.0)
     while (out := np.abs(array) > 2).any():
@@ -215,7 +215,7 @@ def truncated_normal(
         array[out] = again
     array *= stddev
     array += mean
-    return Tensor(array)
+    return Tensor(array if backend.here is None else backend.moved(array, backend.here))
 
 
 def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
@@ -248,7 +248,7 @@ def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Se
     if minval < limits.min or maxval - 1 > limits.max:
         raise ValueError(f"randint: {minval} to {maxval - 1} do not fit {kind}")
     drawn = _units("randint", shape, seed)
-    np.multiply(drawn, float(maxval - minval), out=drawn)
+    drawn *= float(maxval - minval)
     return Tensor((drawn.astype(np.int64) + minval).astype(kind))
 
 
@@ -275,7 +275,7 @@ def bernoulli(shape: Any, p: Any = 0.5, dtype: Any = "float32", seed: Seed = Non
     shape = sizes(shape, "bernoulli")
     if len(shape) < chance.ndim or broadcast_shape("bernoulli", chance.shape, shape) != shape:
         raise ValueError(f"bernoulli: p of shape {chance.shape} does not broadcast to {shape}")
-    return Tensor((_units("bernoulli", shape, seed) < chance).astype(dtype))
+    return Tensor((_units("bernoulli", shape, seed, chance) < chance).astype(dtype))
 
 
 def permutation(n: int, seed: Seed = None) -> Tensor:
@@ -297,7 +297,8 @@ def permutation(n: int, seed: Seed = None) -> Tensor:
         [0, 1, 2, 3]
     """
     n = integer(n, "permutation", "n", 0)
-    return Tensor(np.argsort(_units("permutation", (n,), seed), kind="stable"))
+    units = _units("permutation", (n,), seed)
+    return Tensor(backend.array_module(units).argsort(units, kind="stable"))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
@@ -318,7 +319,8 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     """
     array = as_tensor(x).array
     axis = one_axis("shuffle", axis, array.ndim)
-    return Tensor(np.take(array, permutation(array.shape[axis], seed).array, axis))
+    order = backend.moved(permutation(array.shape[axis], seed).array, array)
+    return Tensor(backend.array_module(array).take(array, order, axis))
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed = None) -> Tensor:
@@ -352,14 +354,15 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Seed 
     kind = np.dtype(dtype)
     if kind.kind not in "iu":
         raise TypeError(f"categorical: dtype must be one of integers, got {kind}")
-    noise = _units("categorical", (array.shape[0], num_samples, array.shape[1]), seed)
+    noise = _units("categorical", (array.shape[0], num_samples, array.shape[1]), seed, array)
     kernels = backend.kernels(noise)
-    np.subtract(1, noise, out=noise)  # in (0, 1]: its logarithm is finite
+    xp = backend.array_module(noise)
+    xp.subtract(1, noise, out=noise)  # in (0, 1]: its logarithm is finite
     for _ in range(2):  # Gumbel's distribution: -log(-log(u))
         kernels.log_forward(noise, noise)
-        np.negative(noise, out=noise)
+        xp.negative(noise, out=noise)
     noise += array.astype(np.float64)[:, None, :]
-    return Tensor(np.argmax(noise, -1).astype(kind))
+    return Tensor(noise.argmax(-1).astype(kind))
 
 
 def _draws(op: str, seed: Seed) -> Iterator[tuple[int, int]]:
@@ -376,18 +379,18 @@ def _draws(op: str, seed: Seed) -> Iterator[tuple[int, int]]:
             yield seed.__index__() & 0xFFFF_FFFF_FFFF_FFFF, count
 
 
-def _units(op: str, shape: Any, seed: Seed) -> Any:
-    """Uniform numbers of 53 bits in [0, 1)."""
-    array = _empty(op, shape, "float64")
+def _units(op: str, shape: Any, seed: Seed, like: Any = None) -> Any:
+    """Uniform numbers of 53 bits in [0, 1), on the default device without another."""
+    array = _empty(op, shape, "float64", backend.here if like is None else like)
     backend.kernels(array).random_uniform(array, *next(_draws(op, seed)), 0.0, 1.0)
     return array
 
 
-def _empty(op: str, shape: Any, dtype: Any) -> Any:
+def _empty(op: str, shape: Any, dtype: Any, like: Any) -> Any:
     kind = np.dtype(dtype)
     if kind not in (backend.float32, backend.float64):
         raise TypeError(f"{op}: dtype must be float32 or float64, got {kind}")
-    return backend.empty(sizes(shape, op), kind)
+    return backend.empty(sizes(shape, op), kind, like)
 
 
 def _at_least(op: str, name: str, value: float, least: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 
 
@@ -127,7 +127,7 @@ class OrthogonalRegularizer(Regularizer):
         norms = ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1 if rows else 0, keepdims=True), 1e-14))
         x = x / norms
         products = ops.matmul(x, x, transpose_a=not rows, transpose_b=rows)
-        apart = ops.abs(products) * (1 - np.eye(size, dtype=x.dtype))
+        apart = ops.abs(products) * backend.as_array(1 - np.eye(size, dtype=x.dtype), like=x.array)
         return ops.sum(apart) * (self.factor / (size * (size - 1.0)))
 
 

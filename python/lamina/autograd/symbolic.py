@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd import operators
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, Variable
@@ -318,10 +319,10 @@ def _trial(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[in
     def filled(leaf: Any) -> Any:
         if not isinstance(leaf, SymbolicTensor):
             return leaf
-        shape = [sizes[i > 0] if n is None else n for i, n in enumerate(leaf.shape)]
+        shape = tuple([sizes[i > 0] if n is None else n for i, n in enumerate(leaf.shape)])
         if leaf.dtype.kind == "U":  # strings never are tensors
             return np.zeros(shape, leaf.dtype)
-        return Tensor(np.ones(shape, leaf.dtype) if leaf.dtype.kind == "f" else np.zeros(shape, leaf.dtype))
+        return Tensor(backend.full(shape, 1 if leaf.dtype.kind == "f" else 0, leaf.dtype, like=backend.here))
 
     def spec(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):

@@ -76,9 +76,8 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
             raise ValueError(f"backward: a gradient is needed for a tensor of shape {root.shape}")
         array = backend.full(root.shape, 1.0, root.dtype, like=root.array)
     else:
-        array = getattr(gradient, "array", gradient)
-        array = backend.as_array(array, root.dtype, like=root.array)
-        backend.refuse_mixed("backward", tensor=root.array, gradient=array)
+        backend.refuse_mixed("backward", tensor=root.array, gradient=getattr(gradient, "array", None))
+        array = backend.as_array(getattr(gradient, "array", gradient), root.dtype, like=root.array)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
     lent = None if gradient is None else array  # the caller's: it may change later

@@ -154,10 +154,10 @@ class Tensor:
         if value is None:
             self.grad_array = None
             return
+        backend.refuse_mixed("grad", tensor=self.array, gradient=getattr(value, "array", None))
         array = backend.as_array(getattr(value, "array", value), self.dtype, like=self.array)
         if array.shape != self.shape:
             raise ValueError(f"grad: expected shape {self.shape}, got {array.shape}")
-        backend.refuse_mixed("grad", tensor=self.array, gradient=array)
         self.grad_array = backend.contiguous(array)
 
     def zero_grad(self) -> None:

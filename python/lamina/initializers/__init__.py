@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.initializers.constant import Constant as Constant
 from lamina.initializers.constant import Identity as Identity
@@ -75,8 +74,8 @@ def get(identifier: Any) -> Callable[..., Any]:
         return _classes[identifier["class_name"]].from_config(identifier.get("config", {}))
     if isinstance(identifier, int | float) and not isinstance(identifier, bool):
         return Constant(identifier)
-    if isinstance(identifier, np.ndarray | Tensor):
-        return _of_array(np.asarray(getattr(identifier, "array", identifier)))
+    if isinstance(identifier, Tensor) or backend.is_array(identifier):
+        return _of_array(backend.to_host(getattr(identifier, "array", identifier)))
     if callable(identifier):
         return identifier() if isinstance(identifier, type) else identifier
     raise ValueError(f"initializers: expected one of {sorted(_names)}, got {identifier!r}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import MaskArguments
@@ -213,15 +213,16 @@ class Softmax(_Elementwise):
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is None:
             return self._softmax(x)
-        mask = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
+        mask = mask.array if isinstance(mask, Tensor) else backend.as_array(mask, like=x.array)
         fits = mask.ndim <= x.ndim and all(
             m in (1, n) for m, n in zip(reversed(mask.shape), reversed(x.shape), strict=False)
         )
         if not fits:
             raise ValueError(f"{self.name}: mask must have the shape of x, {x.shape}, got {mask.shape}")
         kept = mask if mask.dtype == bool else mask > 0.5
-        y = self._softmax(ops.where(kept, x, Tensor(np.asarray(MASKED, x.dtype))))
-        return ops.where(kept, y, Tensor(np.zeros((), x.dtype)))
+        kept = Tensor(kept)
+        y = self._softmax(ops.where(kept, x, Tensor(backend.scalar(MASKED, x.array))))
+        return ops.where(kept, y, Tensor(backend.scalar(0, x.array)))
 
     def _softmax(self, x: Any) -> Any:
         if len(self.axis) == 1:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import share
 from lamina.layers.layer import register
@@ -96,11 +94,11 @@ class Attention(Noise):
         of_query, of_value = (None, None) if mask is None else mask[:2]
         visible = None
         if of_value is not None:
-            visible = step_mask(of_value, value.shape[:2], self.name, "the mask of value")[:, None]
+            visible = step_mask(of_value, value.shape[:2], self.name, "the mask of value", value)[:, None]
         rate = self.dropout if training else 0.0
         y, scores = self._attend(query, key, value, visible, use_causal_mask, rate, return_attention_scores)
         if of_query is not None:
-            seen = step_mask(of_query, query.shape[:2], self.name, "the mask of query")
+            seen = step_mask(of_query, query.shape[:2], self.name, "the mask of query", query)
             y = y * Tensor(seen.astype(self._dtype)[:, :, None])
         return (y, scores) if return_attention_scores else y
 
@@ -119,7 +117,8 @@ class Attention(Noise):
             y, scores = y if wants_scores else (y, None)
             return ops.squeeze(y, 2), None if scores is None else ops.squeeze(scores, 1)
         if causal:
-            seen = np.arange(key.shape[1]) <= np.arange(query.shape[1])[:, None]
+            xp = backend.array_module(query.array)
+            seen = xp.arange(key.shape[1]) <= xp.arange(query.shape[1])[:, None]
             visible = seen[None] if visible is None else visible & seen
         probabilities = masked_softmax(self._scores(query, key), visible)
         used = dropped_scores(probabilities, (math.floor(rate * STEPS + 0.5), *random))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
@@ -76,7 +76,7 @@ class HeadsAttention(Noise):
                 **{name: kwargs[name] for name in INPUTS if name in kwargs},
             }
             if "query" in given and "value" in given:
-                inputs = [x if isinstance(x, Tensor | SymbolicTensor) else np.asarray(x) for x in given.values()
+                inputs = [x if isinstance(x, Tensor | SymbolicTensor) else backend.as_array(x) for x in given.values()
                           if x is not None]  # fmt: skip
                 with no_grad():
                     self.build([shape_of_batch(x) for x in inputs])
@@ -178,9 +178,9 @@ class HeadsAttention(Noise):
         if given and query.ndim != 3:
             raise ValueError(f"{self.name}: masks of steps need inputs of shape (B, T, features), got {query.shape}")
         sizes = [_sizes(x.shape, axes) for x in (query, value)]
-        mask = self._mask(attention_mask, *sizes)
+        mask = self._mask(attention_mask, query, *sizes)
         steps = (value.shape[0], sizes[1][1][0])
-        lengths, visible = _keys_seen([m for m in (value_mask, key_mask) if m is not None], steps, self.name)
+        lengths, visible = _keys_seen([m for m in (value_mask, key_mask) if m is not None], steps, self.name, value)
         if visible is not None:
             mask = visible[:, None, None] if mask is None else mask & visible[:, None, None]
         chance: dict[str, Any] = {}
@@ -196,7 +196,7 @@ class HeadsAttention(Noise):
             scores = ops.reshape(scores, (*batch, self.heads, *queries, *keys))
         y = _unbatched(y, query.shape, axes)
         if query_mask is not None:
-            seen = step_mask(query_mask, query.shape[:2], self.name, "query_mask")
+            seen = step_mask(query_mask, query.shape[:2], self.name, "query_mask", query)
             y = y * Tensor(seen.astype(self._dtype)[:, :, None, None])
         if gate is not None:
             y = y * gate
@@ -206,13 +206,13 @@ class HeadsAttention(Noise):
     def _axes(self, rank: int) -> tuple[int, ...]:
         return self.axes
 
-    def _mask(self, given: Any, of_query: Any, of_value: Any) -> Any:
+    def _mask(self, given: Any, query: Tensor, of_query: Any, of_value: Any) -> Any:
         """attention_mask and the window as booleans of four axes, or None."""
         (batch, queries), (_, keys) = of_query, of_value
         mask = None
         if given is not None:
             array = given.array if isinstance(given, Tensor) else np.asarray(given)
-            mask = truths(array, self.name, "attention_mask")
+            mask = backend.moved(truths(array, self.name, "attention_mask"), query.array)
             shape = (*batch, self.heads, *queries, *keys)
             last = len(queries) + len(keys)
             if not last <= mask.ndim <= len(shape):
@@ -222,10 +222,11 @@ class HeadsAttention(Noise):
             if any(n not in (1, m) for n, m in zip(mask.shape, shape, strict=True)):
                 raise ValueError(f"{self.name}: attention_mask must broadcast to {shape}, got {array.shape}")
             if mask.ndim != 4:
-                mask = np.broadcast_to(mask, (*batch, mask.shape[len(batch)], *queries, *keys))
+                mask = backend.array_module(mask).broadcast_to(mask, (*batch, mask.shape[len(batch)], *queries, *keys))
                 mask = mask.reshape(math.prod(batch), -1, math.prod(queries), math.prod(keys))
         if self.sliding_window is not None:
-            apart = np.abs(np.arange(queries[0])[:, None] - np.arange(keys[0]))
+            xp = backend.array_module(query.array)
+            apart = abs(xp.arange(queries[0])[:, None] - xp.arange(keys[0]))
             window = (apart < self.sliding_window)[None, None]
             mask = window if mask is None else mask & window
         return mask
@@ -268,14 +269,14 @@ class HeadsAttention(Noise):
         return config
 
 
-def _keys_seen(masks: list[Any], shape: Shape, owner: str) -> tuple[Any, Any]:
+def _keys_seen(masks: list[Any], shape: Shape, owner: str, value: Tensor) -> tuple[Any, Any]:
     """Which keys the masks of value and key leave: lengths where they end early and no more, else booleans."""
     if not masks:
         return None, None
-    visible = step_mask(masks[0], shape, owner, "value_mask")
+    visible = step_mask(masks[0], shape, owner, "value_mask", value)
     for mask in masks[1:]:
-        visible = visible & step_mask(mask, shape, owner, "key_mask")
-    if (visible[:, 1:] <= visible[:, :-1]).all():
+        visible = visible & step_mask(mask, shape, owner, "key_mask", value)
+    if backend.on_host(visible) and (visible[:, 1:] <= visible[:, :-1]).all():
         return visible.sum(axis=1), None
     return None, visible
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import positive
 from lamina.layers.layer import Layer, register
@@ -134,6 +134,8 @@ def whole_numbers(x: Tensor, owner: str) -> Tensor:
     """
     if x.dtype.kind != "f":
         return x
+    if not backend.on_host(x.array):
+        return Tensor(x.array.astype(np.int64))
     whole = np.isfinite(x.array) & (np.trunc(x.array) == x.array) & (abs(x.array) < 2.0**62)
     if not whole.all():
         place = tuple([int(i) for i in np.argwhere(~whole)[0]])

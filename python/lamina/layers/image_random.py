@@ -11,12 +11,13 @@ from lamina.data import element
 from lamina.layers.checks import real
 from lamina.layers.image_preprocessing import ImageLayer
 from lamina.layers.layer import MISSING, call_state
+from lamina.layers.on_host import HostLayer
 from lamina.layers.seeded import Seeded
 
 Array = Any
 
 
-class RandomImageLayer(Seeded, ImageLayer):
+class RandomImageLayer(Seeded, HostLayer, ImageLayer):
     """A layer that changes pictures at random while training, and passes them on otherwise.
 
     Called by itself, not within a model or another layer, it changes them unless ``training=False``, as Keras's do.

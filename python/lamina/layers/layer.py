@@ -152,6 +152,8 @@ class Layer(Weighted):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._trainable = bool(trainable)
         self._variables = []
+        if backend.here is not None:
+            self._device = backend.device_of(backend.here)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -183,7 +185,8 @@ class Layer(Weighted):
         shapes = shape_leaves(input_shape)
         if not shapes or any(not shape or None in shape[1:] for shape in shapes):
             raise ValueError(f"{self.name}: cannot tell the output shape for inputs of shape {input_shape}")
-        zeros = [Tensor(np.zeros((1, *shape[1:]), self._dtype)) for shape in shapes]
+        like = self._like
+        zeros = [Tensor(backend.zeros((1, *shape[1:]), self._dtype, like=like)) for shape in shapes]
         x = zeros[0] if single else map_shapes(lambda shape: zeros.pop(0), input_shape)
         with no_grad():
             y = self(x, training=False)
@@ -321,12 +324,13 @@ class Layer(Weighted):
         """(shape, dtype) of the outputs for symbolic tensors, or a structure of them."""
         if self._tells_shape and not has_symbols(args[1:]) and not has_symbols(kwargs):
             return specs_of(self.compute_output_shape(shapes_in(args[0])), self._dtype)
-        return try_out(functools.partial(self, training=False), args, kwargs, self.name)
+        with backend.device(self._device or "cpu"):
+            return try_out(functools.partial(self, training=False), args, kwargs, self.name)
 
     def add_loss(self, loss: Any) -> None:
         """Called within `call`: adds a scalar tensor to the loss of this step."""
         if not isinstance(loss, Tensor):
-            loss = Tensor(backend.as_array(loss, self._dtype))
+            loss = Tensor(backend.as_array(loss, self._dtype, like=self._like))
         if loss.array.ndim:
             raise ValueError(f"{self.name}: add_loss expects one number, got shape {loss.shape}")
         if call_state.losses:
@@ -338,10 +342,10 @@ class Layer(Weighted):
         """x as a tensor of the layer's dtype; lists, tuples and dictionaries of tensors or arrays entry by entry."""
         if isinstance(x, dict):
             return {key: self._accept(value) for key, value in x.items()}
-        if isinstance(x, list | tuple) and any(isinstance(value, Tensor | np.ndarray) for value in x):
+        if isinstance(x, list | tuple) and any(isinstance(value, Tensor) or backend.is_array(value) for value in x):
             return type(x)([self._accept(value) for value in x])
         if not isinstance(x, Tensor):
-            x = Tensor(backend.as_array(x))
+            x = Tensor(backend.as_array(x, like=None if self._device is None or self._on_host else self._like))
         if self.autocast and x.dtype != self._dtype:
             mask = x._mask
             x = ops.cast(x, self._dtype) if x.requires_grad else Tensor(x.array.astype(self._dtype))
@@ -351,6 +355,8 @@ class Layer(Weighted):
     def _build_for(self, x: Any) -> None:
         if "name" not in self.__dict__:
             raise RuntimeError(f"{type(self).__name__}.__init__ must begin with super().__init__()")
+        if self._device is None:  # the weights are made where the first inputs are
+            self._device = next((t.device for t in leaves_of(x) if isinstance(t, Tensor) and t.device != "cpu"), None)
         with no_grad():
             self.build(shape_of_batch(x))
         self.built = True

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import hand_on
@@ -42,7 +42,7 @@ class Masking(Layer):
         if x.ndim < 2:
             raise ValueError(f"{self.name}: x must have shape (N, T, features), got {x.shape}")
         kept = (x.array != self.mask_value).any(-1)
-        y = ops.where(kept[..., None], x, Tensor(np.zeros((), x.dtype)))
+        y = ops.where(Tensor(kept[..., None]), x, Tensor(backend.scalar(0, x.array)))
         hand_on(y, Tensor(kept))
         return y
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor
 
@@ -46,27 +46,29 @@ def with_masks(x: Any, masks: Any) -> Any:
         x = ops.reshape(x, x.shape)  # gradients go on to the leaf
     else:
         x = Tensor(x.array, x.requires_grad, x.node, x.output)
-    x._mask = as_mask(masks)
+    x._mask = as_mask(masks, x)
     return x
 
 
-def as_mask(mask: Any) -> Any:
-    """A mask as what tensors carry."""
-    return mask if isinstance(mask, CARRIERS) else Tensor(np.asarray(mask))
+def as_mask(mask: Any, y: Any) -> Any:
+    """A mask as what y carries."""
+    if isinstance(mask, CARRIERS):
+        return mask
+    return Tensor(backend.as_array(mask, like=y.array if isinstance(y, Tensor) else None))
 
 
 def hand_on(y: Any, masks: Any) -> None:
     """Gives the outputs y the masks that they do not have yet."""
     if isinstance(y, CARRIERS) and not isinstance(masks, list | tuple | dict):
         if y._mask is None:
-            y._mask = as_mask(masks)
+            y._mask = as_mask(masks, y)
         return
     for tensor, mask in zip(leaves_of(y), leaves_of(masks), strict=False):
         if mask is not None and isinstance(tensor, CARRIERS) and tensor._mask is None:
-            tensor._mask = as_mask(mask)
+            tensor._mask = as_mask(mask, tensor)
 
 
-def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask") -> Any:
+def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask", x: Tensor | None = None) -> Any:
     """A mask as an array of booleans of the given shape, (N, T); None stays None.
 
     Args:
@@ -74,6 +76,7 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask")
         shape: what it must have.
         owner: the layer that asks, for the error.
         name: what the mask is called there.
+        x: what it masks, on whose device it shall be; None: the CPU, for which the program waits.
 
     Raises:
         TypeError: if it holds something else than booleans or numbers.
@@ -81,7 +84,8 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask")
     """
     if mask is None:
         return None
-    array: Any = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
+    given: Any = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
+    array: Any = backend.moved(given, None if x is None else x.array)
     if array.shape != shape:
         if array.shape != (*shape, 1):
             raise ValueError(f"{owner}: {name} must have shape {shape}, got {array.shape}")
@@ -101,7 +105,7 @@ def truths(array: Any, owner: str, name: str) -> Any:
     if array.dtype.kind not in "iuf":
         raise TypeError(f"{owner}: {name} must hold booleans, got {array.dtype}")
     kept: Any = array != 0
-    if (kept != array).any():
+    if backend.on_host(array) and (kept != array).any():
         wrong = array[kept != array].flat[0]
         raise ValueError(f"{owner}: {name} must hold booleans (or 0 and 1), got {wrong}")
     return kept

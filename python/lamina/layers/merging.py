@@ -6,9 +6,7 @@ import functools
 import math
 from typing import Any
 
-import numpy as np
-
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
@@ -166,13 +164,13 @@ class Multiply(Merge):
     def apply_masks(self, x: list[Any]) -> list[Any]:
         masks = [t._mask for t in x]
         factors = [
-            t if m is None else ops.where(_spread(m, t), t, Tensor(np.asarray(1, t.dtype)))
+            t if m is None else ops.where(_spread(m, t), t, Tensor(backend.scalar(1, t.array)))
             for t, m in zip(x, masks, strict=True)
         ]
         if all(m is not None for m in masks):  # 0 where nothing counts
             somewhere = functools.reduce(ops.logical_or, masks)
             first = factors[0]
-            factors[0] = ops.where(_spread(somewhere, first), first, Tensor(np.asarray(0, first.dtype)))
+            factors[0] = ops.where(_spread(somewhere, first), first, Tensor(backend.scalar(0, first.array)))
         return factors
 
     def merge(self, x: list[Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import constraints, initializers, ops, regularizers
+from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.layers.checks import number, real, share
 from lamina.layers.layer import Layer, register
@@ -133,7 +133,7 @@ class BatchNormalization(Layer):
 
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
         if mask is not None:
-            mask = self._fitting(mask, x.shape)
+            mask = self._fitting(mask, x)
         if training and self._trainable and (self.renorm or mask is not None):
             return self._by_moments(x, mask)
         swapped = self.axis not in (-1, x.ndim - 1)
@@ -151,8 +151,8 @@ class BatchNormalization(Layer):
         )
         return ops.transpose(y, _swap(y.ndim, self.axis)) if swapped else y
 
-    def _fitting(self, mask: Any, shape: tuple[int, ...]) -> Any:
-        mask, rest = as_tensor(mask), list(shape)
+    def _fitting(self, mask: Any, x: Any) -> Any:
+        mask, rest = as_tensor(mask, like=x), list(x.shape)
         del rest[self.axis]
         if mask.shape != tuple(rest):
             raise ValueError(
@@ -187,31 +187,34 @@ class BatchNormalization(Layer):
             mean = ops.mean(x, others, keepdims=True)
             return mean, ops.mean(ops.square(x - mean), others, keepdims=True)
         chosen = ops.cast(ops.expand_dims(mask, axis), "bool")
-        count = float(chosen.array.sum()) + 1e-7
+        counted = chosen.array.sum() + 1e-7
+        count = float(counted) if backend.on_host(counted) else Tensor(counted.astype(x.dtype))
         mean = ops.sum(ops.where(chosen, x, 0.0), others, keepdims=True) / count
         from_mean = ops.where(chosen, x - mean, 0.0)
         return mean, ops.sum(from_mean * from_mean, others, keepdims=True) / count
 
     def _corrections(self, mean: Array, variance: Array) -> tuple[Array, Array]:
         """r and d, which take the batch's statistics to the moving ones; constants, as far as gradients go."""
-        moving = np.maximum(self.renorm_stddev.array, mean.dtype.type(np.sqrt(self.epsilon)))
-        r = np.sqrt(variance + mean.dtype.type(self.epsilon)) / moving
+        xp = backend.array_module(mean)
+        moving = xp.maximum(self.renorm_stddev.array, mean.dtype.type(np.sqrt(self.epsilon)))
+        r = xp.sqrt(variance + mean.dtype.type(self.epsilon)) / moving
         d = (mean - self.renorm_mean.array) / moving
         clipping = self.renorm_clipping
         most = clipping.get("dmax")
         if "rmin" in clipping or "rmax" in clipping:
-            r = np.clip(r, clipping.get("rmin"), clipping.get("rmax"))
-        return r, d if most is None else np.clip(d, -most, most)
+            r = xp.clip(r, clipping.get("rmin"), clipping.get("rmax"))
+        return r, d if most is None else xp.clip(d, -most, most)
 
     def _follow_deviations(self, mean: Array, variance: Array) -> None:
         """Renormalisation has deviations follow the batch's; the moving variance is made of the one for inference."""
-        deviation = np.sqrt(variance + mean.dtype.type(self.epsilon))
+        xp = backend.array_module(variance)
+        deviation = xp.sqrt(variance + mean.dtype.type(self.epsilon))
         _follow(self.renorm_mean, mean, self.renorm_momentum)
         _follow(self.renorm_stddev, deviation, self.renorm_momentum)
         _follow(self.moving_mean, mean, self.momentum)
         _follow(self.moving_stddev, deviation, self.momentum)
         squared = self.moving_stddev.array * self.moving_stddev.array
-        self.moving_variance.array[...] = np.maximum(squared - mean.dtype.type(self.epsilon), 0)
+        self.moving_variance.array[...] = xp.maximum(squared - mean.dtype.type(self.epsilon), 0)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import channels_last
 from lamina.layers.layer import Layer, register
@@ -41,12 +41,14 @@ class GlobalPooling(Layer):
 
 def masked_mean(x: Any, mask: Any, keepdims: bool, owner: str) -> Any:
     """The mean of x (N, L, C) over the steps where the mask (N, L) is not 0; 0 where there is none."""
-    mask = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
+    mask = backend.moved(mask.array if isinstance(mask, Tensor) else np.asarray(mask), x.array)
     if mask.shape != x.shape[:2]:
         raise ValueError(f"{owner}: mask must have shape {x.shape[:2]}, got {mask.shape}")
     kept = mask != 0
-    counts = np.maximum(kept.sum(1), 1).astype(x.dtype).reshape(-1, *((1, 1) if keepdims else (1,)))
-    return ops.sum(ops.where(kept[:, :, None], x, Tensor(np.zeros((), x.dtype))), 1, keepdims) / Tensor(counts)
+    counts = backend.array_module(kept).maximum(kept.sum(1), 1).astype(x.dtype)
+    counts = counts.reshape(-1, *((1, 1) if keepdims else (1,)))
+    x = ops.where(Tensor(kept[:, :, None]), x, Tensor(backend.scalar(0, x.array)))
+    return ops.sum(x, 1, keepdims) / Tensor(counts)
 
 
 @register

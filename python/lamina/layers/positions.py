@@ -58,6 +58,7 @@ class SinePositionEncoding(_Positions):
     def _encoding(self, x: Any, start_index: int, positions: Any) -> Any:
         length, size = self._sequence(x)
         encoding = ops.sine_positions(length, size, self.max_wavelength, start_index, positions, x.dtype)
+        encoding = ops.to(encoding, x.device)
         if encoding.shape not in ((length, size), (x.shape[0], length, size)):
             raise ValueError(f"{self.name}: positions must have shape ({length},) or (N, {length}), got "
                              f"{encoding.shape[:-1]}")  # fmt: skip

@@ -14,6 +14,7 @@ from lamina.autograd.tensor import Tensor
 from lamina.layers.categories import ENCODINGS, as_indices, encode, encoded_shape
 from lamina.layers.checks import choice, positive
 from lamina.layers.layer import Layer, register
+from lamina.layers.on_host import HostLayer
 
 Array = Any
 
@@ -43,7 +44,7 @@ class Rescaling(Layer):
         self.offset = numbers(offset, self.name, "offset")
 
     def call(self, x: Any) -> Any:
-        scale, offset = (Tensor(np.asarray(value, x.dtype)) for value in (self.scale, self.offset))
+        scale, offset = (Tensor(backend.as_array(value, x.dtype, like=x.array)) for value in (self.scale, self.offset))
         return x * scale + offset
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -141,7 +142,8 @@ class Normalization(Layer):
         count, mean, m2 = 0.0, np.zeros(()), np.zeros(())
         with no_grad():
             for batch in batches_of(data, self.name):
-                x = backend.as_array(batch.array if isinstance(batch, Tensor) else batch).astype(np.float64)
+                x = backend.to_host(batch.array) if isinstance(batch, Tensor) else backend.as_array(batch)
+                x = x.astype(np.float64)
                 if not self.built:
                     self.build((None, *x.shape[1:]) if 0 not in {a % max(x.ndim, 1) for a in self.axis} else x.shape)
                 expected = [self._broadcast[a] for a in self._kept]
@@ -167,10 +169,11 @@ class Normalization(Layer):
 
     def call(self, x: Any) -> Any:
         mean, variance = (
-            np.reshape(value if isinstance(value, np.ndarray) else value.array, self._broadcast)
+            backend.moved(value if backend.is_array(value) else value.array, x.array).reshape(self._broadcast)
             for value in (self.mean, self.variance)
         )
-        deviation = np.maximum(np.sqrt(variance), self._dtype.type(EPSILON))
+        xp = backend.array_module(x.array)
+        deviation = xp.maximum(xp.sqrt(variance), self._dtype.type(EPSILON))
         if self.invert:
             return x * Tensor(deviation) + Tensor(mean)
         return (x - Tensor(mean)) / Tensor(deviation)
@@ -189,7 +192,7 @@ class Normalization(Layer):
 
 
 @register
-class Discretization(Layer):
+class Discretization(HostLayer):
     """The number of the bin that a value falls in: how many boundaries are not above it.
 
     Args:
@@ -302,7 +305,7 @@ class Discretization(Layer):
 
 
 @register
-class CategoryEncoding(Layer):
+class CategoryEncoding(HostLayer):
     """Numbers of categories as vectors.
 
     Args:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, Variable, as_tensor
 from lamina.layers.layer import Layer, register, registry
@@ -119,7 +117,12 @@ class RNN(Layer):
     def reset_state(self) -> None:
         """Has the next batch begin anew. The size of a batch stays."""
         for variable in leaves_of(self._states or []):
-            variable.array = np.zeros_like(variable.array)  # another array: a tape may hold the old one
+            # another array: a tape may hold the old one
+            variable.array = backend.zeros(variable.shape, variable.dtype, like=variable.array)
+
+    def _follow_to(self, device: str) -> None:
+        for variable in leaves_of(self._states or []):
+            variable.place(device)
 
     def reset_states(self) -> None:
         """Another name for `reset_state`."""
@@ -131,7 +134,7 @@ class RNN(Layer):
         before = self._states
         if self.stateful:
             if before is None:
-                zeros = self.get_initial_state(batch)
+                zeros = map_leaves(lambda t: ops.to(t, x.device), self.get_initial_state(batch))
                 self._states = before = map_leaves(lambda t: Variable(t.array, "rnn_state", False), zeros)
             known = leaves_of(before)[0].shape[0]
             if known != batch:
@@ -160,7 +163,7 @@ class RNN(Layer):
         states = []
         for state, n in zip(flat, sizes, strict=True):
             if not isinstance(state, SymbolicTensor):
-                state = as_tensor(state)
+                state = as_tensor(state, like=x) if isinstance(x, Tensor) else as_tensor(state)
             known = state.shape if own or len(state.shape) < 3 else (state.shape[0], *n.sizes)
             if not _fits(known, (batch, *n.sizes)):
                 raise ValueError(f"{self.name}: initial_state must have shapes {wanted}, got {tuple(state.shape)}")
@@ -196,10 +199,10 @@ class RNN(Layer):
         if length and fused_cell(self.cell, training):
             return self._run_fused(x, states, mask, training)
         if states is None:
-            states = self.get_initial_state(x.shape[0])
+            states = map_leaves(lambda t: ops.to(t, x.device), self.get_initial_state(x.shape[0]))
         if length == 0:
             shape = (x.shape[0], 0) if self.return_sequences else (x.shape[0],)
-            return Tensor(np.zeros((*shape, *self._step_shape(x.shape)), self._dtype)), states
+            return Tensor(backend.zeros((*shape, *self._step_shape(x.shape)), self._dtype, like=x.array)), states
         x, step = self._prepared(x, training)
         steps = ops.unstack(x, axis=1)
         outputs: list[Any] = []
@@ -210,7 +213,7 @@ class RNN(Layer):
             if mask is not None and not mask[:, t].all():
                 counts = mask[:, t]
                 if before is None or self.zero_output_for_mask:
-                    before = Tensor(np.zeros(y.shape, y.dtype))
+                    before = Tensor(backend.zeros(y.shape, y.dtype, like=y.array))
                 y = _chosen(counts, y, before)
                 new = _chosen_states(counts, new, states)
             before, states = y, new
@@ -252,7 +255,7 @@ class RNN(Layer):
             )
             ends.append(last)
             if backwards:  # what the first cell gives is in the order of its steps
-                backwards, mask = False, None if mask is None else np.ascontiguousarray(mask[:, ::-1])
+                backwards, mask = False, None if mask is None else backend.contiguous(mask[:, ::-1])
         if not self.return_sequences:
             # where it can, the state, for it is the last output; y has no part in the gradient then
             y = last[0] if mask is None or (states is None and not self.zero_output_for_mask) else y[:, -1]
@@ -347,7 +350,9 @@ def _dropped(cell: RecurrentCell, x: Any) -> tuple[Any, Any]:
         drop: Any = cell.get_dropout_mask(x[:, 0])
         x = x * ops.expand_dims(drop[0], 1)
     if cell.recurrent_dropout > 0:
-        masks: Any = cell.get_recurrent_dropout_mask(Tensor(np.empty((x.shape[0], cell.units), cell._dtype)))
+        masks: Any = cell.get_recurrent_dropout_mask(
+            Tensor(backend.empty((x.shape[0], cell.units), cell._dtype, like=x.array))
+        )
         scale = masks[0]
     return x, scale
 

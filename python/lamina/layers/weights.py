@@ -35,6 +35,8 @@ class Weighted:
     _dtype: Any
     _variables: list[Variable]
     _gathered: tuple[object, list[tuple[Any, Any]], list[Variable]] | None = None
+    _device: str | None = None  # where weights are made and inputs go; None: the CPU
+    _on_host = False  # whether its work is the CPU's, wherever its inputs are
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) not in PLAIN and name not in OWN:
@@ -80,7 +82,9 @@ class Weighted:
         if wanted not in (backend.float32, backend.float64):
             raise TypeError(f'{self.name}: add_weight: dtype must be "float32" or "float64", got {dtype!r}')
         full_shape = tuple([int(n) for n in sizes])
-        value = backend.as_array(initializers.get(initializer)(full_shape, dtype=wanted), wanted)
+        with backend.device("cpu"):  # the same first values on every device
+            value = backend.as_array(initializers.get(initializer)(full_shape, dtype=wanted), wanted)
+        value = backend.moved(value, self._like)
         if value.shape != full_shape:
             raise ValueError(f"{self.name}: add_weight: the initializer must give {full_shape}, got {value.shape}")
         variable = Variable(value, name or "variable", trainable)
@@ -91,6 +95,45 @@ class Weighted:
         self._variables.append(variable)
         _Structure.version = object()
         return variable
+
+    # Devices
+
+    def to(self, device: str) -> Any:
+        """Moves all weights, and their gradients, to a device; inputs that are no tensors yet go there from now on.
+
+        Weights that are still to be made are made there. Optimizers' state follows with the next step.
+
+        Args:
+            device: "cpu" or "cuda".
+
+        Returns:
+            The layer itself.
+
+        Raises:
+            ValueError: for an unknown device.
+            RuntimeError: for "cuda", if there is no GPU, or what it needs is missing: says what to install.
+
+        Example:
+            >>> import lamina as lm
+            >>> lm.layers.Dense(2).to("cpu")(lm.tensor([[1.0, 2.0]])).device
+            'cpu'
+        """
+        name = backend.device_name(device)
+        backend.on(name)
+        for layer in self.layers_inside():
+            layer._device = name
+            layer._follow_to(name)
+        for variable in self.weights:
+            variable.place(name)
+        return self
+
+    def _follow_to(self, device: str) -> None:
+        """Moves what is neither a weight nor a layer."""
+
+    @property
+    def _like(self) -> Any:
+        """What stands for the layer's device, as backend.on gives it."""
+        return None if self._device is None else backend.on(self._device)
 
     # What is inside
 

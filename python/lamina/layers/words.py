@@ -9,10 +9,10 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.layers.fingerprints import fingerprint64, siphash24
-from lamina.layers.layer import Layer
+from lamina.layers.on_host import HostLayer
 
 
-class WordLayer(Layer):
+class WordLayer(HostLayer):
     """A layer that takes strings or integers as they are."""
 
     autocast = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned
 from lamina.metrics.values import count_of
 
@@ -23,11 +24,14 @@ class Accuracy(MeanMetricWrapper):
         0.75
     """
 
+    anywhere = True
+
     def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
         super().__init__(self._values, name, dtype)
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
-        return np.equal(*aligned(y_true, y_pred, self.name))
+        y_true, y_pred = aligned(y_true, y_pred, self.name)
+        return y_true == y_pred
 
 
 class BinaryAccuracy(MeanMetricWrapper):
@@ -43,6 +47,8 @@ class BinaryAccuracy(MeanMetricWrapper):
         >>> lm.metrics.BinaryAccuracy()([[1], [1], [0], [0]], [[0.98], [1.0], [0.0], [0.6]])
         0.75
     """
+
+    anywhere = True
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(self._values, name, dtype)
@@ -69,6 +75,8 @@ class CategoricalAccuracy(MeanMetricWrapper):
         0.5
     """
 
+    anywhere = True
+
     def __init__(self, name: str | None = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(self._values, name, dtype)
 
@@ -88,6 +96,8 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
         >>> lm.metrics.SparseCategoricalAccuracy()([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.95, 0.0]])
         0.5
     """
+
+    anywhere = True
 
     def __init__(self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(self._values, name, dtype)
@@ -109,6 +119,8 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
         >>> lm.metrics.TopKCategoricalAccuracy(k=2)([[0, 0, 1], [1, 0, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0.1]])
         0.5
     """
+
+    anywhere = True
 
     def __init__(self, k: int = 5, name: str | None = "top_k_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(self._values, name, dtype)
@@ -136,6 +148,8 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         0.5
     """
 
+    anywhere = True
+
     def __init__(
         self,
         k: int = 5,
@@ -153,7 +167,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         with np.errstate(invalid="ignore"):  # NaN is found below
             whole = labels.astype(np.int64)
         bad = (whole != labels) | (whole < 0) | (whole >= y_pred.shape[-1])
-        if bad.any():
+        if backend.on_host(bad) and bad.any():
             raise ValueError(
                 f"{self.name}: y_true must hold class numbers in [0, {y_pred.shape[-1]}), got {labels[bad].flat[0]}"
             )
@@ -183,7 +197,7 @@ def _in_top(labels: Array, scores: Array, k: int, name: str) -> Array:
     """Whether fewer than k scores of a row are larger than that of its label; NaN is larger, and never within."""
     if k > scores.shape[-1]:
         raise ValueError(f"{name}: k must be at most {scores.shape[-1]}, the number of classes, got {k}")
-    own = np.take_along_axis(scores, labels[..., None], axis=-1)
+    own = backend.array_module(scores).take_along_axis(scores, labels[..., None], axis=-1)
     return (~(scores <= own)).sum(axis=-1) < k
 
 

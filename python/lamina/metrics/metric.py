@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import initializers
+from lamina import backend, initializers
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Variable
 
@@ -113,10 +113,14 @@ class Mean(Metric):
 
     def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.total = 0.0
-        self.count = 0.0
+        self.total: Any = 0.0
+        self.count: Any = 0.0
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        values = getattr(values, "array", values)
+        if backend.is_array(values) and not backend.on_host(values):
+            self._update_there(values, sample_weight)
+            return
         values = array_of(values)
         if sample_weight is None:
             # Keras counts samples, each with the mean of its values
@@ -128,8 +132,20 @@ class Mean(Metric):
         self.total += float(np.mean(values * weights, axis=tuple(range(1, weights.ndim))).sum())
         self.count += float(np.mean(weights, axis=tuple(range(1, weights.ndim))).sum())
 
+    def _update_there(self, values: Array, sample_weight: Any) -> None:
+        """The same on a GPU: total and count become arrays there, for which the program does not wait."""
+        values = values.astype(backend.float64)
+        if sample_weight is None:
+            self.total = self.total + _means(values, 1).sum()
+            self.count += len(values) if values.ndim else 1
+            return
+        weights = weights_for(sample_weight, values.shape, self.name, values)
+        self.total = self.total + _means(_means(values, weights.ndim) * weights, 1).sum()
+        self.count = self.count + _means(weights, 1).sum()
+
     def result(self) -> float:
-        return self.total / self.count if self.count else 0.0
+        count = float(self.count)
+        return float(self.total) / count if count else 0.0
 
     def reset_state(self) -> None:
         self.total = self.count = 0.0
@@ -181,6 +197,8 @@ class MeanMetricWrapper(Mean):
         0.5
     """
 
+    anywhere: ClassVar[bool] = False  # whether the function takes arrays of a GPU, as NumPy's
+
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any) -> None:
         super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
         self.function = fn
@@ -190,10 +208,13 @@ class MeanMetricWrapper(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> None:
         """Takes in a batch; mask: which samples count, if not all; None: the mask that y_pred carries, if any."""
         mask = getattr(y_pred, "_mask", None) if mask is None else mask
-        values = array_of(self.function(array_of(y_true), array_of(y_pred), **self.arguments))
+        y_true, y_pred = array_of(y_true, self.anywhere), array_of(y_pred, self.anywhere)
+        if type(y_true) is not type(y_pred) and self.anywhere:
+            y_true = backend.moved(y_true, y_pred)
+        values = array_of(self.function(y_true, y_pred, **self.arguments), self.anywhere)
         if mask is not None:
-            counts = weights_for(mask, values.shape, self.name)
-            given = None if sample_weight is None else weights_for(sample_weight, values.shape, self.name)
+            counts = weights_for(mask, values.shape, self.name, values)
+            given = None if sample_weight is None else weights_for(sample_weight, values.shape, self.name, values)
             sample_weight = counts if given is None else times(counts, given)
         super().update_state(values, sample_weight)
 
@@ -208,22 +229,31 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def array_of(value: Any) -> Array:
-    """The NumPy array of a tensor, array or number."""
-    return np.asarray(getattr(value, "array", value))
+def array_of(value: Any, anywhere: bool = False) -> Array:
+    """The NumPy array of a tensor, array or number; of what is on a GPU a copy, or with `anywhere` its array there."""
+    array = getattr(value, "array", value)
+    if backend.is_array(array):
+        return array if anywhere else backend.to_host(array)
+    return np.asarray(array)
 
 
-def weights_for(sample_weight: Any, shape: tuple[int, ...], name: str) -> Array:
+def _means(values: Array, axes: int) -> Array:
+    """The means over what comes after the first axes."""
+    return values if values.ndim <= axes else values.mean(axis=tuple(range(axes, values.ndim)))
+
+
+def weights_for(sample_weight: Any, shape: tuple[int, ...], name: str, like: Array | None = None) -> Array:
     """Weights as float64: a number, one for each sample, or for each of its values: the first axes of `shape`.
+    On the device of `like`, without it the CPU.
 
     Raises:
         ValueError: if they have another shape; a last axis of length 1 may be there or not.
     """
-    weights = np.asarray(array_of(sample_weight), np.float64)
+    weights = backend.moved(array_of(sample_weight, True), like).astype(np.float64, copy=False)
     while weights.ndim and weights.shape[-1] == 1 and weights.shape != shape[: weights.ndim]:
         weights = weights[..., 0]
     if weights.ndim == 0 and shape:
-        weights = np.broadcast_to(weights, shape[:1])
+        weights = backend.array_module(weights).broadcast_to(weights, shape[:1])
     if weights.shape != shape[: weights.ndim]:
         raise ValueError(f"{name}: sample_weight must have a number for each of {shape}, got {weights.shape}")
     return weights

@@ -114,6 +114,8 @@ class BinaryCrossentropy(MeanMetricWrapper):
         1.0397
     """
 
+    anywhere = True
+
     def __init__(
         self,
         name: str | None = "binary_crossentropy",
@@ -149,6 +151,8 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         >>> round(lm.metrics.CategoricalCrossentropy()([[0, 1, 0]], [[0.25, 0.5, 0.25]]), 4)
         0.6931
     """
+
+    anywhere = True
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: st
 class OpMean(MeanMetricWrapper):
     """The mean of a loss's op without arguments of its own. A subclass gives its `op` and its `default_name`."""
 
+    anywhere = True
     op: ClassVar[Callable[..., Any]]
     default_name: ClassVar[str]
 

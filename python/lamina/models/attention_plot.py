@@ -44,7 +44,7 @@ def plot_attention(
         >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
         ['a', 'b']
     """
-    array = backend.as_array(scores.array if isinstance(scores, Tensor) else scores)
+    array = backend.to_host(backend.as_array(scores.array if isinstance(scores, Tensor) else scores))
     if array.ndim not in (2, 3) or not array.size:
         raise ValueError(
             f"plot_attention: scores must have shape (queries, keys) or (heads, queries, keys), got {array.shape}"

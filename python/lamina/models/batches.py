@@ -46,7 +46,7 @@ def as_arrays(data: Any, strings: bool = False) -> Any:
         return None
     if isinstance(data, dict):
         return {key: as_arrays(value, strings) for key, value in data.items()}
-    if isinstance(data, list | tuple) and any(isinstance(v, np.ndarray | Tensor) and v.ndim for v in data):
+    if isinstance(data, list | tuple) and any((isinstance(v, Tensor) or backend.is_array(v)) and v.ndim for v in data):
         return type(data)([as_arrays(value, strings) for value in data])
     if isinstance(data, Tensor):
         return data.array
@@ -57,6 +57,20 @@ def as_arrays(data: Any, strings: bool = False) -> Any:
 def is_arrays(data: Any) -> bool:
     """Whether the data are arrays, rather than an iterable of batches."""
     return isinstance(data, dict | list | tuple | np.ndarray | Tensor) or hasattr(data, "__array__")
+
+
+def placed(data: Any, device: str | None) -> Any:
+    """The arrays of a batch on the model's device; strings stay in memory."""
+    if device is None:
+        return data
+    like = backend.on(device)
+    return map_arrays(lambda a: _placed(a, like), data)
+
+
+def _placed(value: Any, like: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value
+    return backend.moved(value, like) if backend.is_array(value) and value.dtype.kind != "U" else value
 
 
 class ArrayBatches:
@@ -234,6 +248,8 @@ def _rows(array: Array, part: Any) -> Array:
     """Some rows. Of a list of numbers a copy in the pool's memory, made without numpy's bounds-checking buffer."""
     if isinstance(part, slice):
         return array[part]
+    if not backend.on_host(array):
+        return backend.array_module(array).take(array, backend.moved(part, array), axis=0)
     if not array.dtype.isnative or array.dtype.kind == "U":
         return array[part]
     rows = backend.empty((len(part), *array.shape[1:]), array.dtype)

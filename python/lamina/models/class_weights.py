@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import real
 from lamina.models.compiling import by_names, is_array, only
 
@@ -44,7 +43,7 @@ def _values(y: Any) -> Any:
 
 
 def _class_weights(y: Any, table: dict[Any, float]) -> Any:
-    labels = np.asarray(y.array if isinstance(y, Tensor) else y)
+    labels = np.asarray(y)
     strange = [key for key in table if isinstance(key, bool) or not hasattr(key, "__index__")]
     if strange:
         raise ValueError(f"fit: class_weight must be by class numbers, {{0: 1.0, 1: 2.0}}, got the keys {strange}")

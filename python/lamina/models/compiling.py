@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import losses, metrics, ops
+from lamina import backend, losses, metrics, ops
 from lamina.autograd.tensor import Tensor, Variable
 
 Logs = dict[str, float]
@@ -23,7 +23,7 @@ class Output:
     def __init__(self, name: str, loss: Any, weight: float, plain: list[Any], weighted: list[Any]) -> None:
         self.name, self.loss, self.weight = name, loss, weight
         self.plain, self.weighted = plain, weighted
-        self.total = 0.0
+        self.total: Any = 0.0
 
     def update(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Hands a batch to the metrics."""
@@ -55,7 +55,8 @@ class Objective:
         self.loss_weights = each(lambda weight: None if weight is None else _number(weight), loss_weights)
         self.metrics, self.weighted_metrics = each(_metric, metrics), each(_metric, weighted_metrics)
         self.outputs: list[Output] = []
-        self.total = self.count = 0.0
+        self.total: Any = 0.0
+        self.count = 0.0
         self.parts: list[Tensor | None] = []  # of the last loss, output by output
         if names is not None:
             self.resolve(names)
@@ -133,7 +134,7 @@ class Objective:
             raise ValueError(f"fit: y must hold targets for the outputs {names}, got one array of shape {np.shape(y)}")
         return by_names(y, names, "y")
 
-    def update(self, loss: float, y: Any, y_pred: Any, sample_weight: Any) -> None:
+    def update(self, loss: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Takes a batch into the logs."""
         outputs = self.outputs
         if len(outputs) == 1:
@@ -157,7 +158,7 @@ class Objective:
         targets, weights = self.targets(y), by_names(sample_weight, names, "sample_weight")
         for output, part in zip(outputs, self.parts, strict=False):
             if part is not None:
-                output.total += part.array.item() * n
+                output.total += number_of(part) * n
         for output, t, p, w in zip(outputs, targets, predictions, weights, strict=True):
             output.update(t, p, w)
 
@@ -166,12 +167,12 @@ class Objective:
     def get_state(self) -> dict[str, Any]:
         """What has been gathered since the last reset, as values that JSON takes."""
         return {
-            "total": self.total,
+            "total": float(self.total),
             "count": self.count,
             "outputs": [
                 {
                     "name": output.name,
-                    "total": output.total,
+                    "total": float(output.total),
                     "plain": [_metric_state(m) for m in output.plain],
                     "weighted": [_metric_state(m) for m in output.weighted],
                 }
@@ -209,12 +210,12 @@ class Objective:
 
     def logs(self) -> Logs:
         """The means over all batches since the last reset."""
-        logs = {"loss": self.total / self.count if self.count else 0.0}
+        logs = {"loss": float(self.total) / self.count if self.count else 0.0}
         several = len(self.outputs) > 1
         if several and sum(output.loss is not None for output in self.outputs) > 1:
             for output in self.outputs:
                 if output.loss is not None:
-                    logs[f"{output.name}_loss"] = output.total / self.count if self.count else 0.0
+                    logs[f"{output.name}_loss"] = float(output.total) / self.count if self.count else 0.0
         for weighted in (False, True):
             for output in self.outputs:
                 for metric in output.weighted if weighted else output.plain:
@@ -231,11 +232,17 @@ class Objective:
         return logs
 
 
+def number_of(loss: Tensor) -> Any:
+    """A loss as a number: a float; on a GPU an array of float64, so that the program need not wait for it."""
+    array = loss.array
+    return array.item() if backend.on_host(array) else array.astype(backend.float64).reshape(())
+
+
 def _plain(result: Any) -> Any:
     """A metric's result off the tape: a variable goes on changing, logs do not."""
     if not isinstance(result, Tensor):
         return result
-    return result.array.item() if result.array.size == 1 else np.array(result.array)
+    return result.array.item() if result.array.size == 1 else np.array(result.numpy())
 
 
 class Accuracy:
@@ -260,6 +267,8 @@ def _metric_state(metric: Any) -> tuple[str, dict[str, Any]]:
     """A metric's class and its numbers."""
     values: dict[str, Any] = {}
     for name, value in vars(metric).items():
+        if backend.is_array(value) and value.ndim == 0:
+            value = value.item()
         if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
             values[name] = {"values": value.tolist(), "dtype": value.dtype.name}
         elif isinstance(value, Variable):
@@ -317,7 +326,7 @@ def by_names(value: Any, names: list[str], what: str) -> list[Any]:
 
 def only(value: Any, name: str) -> Any:
     """What belongs to a single output."""
-    if value is None or type(value) is np.ndarray:
+    if value is None or backend.is_array(value):
         return value
     if isinstance(value, dict):
         if list(value) != [name] and len(value) != 1:
@@ -331,7 +340,7 @@ def only(value: Any, name: str) -> Any:
 
 
 def is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray | Tensor)
+    return isinstance(value, Tensor) or backend.is_array(value)
 
 
 def _holds(value: Any) -> bool:

@@ -8,9 +8,9 @@ from lamina import optimizers
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, Variable
 from lamina.layers.layer import Layer, call_state
-from lamina.models.batches import Batches, arrays_in, as_arrays, make_batches
+from lamina.models.batches import Batches, arrays_in, as_arrays, make_batches, placed
 from lamina.models.callbacks import CallbackList, History
-from lamina.models.compiling import Objective
+from lamina.models.compiling import Objective, number_of
 from lamina.models.progress import Progress, verbosity
 
 Logs = dict[str, float]
@@ -148,13 +148,13 @@ class Evaluated(Layer):
 
     def test_step(self, data: Any) -> Logs:
         """The logs of all batches since the last reset, this one (x, y, sample_weight) included."""
-        x, y, sample_weight = (*data, None, None)[:3]
+        x, y, sample_weight = (placed(part, self._device) for part in (*data, None, None)[:3])
         with no_grad():
             y_pred = self(x, training=False)
             self._look_at(self.trainable_weights)
             loss = self.compute_loss(x, y, y_pred, sample_weight)
         objective = self._check_compiled("evaluate")
-        objective.update(loss.array.item(), y, y_pred, sample_weight)
+        objective.update(number_of(loss), y, y_pred, sample_weight)
         return objective.logs()
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:

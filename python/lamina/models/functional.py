@@ -231,8 +231,8 @@ class Graph:
         if self._single_input:
             if isinstance(x, dict) and len(x) == 1 and self.input_names[0] in x:
                 return [x[self.input_names[0]]]
-            if isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], Tensor | np.ndarray) and (
-                    x[0].ndim == self.flat_inputs[0].ndim):  # fmt: skip
+            one: Any = x[0] if isinstance(x, list | tuple) and len(x) == 1 else None
+            if (isinstance(one, Tensor) or backend.is_array(one)) and one.ndim == self.flat_inputs[0].ndim:
                 return [x[0]]
             if isinstance(x, dict | list | tuple) and not array_like(x):
                 raise ValueError(f"{self.owner}: expected one input, {self._expected()}, got {said(x)}")

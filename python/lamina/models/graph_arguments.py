@@ -38,7 +38,7 @@ def match(structure: Any, x: Any, found: list[Any]) -> bool:
 def array_like(x: Any) -> bool:
     """Whether lists hold numbers rather than arrays."""
     return isinstance(x, list | tuple) and not any(
-        isinstance(v, Tensor | np.ndarray | SymbolicTensor | dict) for v in x
+        isinstance(v, Tensor | SymbolicTensor | dict) or backend.is_array(v) for v in x
     )
 
 

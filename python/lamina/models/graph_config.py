@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.autograd.symbolic import Node, SymbolicTensor, symbols_in
 from lamina.autograd.tensor import Tensor, Variable
 from lamina.layers.layer import Layer, class_named
@@ -101,8 +102,9 @@ class Encoder:
             return {"float": value.hex()}
         if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
             return {"dtype": np.dtype(value).name}
-        if isinstance(value, Tensor | np.ndarray | np.generic) and not isinstance(value, Variable):
-            array = np.asarray(value.array if isinstance(value, Tensor) else value)
+        known = isinstance(value, Tensor | np.generic) or backend.is_array(value)
+        if known and not isinstance(value, Variable):
+            array = np.asarray(backend.to_host(value.array if isinstance(value, Tensor) else value))
             if array.dtype.name in DTYPES and array.nbytes <= MOST:
                 data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
                 kind = "tensor" if isinstance(value, Tensor) else "array"

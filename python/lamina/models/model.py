@@ -16,7 +16,7 @@ from lamina.layers.layer import Layer, register
 from lamina.layers.naming import snake_case, unique_name
 from lamina.layers.shapes import shape_leaves, shape_of_batch
 from lamina.models import saving
-from lamina.models.batches import arrays_in, make_batches, map_arrays
+from lamina.models.batches import arrays_in, make_batches, map_arrays, placed
 from lamina.models.callbacks import CallbackList
 from lamina.models.functional import Graph, from_config
 from lamina.models.progress import Progress, verbosity
@@ -102,13 +102,21 @@ class Model(Trained):
         if input_shape is None:
             raise ValueError(f"{self.name}: build needs the shape of the inputs, (None, ...)")
         with no_grad():
-            self.call(_zeros(input_shape, self._dtype))
+            self.call(_zeros(input_shape, self._dtype, self._like))
 
     def _build_for(self, x: Any) -> None:
         if type(self).build is Model.build:  # the layers inside are built as the data come to them
             self._build_shape, self.built = shape_of_batch(x), True
         else:
             super()._build_for(x)
+
+    def to(self, device: str) -> Any:
+        super().to(device)
+        if self._compiled is not None:
+            for metric in self._compiled.all_metrics():
+                for variable in getattr(metric, "variables", ()):
+                    variable.place(device)
+        return self
 
     # The graph
 
@@ -123,7 +131,7 @@ class Model(Trained):
             super()._mask_outputs(x, y, mask)
 
     def _accept(self, x: Any) -> Any:
-        return x if self._graph is not None else super()._accept(x)  # the graph knows the dtypes of its inputs
+        return placed(x, self._device) if self._graph is not None else super()._accept(x)  # a graph knows its dtypes
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
@@ -240,7 +248,7 @@ class Model(Trained):
         if type(x) is np.ndarray and x.ndim and len(x) <= size and callbacks is None and steps is None:
             recording, state.recording = state.recording, False  # one batch: nothing to show, nothing to join
             try:
-                return _numpy(self(x, training=False), x)
+                return _numpy(self(placed(x, self._device), training=False), x)
             finally:
                 state.recording = recording
         batches = make_batches(x, None, None, batch_size, False, steps, "predict")
@@ -264,7 +272,7 @@ class Model(Trained):
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
         with no_grad():
-            return _numpy(self(x, training=False), x)
+            return _numpy(self(placed(x, self._device), training=False), x)
 
     # Words and files
 
@@ -379,22 +387,27 @@ def shape_of_symbols(structure: Any) -> Any:
     return map_leaves(lambda t: t.shape, structure)
 
 
-def _zeros(shape: Any, dtype: Any) -> Any:
+def _zeros(shape: Any, dtype: Any, like: Any) -> Any:
     if isinstance(shape, dict):
-        return {key: _zeros(value, dtype) for key, value in shape.items()}
+        return {key: _zeros(value, dtype, like) for key, value in shape.items()}
     if any(isinstance(n, list | tuple) for n in shape):
-        return [_zeros(s, dtype) for s in shape]
-    return Tensor(np.zeros([1 if n is None else n for n in shape], dtype))
+        return [_zeros(s, dtype, like) for s in shape]
+    return Tensor(backend.zeros(tuple([1 if n is None else n for n in shape]), dtype, like=like))
+
+
+def _in_memory(array: Any) -> bool:
+    return not isinstance(array, Tensor) or array.device == "cpu"
 
 
 def _numpy(y: Any, x: Any) -> Any:
     """Tensors as arrays of their own: none shares memory with what went in, so that it can be written to."""
     if isinstance(y, Tensor) and type(x) is np.ndarray:
-        return y.array.copy() if np.may_share_memory(y.array, x) else y.array
-    given = [a.array if isinstance(a, Tensor) else np.asarray(a) for a in arrays_in(x)]
+        array = y.numpy()
+        return array.copy() if np.may_share_memory(array, x) else array
+    given = [a.numpy() if isinstance(a, Tensor) else np.asarray(a) for a in arrays_in(x) if _in_memory(a)]
 
     def own(t: Any) -> Any:
-        array = t.array if isinstance(t, Tensor) else np.asarray(t)
+        array = t.numpy() if isinstance(t, Tensor) else np.asarray(t)
         return array.copy() if any(np.may_share_memory(array, a) for a in given) else array
 
     return map_arrays(own, y)

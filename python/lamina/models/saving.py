@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lamina import losses, metrics, optimizers, random
+from lamina import backend, losses, metrics, optimizers, random
 from lamina.layers.layer import Layer, call_state, class_named
 from lamina.layers.shapes import is_shape
 from lamina.models import compiling
@@ -327,7 +327,7 @@ def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str],
     position = 0
     blocks = []
     for name, array in arrays.items():
-        block = np.ascontiguousarray(array)  # at least one-dimensional
+        block = np.ascontiguousarray(backend.to_host(array))  # at least one-dimensional
         dtype = DTYPES[block.dtype.name]
         header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [position, position + block.nbytes]}
         position += block.nbytes

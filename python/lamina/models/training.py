@@ -13,9 +13,10 @@ import numpy as np
 from lamina import random
 from lamina.autograd.tensor import Variable
 from lamina.layers.checks import real
-from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, split_end
+from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, placed, split_end
 from lamina.models.callbacks import CallbackList, History
 from lamina.models.class_weights import class_weights
+from lamina.models.compiling import number_of
 from lamina.models.evaluating import Evaluated, Logs, checked_batch, packed, result
 from lamina.models.progress import Progress, verbosity
 from lamina.models.resuming import Resume
@@ -152,6 +153,7 @@ class Trained(Evaluated):
         begin, end = hooks.wants("on_train_batch_begin"), hooks.wants("on_train_batch_end")
         own_step = type(self).train_step is not Trained.train_step
         weights: list[Variable] | None = None
+        loss: Any = 0.0
         step, iterator = -1, enumerate(batches)
         self.epoch_random = random.get_state()
         resumed = self.resume is not None and self.resume.batch > 0
@@ -172,7 +174,7 @@ class Trained(Evaluated):
             else:
                 loss = self._train_batch(x, y, sample_weight, weights)
                 weights = weights or self.trainable_weights
-            if not warned and not math.isfinite(loss):
+            if not warned and isinstance(loss, float) and not math.isfinite(loss):
                 warned = True
                 warnings.warn(
                     f"fit: the loss is {loss} in epoch {epoch + 1}, batch {step + 1}; a smaller learning rate or "
@@ -185,12 +187,22 @@ class Trained(Evaluated):
                 hooks.call("on_train_batch_end", step, self._logs())
             if self.stop_training:
                 break
+        if not warned and not isinstance(loss, float) and not math.isfinite(self._logs().get("loss", 0.0)):
+            warned = True
+            warnings.warn(
+                f"fit: the loss is not finite in epoch {epoch + 1}; a smaller learning rate or scaled inputs may help; "
+                "the callback TerminateOnNaN stops training here",
+                RuntimeWarning,
+                stacklevel=3,
+            )
         if step < 0 and not resumed:
             raise ValueError(f"fit: the data gave no batch in epoch {epoch + 1}")
         return warned
 
-    def _train_batch(self, x: Any, y: Any, sample_weight: Any, weights: list[Variable] | None = None) -> float:
-        """One step of gradient descent; the loss."""
+    def _train_batch(self, x: Any, y: Any, sample_weight: Any, weights: list[Variable] | None = None) -> Any:
+        """One step of gradient descent; the loss: a float, or on a GPU an array that the program has not waited for."""
+        if self._device is not None:
+            x, y, sample_weight = (placed(part, self._device) for part in (x, y, sample_weight))
         y_pred = self(x, training=True)
         if weights is None:
             weights = self.trainable_weights
@@ -200,7 +212,7 @@ class Trained(Evaluated):
         loss = self.compute_loss(x, y, y_pred, sample_weight)
         loss.backward()
         self.optimizer.step(weights)
-        value: float = loss.array.item()
+        value = number_of(loss)
         self._compiled.update(value, y, y_pred, sample_weight)  # type: ignore[union-attr]
         return value
 
@@ -240,7 +252,7 @@ class Trained(Evaluated):
             return result(self._own_logs, return_dict)
         loss = self._train_batch(x, y, sample_weight)
         if not return_dict and len(objective.outputs) == 1 and not objective.has_metrics:
-            return loss
+            return float(loss)
         return result(self._logs(), return_dict)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lamina import backend
 from lamina.autograd.function import Function
-from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import operands
 from lamina.ops.broadcasting import broadcast_shape, reduce_to
 from lamina.ops.shapes import reshape
@@ -91,7 +91,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
         >>> lm.ops.matmul(a, [1.0, -1.0]).numpy().tolist()
         [-1.0, -1.0]
     """
-    a, b = operands("matmul", as_tensor(a), as_tensor(b))
+    a, b = operands("matmul", a, b)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(f"matmul: a and b must have at least one axis, got shapes {a.shape} and {b.shape}")
     a_vector, b_vector = a.ndim == 1, b.ndim == 1

@@ -61,10 +61,10 @@ class Adafactor(Optimizer):
         self.relative_step = bool(relative_step)
 
     def new_slots(self, variable: Variable) -> tuple[Array, ...]:
-        shape, dtype = variable.shape, variable.dtype
+        shape, dtype, like = variable.shape, variable.dtype, variable.array
         if len(shape) < 2:
-            return backend.zeros(shape, dtype), backend.zeros((0,), dtype)
-        return backend.zeros(shape[:-1], dtype), backend.zeros((*shape[:-2], shape[-1]), dtype)
+            return backend.zeros(shape, dtype, like), backend.zeros((0,), dtype, like)
+        return backend.zeros(shape[:-1], dtype, like), backend.zeros((*shape[:-2], shape[-1]), dtype, like)
 
     def update(self, weights: list[Array], grads: list[Array], slots: tuple[list[Array], ...]) -> None:
         step = self.iterations + 1

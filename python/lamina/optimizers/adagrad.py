@@ -48,7 +48,7 @@ class Adagrad(Optimizer):
         self.epsilon = positive(epsilon, self.name, "epsilon")
 
     def new_slots(self, variable: Variable) -> tuple[Array, ...]:
-        return (backend.full(variable.shape, self.initial_accumulator_value, variable.dtype),)
+        return (backend.full(variable.shape, self.initial_accumulator_value, variable.dtype, variable.array),)
 
     @property
     def keeps_without_gradient(self) -> bool:

@@ -80,7 +80,8 @@ class Ftrl(Optimizer):
 
     def new_slots(self, variable: Variable) -> tuple[Array, ...]:
         shape, dtype = variable.shape, variable.dtype
-        return backend.full(shape, self.initial_accumulator_value, dtype), backend.zeros(shape, dtype)
+        like = variable.array
+        return backend.full(shape, self.initial_accumulator_value, dtype, like), backend.zeros(shape, dtype, like)
 
     def settings(self) -> tuple[float, ...]:
         rate = positive(self.learning_rate, self.name, "learning_rate")

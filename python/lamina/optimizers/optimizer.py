@@ -11,7 +11,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.row_sparse import RowSparse
-from lamina.autograd.tensor import Variable, as_tensor
+from lamina.autograd.tensor import Variable, as_tensor, placement
 from lamina.optimizers import preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
@@ -116,6 +116,7 @@ class Optimizer:
         self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
+        self._placement = placement.version  # of the lists above: weights may go to another device
         self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
         self._row_sparse = False  # whether a gradient of this step is
 
@@ -213,7 +214,7 @@ class Optimizer:
 
     def new_slots(self, variable: Variable) -> tuple[Array, ...]:
         """First values of a weight's state, an array for each of `slot_names`."""
-        return tuple([backend.zeros(variable.shape, variable.dtype) for _ in self.slot_names])
+        return tuple([backend.zeros(variable.shape, variable.dtype, like=variable.array) for _ in self.slot_names])
 
     # Steps
 
@@ -233,9 +234,13 @@ class Optimizer:
             ValueError: if numbers or shapes do not match, or there is no gradient at all.
         """
         variables = self._given if variables is None else list(variables)
-        arrays = [g if g is None or isinstance(g, RowSparse) else as_tensor(g).array for g in grads]
+        arrays = [g if g is None or isinstance(g, RowSparse) else getattr(g, "array", g) for g in grads]
         if len(arrays) != len(variables):
             raise ValueError(f"{self.name}: got {len(arrays)} gradients for {len(variables)} weights")
+        for i, (grad, variable) in enumerate(zip(arrays, variables, strict=True)):
+            if grad is not None and not isinstance(grad, RowSparse):
+                arrays[i] = grad = backend.as_array(grad, like=variable.array)
+                backend.refuse_mixed(self.name, weight=variable.array, gradient=grad)
         self._step(arrays, variables)
         self._given = variables
 
@@ -284,7 +289,8 @@ class Optimizer:
             if grad.dtype is not weight.dtype:
                 grad = backend.as_array(grad, weight.dtype)
             grads[i] = backend.contiguous(grad)
-        if len(variables) != len(self._variables) or any(map(operator.is_not, variables, self._variables)):
+        if self._placement is not placement.version or len(variables) != len(self._variables) or any(
+                map(operator.is_not, variables, self._variables)):  # fmt: skip
             self._gather(variables)
         if self._plain:
             for places, weights, slots in self._groups:
@@ -292,7 +298,7 @@ class Optimizer:
         else:
             self._prepared_step(grads)
         for variable in self._constrained:
-            variable.array[...] = as_tensor(variable.constraint(variable.array)).array
+            variable.array[...] = backend.moved(as_tensor(variable.constraint(variable.array)).array, variable.array)
         self._calls += 1
         return None
 
@@ -369,12 +375,12 @@ class Optimizer:
         averages = self._extra[AVERAGE]
         for variable in var_list:
             if variable in averages:
-                variable.array[...] = averages[variable]
+                variable.array[...] = backend.moved(averages[variable], variable.array)
 
     def _state(self, kind: str, variable: Variable) -> Array:
         known = self._extra[kind]
         if variable not in known:
-            known[variable] = backend.zeros(variable.shape, variable.dtype)
+            known[variable] = backend.zeros(variable.shape, variable.dtype, like=variable.array)
         return known[variable]
 
     def _gather(self, variables: list[Variable]) -> None:
@@ -384,6 +390,8 @@ class Optimizer:
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
                 self._slots[variable] = self.new_slots(variable)
+            elif self._placement is not placement.version:
+                self._follow(variable)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []
@@ -392,8 +400,16 @@ class Optimizer:
             weights = [variables[i].array for i in places]
             slots = tuple([[self._slots[variables[i]][k] for i in places] for k in range(len(self.slot_names))])
             self._groups.append((places, weights, slots))
-        self._variables = variables
+        self._variables, self._placement = variables, placement.version
         self._constrained = [v for v in variables if getattr(v, "constraint", None) is not None]
+
+    def _follow(self, variable: Variable) -> None:
+        """Takes a weight's state to the device that the weight is on."""
+        weight = variable.array
+        self._slots[variable] = tuple([backend.moved(slot, weight) for slot in self._slots[variable]])
+        for known in self._extra.values():
+            if variable in known:
+                known[variable] = backend.moved(known[variable], weight)
 
     # State, for saving
 
@@ -431,7 +447,7 @@ class Optimizer:
     def _taken(self, array: Array, shape: tuple[int, ...], name: str, variable: Variable) -> Array:
         if array.shape != shape:
             raise ValueError(f"{self.name}: the state of {name} must have shape {shape}, got {array.shape}")
-        return backend.from_pool(np.asarray(array, variable.dtype))
+        return backend.from_pool(backend.moved(np.asarray(backend.to_host(array), variable.dtype), variable.array))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as values that JSON takes.

@@ -6,8 +6,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd.row_sparse import RowSparse
 
@@ -27,7 +25,7 @@ def add(sums: list[Array], grads: list[Array], scale: float) -> None:
 
 def decay(weights: list[Array], shares: list[float]) -> None:
     """weights -= shares * weights: SGD that stands still."""
-    still = [backend.zeros(w.shape, w.dtype) for w in weights]
+    still = [backend.zeros(w.shape, w.dtype, like=w) for w in weights]
     backend.kernels(weights[0]).sgd_step(weights, still, (), (0.0, 0.0, 0.0), 1, None, shares)
 
 
@@ -39,9 +37,10 @@ def average(averages: list[Array], weights: list[Array], momentum: float) -> Non
 
 
 def sums_of_squares(grads: list[Array]) -> list[float]:
-    """The sum of the squares of each gradient, in float64."""
-    squares = np.empty(len(grads))
-    backend.kernels(squares).gradient_squares(values_of(grads), squares)
+    """The sum of the squares of each gradient, in float64; the program waits for a GPU."""
+    values = values_of(grads)
+    squares = backend.empty(len(grads), backend.float64, like=values[0])
+    backend.kernels(squares).gradient_squares(values, squares)
     found: list[float] = squares.tolist()
     return found
 
@@ -65,4 +64,4 @@ def scaled_and_clipped(grads: list[Array], scales: list[float] | None, clipvalue
     """The gradients times their scales, clipped, for rules without a kernel."""
     if scales is not None:
         grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
-    return grads if clipvalue is None else [np.clip(g, -clipvalue, clipvalue) for g in grads]
+    return grads if clipvalue is None else [g.clip(-clipvalue, clipvalue) for g in grads]
