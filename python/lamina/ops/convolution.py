@@ -21,6 +21,7 @@ AXES = {1: "KT", 2: "KH, KW", 3: "KD, KH, KW"}
 
 MODES = {"fast": 0, "accurate": 1, "direct": 2}
 _mode = "fast"
+DEPTHWISE: Any = object()  # for groups: as many as there are channels
 
 
 def set_convolution(mode: str) -> None:
@@ -167,11 +168,11 @@ def convolve(
     groups: Any,
     activation: str | None,
 ) -> Tensor:
-    """A convolution over `rank` axes, its arguments checked; groups None: depthwise, kernel (..., C, M)."""
+    """A convolution over `rank` axes, its arguments checked; groups DEPTHWISE: kernel (..., C, M)."""
     number = activation_number(activation, op)
-    x, kernel, bias = operands(op, rank, x, kernel, bias, "(C, M)" if groups is None else "(C / groups, K)")
+    x, kernel, bias = operands(op, rank, x, kernel, bias, "(C, M)" if groups is DEPTHWISE else "(C / groups, K)")
     size, taps = x.shape[1:-1], kernel.shape[:-2]
-    if groups is None:
+    if groups is DEPTHWISE:
         groups, filters = depthwise_groups(op, x.shape, kernel.shape)
     else:
         filters = kernel.shape[-1]
