@@ -42,8 +42,8 @@ FUNCTIONS = words("""
     all amax amin any append arange argmax argmin argsort argwhere array_equal atleast_1d bincount
     broadcast_arrays broadcast_to clip column_stack concatenate copyto count_nonzero cumprod cumsum diag
     diagonal diff digitize dot einsum expand_dims eye fill_diagonal flatnonzero flip full full_like histogram
-    hstack identity indices isclose isin linspace matmul max mean meshgrid min moveaxis nonzero ones ones_like
-    outer pad prod ravel repeat reshape roll round searchsorted sort split squeeze stack std sum swapaxes take
+    hstack identity indices isclose isin linspace matmul max may_share_memory mean meshgrid min moveaxis nonzero ones
+    ones_like outer pad prod ravel repeat reshape roll round searchsorted sort split squeeze stack std sum swapaxes take
     take_along_axis tensordot tile transpose tri tril triu unique unravel_index vstack var where zeros
     zeros_like
 """)

@@ -4,6 +4,7 @@ Each part is a function of its own, for ops that need only some of them or other
 
 - check_forward: the reference's values, on every ISA and in both dtypes
 - check_gradients: central differences, in float64
+- check_single_gradients: those in float32 are those in float64, but for rounding
 - check_layouts: any strides, byte order and alignment give the bits of a contiguous array; nothing is written to
 - check_empty_batch: an empty result and zero gradients
 - check_same_bits: outputs and gradients for 1, 2 and 4 threads, on every ISA, run after run
@@ -64,6 +65,8 @@ def check_op(
     check_forward(op, inputs, reference, dtypes=dtypes, tolerance=tolerance)
     if gradients:
         check_gradients(op, inputs, places=places)
+        if np.float32 in dtypes:
+            check_single_gradients(op, inputs, tolerance=10 * (TOLERANCE | (tolerance or {}))[np.float32])
     for dtype in dtypes:
         typed = _typed(inputs, dtype)
         check_devices(op, typed, gradients=gradients)
@@ -108,6 +111,19 @@ def check_forward(
 def check_gradients(op: Callable[..., Any], inputs: Sequence[Any], *, places: int = 24) -> None:
     """The op's gradients are those of central differences, in float64."""
     lamina.grad_check(op, inputs, places=places)
+
+
+def check_single_gradients(op: Callable[..., Any], inputs: Sequence[Any], *, tolerance: float = 1e-4) -> None:
+    """The gradients in float32 are those in float64, which check_gradients measures, but for rounding."""
+    single = _typed(inputs, np.float32)
+    got = _run(op, single, True)
+    double = _typed(single, np.float64)
+    directions = [u.astype(np.float64) if u.dtype.kind == "f" else u for u in got.directions]
+    expected = _run(op, double, True, directions)
+    for i, (a, b) in enumerate(zip(got.grads, expected.grads, strict=True)):
+        if b is not None:
+            scale = max(1.0, float(np.sqrt(np.mean(b**2)))) if b.size else 1.0
+            _assert_close(a / scale, b / scale, tolerance, f"gradient of input {i} in float32")
 
 
 def check_same_bits(op: Callable[..., Any], inputs: Sequence[Any], *, gradients: bool = True) -> None:

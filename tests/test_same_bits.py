@@ -7,7 +7,14 @@ import pytest
 
 import lamina as lm
 from lamina.autograd.function import Function
-from op_testing import check_empty_batch, check_gradients, check_layouts, check_rows_alone, check_same_bits
+from op_testing import (
+    check_empty_batch,
+    check_gradients,
+    check_layouts,
+    check_rows_alone,
+    check_same_bits,
+    check_single_gradients,
+)
 
 X = np.random.default_rng(0).normal(size=(6, 1000)).astype(np.float32)
 
@@ -77,6 +84,14 @@ class WrongGradient(RowSum):
         return dx
 
 
+class WrongInSingle(RowSum):
+    def backward(self, dy):
+        dx = np.array(super().backward(dy))
+        if dx.dtype == np.float32:
+            dx[2, 3] *= 1.01
+        return dx
+
+
 class MemoryOrder(RowSum):
     def forward(self, x):
         self.saved = x
@@ -141,6 +156,13 @@ def test_a_row_that_depends_on_its_batch_is_caught(op, message):
 def test_a_wrong_gradient_is_caught():
     with pytest.raises(AssertionError, match=r"grad_check: input 0 at \(2, 3\): backward gives .*, differences"):
         check_gradients(WrongGradient.run, [X], places=X.size)
+
+
+def test_a_gradient_that_is_wrong_in_float32_alone_is_caught():
+    check_single_gradients(RowSum.run, [X])
+    check_gradients(WrongInSingle.run, [X], places=X.size)
+    with pytest.raises(AssertionError, match=r"gradient of input 0 in float32: 1 of 6000 are off, at \(2, 3\)"):
+        check_single_gradients(WrongInSingle.run, [X])
 
 
 @pytest.mark.parametrize(

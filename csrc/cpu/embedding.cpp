@@ -2,6 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/parallel.h"
+#include "cpu/support/row_ahead.h"
 #include "ops/gemm.h"
 
 namespace lamina {
@@ -59,6 +60,8 @@ void embedding_backward(const Segments& s, int64_t width, const T* dy, T* y) {
         const int64_t count = s.first[u + 1] - s.first[u];
         const int64_t* const order = s.order + s.first[u];
         T* const sum = y + (s.rows ? s.rows[u] : u) * width;
+        for (int64_t i = s.first[u] + ROWS_AHEAD; i < min_of(s.first[u + 1] + ROWS_AHEAD, to); ++i)
+          prefetch_row(dy + s.order[i] * width + left, right - left);
         int64_t j = left;
         for (; j + COLUMNS <= right; j += COLUMNS) sum_rows<GROUP>(dy + j, width, order, count, sum + j, All{});
         each_vector<T>(right - j, [&](int64_t k, auto mask) INLINE_LAMBDA {

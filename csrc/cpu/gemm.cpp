@@ -211,6 +211,7 @@ void gemm_by_chains(const Gemm<T>& g) {
 }
 
 constexpr double NANOSECONDS_A_FLOP = 0.01;
+constexpr double LEAST_WORK = 10e3;  // from here on threads share a product: at its best it takes half as long
 
 }  // namespace LAMINA_ISA
 
@@ -221,7 +222,7 @@ void gemm(const Gemm<T>& g) {
   const double work = 2.0 * double(g.m) * double(g.n) * double(g.k) * NANOSECONDS_A_FLOP;
   const int threads = num_threads();
   const bool past_caches = streams_result(g);
-  if (threads == 1 || work < 20e3) return gemm_on_one_thread(g, past_caches);
+  if (threads == 1 || work < LEAST_WORK) return gemm_on_one_thread(g, past_caches);
   const int64_t strips = ceil_div(g.m, Tiles<T>::ROWS), panels = ceil_div(g.n, Tiles<T>::WIDTH);
   const int64_t chains = ceil_div(g.k, CHAIN);
   constexpr int64_t MOST_PARTIALS = int64_t(1) << 20;

@@ -2,6 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/elementwise.h"
+#include "cpu/support/row_ahead.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
@@ -40,6 +41,8 @@ template <class Target, class T>
 void take(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* x, const int64_t* index, T* y) {
   parallel_for(outer * count, 5 + inner * 0.2, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     for (int64_t i = begin; i < end; ++i) {
+      const int64_t later = i + ROWS_AHEAD;
+      if (inner > 16 && later < end) prefetch_row(x + (later / count * rows + index[later % count]) * inner, inner);
       const T* const from = x + (i / count * rows + index[i % count]) * inner;
       if (inner == 1)
         y[i] = *from;

@@ -2,6 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/row.h"
+#include "cpu/support/row_ahead.h"
 #include "support/math.h"
 
 namespace lamina {
@@ -62,6 +63,13 @@ INLINE void each_weight(int64_t count, const Parameter<T>* parameters, const Opt
     const V<T> scale = set(T(p.scale)), decay = set(T(p.decay));
     for (int64_t begin = from; begin < to;) {
       const Run<T> run = run_of(p, begin, to);
+      const int64_t later = begin + ROWS_AHEAD * p.width;
+      if (p.rows && !p.whole && later < to) {
+        const int64_t at = p.rows[later / p.width] * p.width;
+        prefetch_row(p.weights + at, p.width);
+        for (const T* const slot : p.slots)
+          if (slot) prefetch_row(slot + at, p.width);
+      }
       each_vector<T>(run.count, [&](int64_t k, auto mask) INLINE_LAMBDA {
         const int64_t i = run.at + k;
         V<T> g = load(run.gradients + k, mask), w = load(p.weights + i, mask);

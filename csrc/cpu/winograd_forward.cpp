@@ -17,32 +17,26 @@
 namespace lamina {
 namespace LAMINA_ISA {
 
-/// m (M x NR) = v (M x depth, in blocks of CB, the next one `step` further on) * u (depth x NR); or += .
-template <int M, class T>
+/// m (M x NR) = v (M x depth, in blocks of CB, the next one `step` further on) * u (depth x NR); or += . NV vectors of
+/// the NR columns count.
+template <int M, int NV, class T>
 void multiply_rows(int64_t depth, const T* v, int64_t step, const T* u, T* m, bool add) {
-  V<T> acc[M][2];
-  unroll<M>([&](auto i) INLINE_LAMBDA { acc[i][0] = acc[i][1] = zero<T>(); });
+  V<T> acc[M][NV];
+  const auto each = [](auto f) INLINE_LAMBDA {
+    unroll<M>([&](auto i) INLINE_LAMBDA { unroll<NV>([&](auto j) INLINE_LAMBDA { f(i, j); }); });
+  };
+  each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = zero<T>(); });
   for (int64_t c = 0; c < depth; c += CB<T>, v += step) {
     unroll<M>([&](auto i) INLINE_LAMBDA { prefetch(v + step + i * CB<T>); });
 #pragma GCC unroll 4
     for (int k = 0; k < CB<T>; ++k, u += NR<T>) {
-      const V<T> u0 = load(u), u1 = load(u + lanes<T>);
-      unroll<M>([&](auto i) INLINE_LAMBDA {
-        const V<T> s = set(v[i * CB<T> + k]);
-        acc[i][0] = fma(s, u0, acc[i][0]);
-        acc[i][1] = fma(s, u1, acc[i][1]);
-      });
+      V<T> row[NV];
+      unroll<NV>([&](auto j) INLINE_LAMBDA { row[j] = load(u + j * lanes<T>); });
+      each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = fma(set(v[i * CB<T> + k]), row[j], acc[i][j]); });
     }
   }
-  if (add)
-    unroll<M>([&](auto i) INLINE_LAMBDA {
-      acc[i][0] = load(m + i * NR<T>) + acc[i][0];
-      acc[i][1] = load(m + i * NR<T> + lanes<T>) + acc[i][1];
-    });
-  unroll<M>([&](auto i) INLINE_LAMBDA {
-    store(m + i * NR<T>, acc[i][0]);
-    store(m + i * NR<T> + lanes<T>, acc[i][1]);
-  });
+  if (add) each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = load(m + i * NR<T> + j * lanes<T>) + acc[i][j]; });
+  each([&](auto i, auto j) INLINE_LAMBDA { store(m + i * NR<T> + j * lanes<T>, acc[i][j]); });
 }
 
 template <int F, class T>
@@ -167,7 +161,14 @@ struct WinogradForward {
     });
   }
 
-  /// M[xi] = V[xi] * U[xi] for the `count` tiles of a block.
+  /// M[xi] = V[xi] * U[xi] for the `count` tiles of a block. float64 is for checks: its panels are always whole.
+  void multiply(int64_t panel, int64_t xi, int64_t count, const T* v, const T* u, T* m) const {
+    if (sizeof(T) == 4 && panel_width<T>(filters, panel) == lanes<T>)
+      multiply<sizeof(T) == 4 ? 1 : 2>(xi, count, v, u, m);
+    else
+      multiply<2>(xi, count, v, u, m);
+  }
+  template <int NV>
   void multiply(int64_t xi, int64_t count, const T* v, const T* u, T* m) const {
     const int64_t groups = ceil_div(count, MR);  // equal shares: 64 tiles are 13 + 13 + 13 + 13 + 12, not 4 * 14 + 8
     v += xi * v_stride();
@@ -177,8 +178,8 @@ struct WinogradForward {
       const int64_t a = count * g / groups, b = count * (g + 1) / groups;
       with_constant<MR>(int(b - a), [&](auto rows) {
         for (int64_t c = 0; c < padded(); c += CHAIN)
-          multiply_rows<rows>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>, u + c * NR<T>,
-                              m + a * NR<T>, c > 0);
+          multiply_rows<rows, NV>(min_of(CHAIN, padded() - c), v + c * block + a * CB<T>, block * CB<T>, u + c * NR<T>,
+                                  m + a * NR<T>, c > 0);
       });
     }
   }
@@ -216,7 +217,7 @@ struct WinogradForward {
         const int64_t first_tile = tiles * i / blocks, count = tiles * (i + 1) / blocks - first_tile;
         transform_inputs(first_tile, count, v, zeros);
         for (int64_t p = 0; p < panels(); ++p) {
-          for (int64_t xi = 0; xi < XI; ++xi) multiply(xi, count, v, u + p * u_panel(), v + v_block());
+          for (int64_t xi = 0; xi < XI; ++xi) multiply(p, xi, count, v, u + p * u_panel(), v + v_block());
           transform_outputs(first_tile, count, p, v + v_block());
         }
       }
@@ -248,7 +249,7 @@ struct WinogradForward {
           for (int64_t c = 0; c < padded(); c += CB<T>) transform_weights(p, c, u);
           const auto count = [&](int64_t i) { return from(s + i + 1) - from(s + i); };
           for (int64_t xi = 0; xi < XI; ++xi)
-            for (int64_t i = 0; i < here; ++i) multiply(xi, count(i), v + i * v_block(), u, m + i * m_block());
+            for (int64_t i = 0; i < here; ++i) multiply(p, xi, count(i), v + i * v_block(), u, m + i * m_block());
           for (int64_t i = 0; i < here; ++i) transform_outputs(from(s + i), count(i), p, m + i * m_block());
         }
         if (past_caches) stream_fence();

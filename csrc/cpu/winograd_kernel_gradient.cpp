@@ -19,29 +19,22 @@ constexpr int64_t SPLIT = 56;  // tiles of a chain: 28 err less but take 5 % lon
 /// Rows of the register tile here: a divisor of CB for float and double.
 constexpr int GRADIENT_ROWS = REGISTERS == 32 ? 8 : 4;
 
-/// u (ROWS x NR) = v (count x ROWS, transposed) * d (count x NR); or += .
-template <class T>
+/// u (ROWS x NR) = v (count x ROWS, transposed) * d (count x NV vectors); or += .
+template <int NV, class T>
 void multiply_tiles(int64_t count, const T* v, const T* d, T* u, bool add) {
   constexpr int ROWS = GRADIENT_ROWS;
-  V<T> acc[ROWS][2];
-  unroll<ROWS>([&](auto i) INLINE_LAMBDA { acc[i][0] = acc[i][1] = zero<T>(); });
-  for (int64_t t = 0; t < count; ++t, v += CB<T>, d += NR<T>) {
-    const V<T> d0 = load(d), d1 = load(d + lanes<T>);
-    unroll<ROWS>([&](auto i) INLINE_LAMBDA {
-      const V<T> s = set(v[i]);
-      acc[i][0] = fma(s, d0, acc[i][0]);
-      acc[i][1] = fma(s, d1, acc[i][1]);
-    });
+  V<T> acc[ROWS][NV];
+  const auto each = [](auto f) INLINE_LAMBDA {
+    unroll<ROWS>([&](auto i) INLINE_LAMBDA { unroll<NV>([&](auto j) INLINE_LAMBDA { f(i, j); }); });
+  };
+  each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = zero<T>(); });
+  for (int64_t t = 0; t < count; ++t, v += CB<T>, d += NV * lanes<T>) {
+    V<T> row[NV];
+    unroll<NV>([&](auto j) INLINE_LAMBDA { row[j] = load(d + j * lanes<T>); });
+    each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = fma(set(v[i]), row[j], acc[i][j]); });
   }
-  if (add)
-    unroll<ROWS>([&](auto i) INLINE_LAMBDA {
-      acc[i][0] = load(u + i * NR<T>) + acc[i][0];
-      acc[i][1] = load(u + i * NR<T> + lanes<T>) + acc[i][1];
-    });
-  unroll<ROWS>([&](auto i) INLINE_LAMBDA {
-    store(u + i * NR<T>, acc[i][0]);
-    store(u + i * NR<T> + lanes<T>, acc[i][1]);
-  });
+  if (add) each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = load(u + i * NR<T> + j * lanes<T>) + acc[i][j]; });
+  each([&](auto i, auto j) INLINE_LAMBDA { store(u + i * NR<T> + j * lanes<T>, acc[i][j]); });
 }
 
 template <int F, class T>
@@ -61,14 +54,15 @@ struct WinogradKernelGradient {
   int64_t stage() const { return min_of(segment(), grid.count()); }
   int64_t blocks() const { return ceil_div(channels, CB<T>); }
   int64_t panels() const { return ceil_div(filters, NR<T>); }
+  int64_t width(int64_t panel) const { return panel_width<T>(filters, panel); }
   // One cache line more than a multiple of 4096 bytes: streams must not share a cache set.
   int64_t v_stride() const { return CB<T> * stage() + CB<T>; }
   int64_t d_stride() const { return NR<T> * stage() + CB<T>; }
   static constexpr int64_t U_STRIDE = CB<T> * NR<T> + CB<T>;
 
-  /// D of tile t of the grid.
-  void transform_gradient(int64_t t, T* d, const T* zeros) const {
-    const TileGrid::Tile tile = grid.at(t);
+  /// D of tile t0 + t of the grid.
+  void transform_gradient(int64_t t0, int64_t t, T* d, const T* zeros) const {
+    const TileGrid::Tile tile = grid.at(t0 + t);
     const T* from[F][F];
     for (int i = 0; i < F; ++i)
       for (int j = 0; j < F; ++j) {
@@ -76,7 +70,7 @@ struct WinogradKernelGradient {
         const bool inside = r < grid.out_height && c < grid.out_width;
         from[i][j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
       }
-    each_padded<T>(filters, panels() * NR<T>, [&](int64_t k, auto mask) INLINE_LAMBDA {
+    each_padded<T>(filters, round_up(filters, lanes<T>), [&](int64_t k, auto mask) INLINE_LAMBDA {
       V<T> mid[A][F];
       unroll<F>([&](auto j) INLINE_LAMBDA {
         V<T> in[F], out[A];
@@ -84,7 +78,8 @@ struct WinogradKernelGradient {
         Winograd<F>::template gradient<T>(in, out);
         unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
       });
-      T* const to = d + k / NR<T> * (XI * d_stride()) + k % NR<T>;
+      const int64_t panel = k / NR<T>;
+      T* const to = d + panel * (XI * d_stride()) + t * width(panel) + k % NR<T>;
       unroll<A>([&](auto i) INLINE_LAMBDA {
         V<T> out[A];
         Winograd<F>::template gradient<T>(mid[i], out);
@@ -123,7 +118,10 @@ struct WinogradKernelGradient {
         T* const to = u + ((cb - first_block) * XI + xi) * U_STRIDE;
         for (int64_t t = 0; t < count; t += SPLIT)
           for (int64_t c = 0; c < CB<T>; c += GRADIENT_ROWS)
-            multiply_tiles(min_of(SPLIT, count - t), from_v + t * CB<T> + c, from_d + t * NR<T>, to + c * NR<T>, t > 0);
+            with_constant<2>(int(width(panel) / lanes<T>), [&](auto vectors) INLINE_LAMBDA {
+              multiply_tiles<vectors>(min_of(SPLIT, count - t), from_v + t * CB<T> + c, from_d + t * width(panel),
+                                      to + c * NR<T>, t > 0);
+            });
       }
     const int64_t k = panel * NR<T>;
     for (int64_t c = first_block * CB<T>; c < min_of(last_block * CB<T>, channels); ++c) {
@@ -152,7 +150,7 @@ struct WinogradKernelGradient {
       parallel_for(count, 0.1 * double(XI * (channels + filters)), [&](int64_t begin, int64_t end) {
         for (int64_t t = begin; t < end; ++t) {
           transform_input<F>(grid, channels, x, t0 + t, v + t * CB<T>, v_stride(), XI * v_stride(), zeros);
-          transform_gradient(t0 + t, d + t * NR<T>, zeros);
+          transform_gradient(t0, t, d, zeros);
         }
       });
       parallel_for(panels() * groups, 0.02 * double(XI * channels * filters / (panels() * groups) * count),

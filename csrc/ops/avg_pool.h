@@ -6,6 +6,7 @@
 // in order.
 #pragma once
 #include "ops/pool.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -15,4 +16,13 @@ void avg_pool_forward(const Pool& s, bool count_padding, const T* x, T* y);
 template <class Target, class T>
 void avg_pool_backward(const Pool& s, bool count_padding, const T* dy, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void avg_pool_forward(const Pool& s, bool count_padding, const T* x, T* y, Stream stream);
+
+template <class T>
+void avg_pool_backward(const Pool& s, bool count_padding, const T* dy, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

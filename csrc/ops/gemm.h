@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "ops/activation.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -36,4 +37,13 @@ void gemm(const Gemm<T>& g);
 template <class Target, class T>
 void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_b, int64_t stride_c);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void gemm(const Gemm<T>& g, Stream stream);
+
+template <class T>
+void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_b, int64_t stride_c, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -9,6 +9,7 @@
 // hold, nothing outside the arrays is touched; an offset that names no place of its window sends its gradient nowhere.
 #pragma once
 #include "ops/pool.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -22,4 +23,13 @@ void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets);
 template <class Target, class T, class Offset>
 void max_pool_backward(const Pool& s, const T* dy, const Offset* offsets, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T, class Offset>
+void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets, Stream stream);
+
+template <class T, class Offset>
+void max_pool_backward(const Pool& s, const T* dy, const Offset* offsets, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -65,6 +65,8 @@ INLINE DoubleWord log_of_two_words(V<double> a) {
 INLINE V<double> finish_power(V<double> a, V<double> b, V<double> y) {
   constexpr double INFINITE = Elementary<double>::INFINITE;
   const V<double> none = zero<double>(), one = set(1.0), absolute = magnitude<double>(a), size = magnitude<double>(b);
+  const Mask<double> usual = less(none, a) & less(a, set(INFINITE)) & less(size, set(INFINITE));
+  if (!any(equal(select(usual, none, one), one))) return y;  // nearly always; all that follows costs as much as y
   // of |a| = 0 or infinite, or b infinite: 0, 1 or infinity
   const Mask<double> below = less(absolute, one), up = less(none, b);
   const V<double> grows = select(up, set(INFINITE), none), shrinks = select(up, none, set(INFINITE));

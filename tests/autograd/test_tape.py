@@ -113,6 +113,27 @@ def test_the_gradient_given_may_change_afterwards():
     assert x.grad.numpy().tolist() == y.grad.numpy().tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: x + 1,
+        lambda x: x.reshape(6),
+        lambda x: x.T,
+        lambda x: lm.ops.concatenate([x, x], 0),
+        lambda x: lm.ops.broadcast_to(x, (2, 3)),
+        lambda x: x[:, ::-1].reshape(3, 2) + 0,
+    ],
+)
+def test_no_leaf_keeps_memory_of_the_gradient_given(op):
+    x = lm.tensor(np.ones((2, 3), np.float32), requires_grad=True)
+    y = op(x)
+    given = np.ones(y.shape, np.float32)
+    y.backward(given)
+    before = x.grad.numpy().copy()
+    given[...] = 7
+    np.testing.assert_array_equal(x.grad.numpy(), before)
+
+
 def test_gradients_of_leaves_are_contiguous():
     x = lm.tensor(np.ones((3, 4)), requires_grad=True)
     x.T.sum(0).sum().backward()

@@ -109,7 +109,7 @@ def test_errors():
         lm.ops.arange(1, 2, 0)
     with pytest.raises(ValueError, match="linspace: num must be at least 0, got -1"):
         lm.ops.linspace(0, 1, -1)
-    with pytest.raises(ValueError, match="eye: sizes must be at least 0, got -1 and -1"):
+    with pytest.raises(ValueError, match=r"eye: sizes must be at least 0, got \(-1, -1\)"):
         lm.ops.eye(-1)
     with pytest.raises(ValueError, match='meshgrid: indexing must be "xy" or "ij", got \'yx\''):
         lm.ops.meshgrid([1], indexing="yx")
@@ -138,3 +138,54 @@ def test_full_of_several_values():
         lm.ops.full((2, 3), [1, 2])
     with pytest.raises(ValueError, match=r"full: fill_value of shape \(2, 3\) does not broadcast to \(3,\)"):
         lm.ops.full(3, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "odd", [None, "3", {}, 1.5, np.zeros(2), np.array(1.5), np.array(["2020"], "datetime64[Y]"), True]
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda n: lm.ops.zeros(n), lambda n: lm.ops.ones((2, n)), lambda n: lm.ops.eye(n),
+        lambda n: lm.ops.eye(3, 3, n),
+        lambda n: lm.ops.identity(n), lambda n: lm.ops.one_hot([0], n), lambda n: lm.ops.multi_hot([0], n),
+        lambda n: lm.ops.linspace(0, 1, n), lambda n: lm.ops.sine_positions(n, 4), lambda n: lm.ops.avg_pool2d(X4, n),
+        lambda n: lm.ops.conv2d(X4, X4[:1, :1], groups=n), lambda n: lm.ops.sum(X4, n if n is not None else "a"),
+    ],
+)  # fmt: skip
+def test_sizes_that_are_no_integers(call, odd):
+    """NumPy's arrays have an __index__ whatever they hold: no error of NumPy's own may come out."""
+    with pytest.raises(
+        TypeError, match=r"^(zeros|ones|eye|one_hot|multi_hot|linspace|sine_pos\w+|avg_pool2d|conv2d|sum): "
+    ):
+        call(odd)
+
+
+def test_one_integer_in_an_array_is_an_integer():
+    for three in (np.int8(3), np.array(3), 3):
+        assert lm.ops.eye(three).shape == (3, 3)
+
+
+@pytest.mark.parametrize("odd", [None, "a", 1j, np.datetime64("2020")])
+def test_bounds_that_are_no_numbers(odd):
+    for arguments in ((odd, 1), (0, odd)):
+        with pytest.raises(TypeError, match="expected an array of numbers"):
+            lm.ops.linspace(*arguments)
+    with pytest.raises(ValueError, match="linspace: start and stop must be numbers, got 0"):
+        lm.ops.linspace(0, [1, 2])
+
+
+def test_sequences_that_are_none():
+    for name in ("concatenate", "stack"):
+        with pytest.raises(TypeError, match=f"{name}: expected a sequence of tensors, got NoneType"):
+            getattr(lm.ops, name)(None)
+    for arguments, name in (
+        ((None, [1.0]), "condlist"),
+        (([True], 2.0), "choicelist"),
+        ((np.ones(2), [1]), "condlist"),
+    ):
+        with pytest.raises(TypeError, match=f"select: {name} must be a list or tuple, got"):
+            lm.ops.select(*arguments)
+
+
+X4 = np.ones((2, 4, 4, 4), np.float32)

@@ -175,19 +175,19 @@ void pack_row(const Gather& d, const T* source, int64_t column, int64_t count, i
   }
 }
 
-/// The same for few channels: for each position the (kw, c) of its window, through a padded copy of the row.
+/// Values of memory that pad_row writes: what whole vectors read too much is there.
+INLINE int64_t padded_row(const Gather& d) { return ((d.columns - 1) * d.w.stride + d.w.span) * d.channels + BLOCK; }
+
+/// What `count` positions from `column` on see of one source row (null: outside the image), its padding written out.
 template <class T>
-void pack_folded_row(const Gather& d, const T* source, int64_t column, int64_t count, T* padded, T* to) {
+void pad_row(const Gather& d, const T* source, int64_t column, int64_t count, T* padded) {
   const View& w = d.w;
-  const int64_t C = d.channels, run = d.depth(), width = (count - 1) * w.stride + w.span;
-  if (!source) {
-    for (int64_t block = 0; block < d.blocks; ++block) fill_zero(to + block * d.plane, count * BLOCK);
-    return;
-  }
-  const int64_t origin = w.low + column * w.stride;
-  const int64_t begin = min_of(width, max_of(0, -origin)), end = max_of(begin, min_of(width, w.source - origin));
+  const int64_t C = d.channels, width = (count - 1) * w.stride + w.span, origin = w.low + column * w.stride;
+  const int64_t begin = source ? min_of(width, max_of(0, -origin)) : width;
+  const int64_t end = max_of(begin, min_of(width, w.source - origin));
   fill_zero(padded, begin * C);
   fill_zero(padded + end * C, (width - end) * C + BLOCK);
+  if (begin == end) return;
   const T* from = source + (origin + begin) * d.source_pitch;
   if (d.source_pitch == C) {
     std::memcpy(padded + begin * C, from, size_t((end - begin) * C) * sizeof(T));
@@ -195,6 +195,19 @@ void pack_folded_row(const Gather& d, const T* source, int64_t column, int64_t c
     for (int64_t i = begin; i < end; ++i, from += d.source_pitch)
       for (int64_t c = 0; c < C; ++c) padded[i * C + c] = from[c];
   }
+}
+
+/// The same as pack_row for few channels: for each position the (kw, c) of its window, through a padded copy of the
+/// row.
+template <class T>
+void pack_folded_row(const Gather& d, const T* source, int64_t column, int64_t count, T* padded, T* to) {
+  const View& w = d.w;
+  const int64_t C = d.channels, run = d.depth();
+  if (!source) {
+    for (int64_t block = 0; block < d.blocks; ++block) fill_zero(to + block * d.plane, count * BLOCK);
+    return;
+  }
+  pad_row(d, source, column, count, padded);
   if (w.dilation == 1) {
     for (int64_t block = 0; block < d.blocks; ++block) {  // whole vectors: what they read too much is never used
       const int64_t vectors = ceil_div(min_of(BLOCK, run - block * BLOCK), lanes<T>);
@@ -215,9 +228,7 @@ void pack_folded_row(const Gather& d, const T* source, int64_t column, int64_t c
 }
 
 /// Values of memory that pack_strip needs behind the strip.
-inline int64_t padded_row_size(const Gather& d) {
-  return d.fold ? ((d.columns - 1) * d.w.stride + d.w.span) * d.channels + 2 * BLOCK : 0;
-}
+inline int64_t padded_row_size(const Gather& d) { return d.fold ? padded_row(d) + BLOCK : 0; }
 
 /// The source of target positions [row, row + rows) x [column, column + columns) of one image (image: its first value
 /// of the group, or null: all zeros), blocks [block0, block1). padded: room for a padded row, where channels are

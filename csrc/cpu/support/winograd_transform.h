@@ -117,6 +117,11 @@ struct Winograd<4> {
 constexpr int MR = REGISTERS == 32 ? 14 : 6;
 template <class T>
 constexpr int NR = 2 * lanes<T>;
+/// Columns of a panel: one vector is enough for few of them.
+template <class T>
+INLINE int64_t panel_width(int64_t columns, int64_t panel) {
+  return columns - panel * NR<T> > lanes<T> ? NR<T> : lanes<T>;
+}
 /// Channels of one block of a transformed tile: a cache line.
 template <class T>
 constexpr int CB = 64 / sizeof(T);

@@ -24,6 +24,7 @@ class Function:
     """
 
     __slots__ = ("freed", "inputs", "needs", "number", "outputs", "recording", "saved")
+    takes_unpooled = False  # whether backward knows gradients that are `Unpooled`
     freed: bool
     inputs: tuple[Tensor | None, ...]
     needs: list[bool]

@@ -56,6 +56,20 @@ class RowSparse:
         return f"<RowSparse {len(self.rows)} rows of shape={self.shape} dtype={self.dtype.name}>"
 
 
+def _order(index: Array) -> Array:
+    """The places of numbers of at least 0 by size, those of equal ones in order.
+
+    NumPy sorts 16 bits by counting, in a fifth of the time that it takes for more.
+    """
+    xp = backend.array_module(index)
+    if not index.size or int(index.max()) >> 32:
+        return xp.argsort(index, kind="stable")
+    order = xp.argsort(index.astype("uint16"), kind="stable")
+    if int(index.max()) >> 16:
+        order = order[xp.argsort((index >> 16).astype("uint16")[order], kind="stable")]
+    return order
+
+
 def sorted_segments(index: Array) -> tuple[Array, Array, Array]:
     """The places of equal numbers in an array of numbers of at least 0: (order, first, numbers).
 
@@ -64,17 +78,8 @@ def sorted_segments(index: Array) -> tuple[Array, Array, Array]:
     """
     xp = backend.array_module(index)
     count = index.size
-    bits = int(count).bit_length()
-    if count and int(index.max()) >> (62 - bits):
-        order = xp.argsort(index, kind="stable")
-        ordered = index[order]
-    else:  # number and place in one key: no two are equal, so that any way of sorting gives the same
-        keys = index << bits
-        keys |= xp.arange(count)
-        keys.sort()
-        ordered = keys >> bits
-        keys &= (1 << bits) - 1
-        order = keys
+    order = _order(index)
+    ordered = index[order]
     new = xp.ones(count + 1, bool)  # whether another number begins here; the end does
     xp.not_equal(ordered[1:], ordered[:-1], out=new[1:-1])
     first = xp.flatnonzero(new if count else new[:1])

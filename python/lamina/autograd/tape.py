@@ -17,6 +17,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd import row_sparse
+from lamina.autograd.unpooled import Unpooled
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -79,12 +80,12 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
         array = backend.as_array(getattr(gradient, "array", gradient), root.dtype, like=root.array)
         if array.shape != root.shape:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
-        array = backend.from_pool(array)  # it may end in leaves, and the caller's array may change
+    lent = None if gradient is None else array  # the caller's: it may change later
     if root.node is None:
-        _give(root, array, {})
+        _give(root, array, {}, lent)
         return
     grads: dict[Function, list[Any]] = {}  # of the outputs of nodes still to come
-    _give(root, array, grads)
+    _give(root, array, grads, lent)
     for node in _ancestors(root.node):
         given = grads.pop(node, None)
         if given is None:  # no path from the root came through here
@@ -98,21 +99,30 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
             )
         for tensor, grad in zip(node.inputs, found):  # noqa: B905  (checked above, at less cost)
             if grad is not None and tensor is not None and tensor.requires_grad:
-                _give(tensor, grad, grads)
+                _give(tensor, grad, grads, lent)
         if not retain_graph:
             node.free()
 
 
-def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]]) -> None:
-    """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given."""
+def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any = None) -> None:
+    """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given.
+
+    No leaf keeps memory of `lent`: functions may have handed that on as it is, or a view of it.
+    """
     if grad.shape != tensor.array.shape:
         raise RuntimeError(f"backward: a gradient of shape {grad.shape} for a tensor of shape {tensor.shape}")
     node = tensor.node
+    if type(grad) is Unpooled and (node is None or not node.takes_unpooled):
+        grad = grad.dense()
     if node is None:
         before = tensor.grad_array
         if before is not None:
             grad = _sum(before, grad)
-        tensor.grad_array = grad if type(grad) is row_sparse.RowSparse else backend.contiguous(grad)
+        if type(grad) is not row_sparse.RowSparse:
+            grad = backend.contiguous(grad)
+            if lent is not None and backend.array_module(grad).may_share_memory(grad, lent):
+                grad = backend.from_pool(grad)
+        tensor.grad_array = grad
         return
     given = grads.get(node)
     if given is None:
@@ -142,6 +152,8 @@ def _ancestors(node: Function) -> list[Function]:
 
 def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
+    if type(a) is Unpooled or type(b) is Unpooled:
+        a, b = (g.dense() if type(g) is Unpooled else g for g in (a, b))
     if a.dtype != b.dtype:
         raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
     if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:

@@ -13,6 +13,7 @@ from lamina.layers.layer import Layer, register
 from lamina.layers.masks import MaskArguments
 from lamina.layers.shapes import Shape
 from lamina.ops.activation_function import number
+from lamina.ops.checks import is_integer
 
 MASKED = -1e9  # what stands for a value that is masked
 
@@ -126,7 +127,7 @@ class PReLU(_Elementwise):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         axes = () if shared_axes is None else shared_axes if isinstance(shared_axes, tuple | list) else (shared_axes,)
-        if any(isinstance(a, bool) or not hasattr(a, "__index__") or a < 1 for a in axes):
+        if any(not is_integer(a) or a < 1 for a in axes):
             raise ValueError(f"{self.name}: shared_axes must be axes from 1 on, got {shared_axes!r}")
         self.shared_axes = tuple(int(a) for a in axes)
         self.alpha: Any = None
@@ -206,7 +207,7 @@ class Softmax(_Elementwise):
     def __init__(self, axis: Any = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-        if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
+        if not axes or any(not is_integer(a) for a in axes):
             raise TypeError(f"{self.name}: axis must be an integer or a list of integers, got {axis!r}")
         self.axis = tuple(int(a) for a in axes)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from lamina.ops.checks import is_integer
+
 
 def positive(value: Any, owner: str, name: str) -> int:
     """value as a positive integer.
@@ -13,7 +15,7 @@ def positive(value: Any, owner: str, name: str) -> int:
         TypeError: if it is no integer.
         ValueError: if it is not positive.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(f"{owner}: {name} must be a positive integer, got {value!r}")
     if value < 1:
         raise ValueError(f"{owner}: {name} must be a positive integer, got {value!r}")
@@ -68,7 +70,7 @@ def seed_of(seed: Any, owner: str) -> int | None:
     Raises:
         TypeError: for anything else.
     """
-    if seed is not None and (isinstance(seed, bool) or not hasattr(seed, "__index__")):
+    if seed is not None and (not is_integer(seed)):
         raise TypeError(f"{owner}: seed must be an integer or None, got {seed!r}")
     return None if seed is None else int(seed)
 

@@ -17,6 +17,7 @@ from lamina.layers.checks import share
 from lamina.layers.layer import Layer, register
 from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape, sample_shape
+from lamina.ops.checks import is_integer
 
 
 @register
@@ -318,7 +319,7 @@ class Reshape(Layer):
     def __init__(self, target_shape: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         sizes = target_shape if isinstance(target_shape, tuple | list) else (target_shape,)
-        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes):
+        if any(not is_integer(n) for n in sizes):
             raise TypeError(f"{self.name}: target_shape must hold integers, got {target_shape!r}")
         self.target_shape = tuple([int(n) for n in sizes])
         if sum(n == -1 for n in self.target_shape) > 1 or any(n < -1 or n == 0 for n in self.target_shape):

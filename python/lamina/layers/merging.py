@@ -10,6 +10,7 @@ from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 from lamina.ops.shapes import one_axis
 
 EPSILON = 1e-7  # Keras's: the least norm that Dot divides by
@@ -246,7 +247,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        if not is_integer(axis):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
         self.axis = int(axis)
 
@@ -323,7 +324,7 @@ class Dot(Layer):
         if len(both) != 2:
             raise ValueError(f"{self.name}: axes must be an integer or two of them, got {axes!r}")
         for axis in both:
-            if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+            if not is_integer(axis):
                 raise TypeError(f"{self.name}: axes must be integers, got {axes!r}")
         self.axes = [int(axis) for axis in both] if isinstance(axes, tuple | list) else int(axes)
         self.normalize = bool(normalize)

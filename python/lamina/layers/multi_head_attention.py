@@ -8,6 +8,7 @@ from lamina.layers.attention_heads import HeadsAttention
 from lamina.layers.checks import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 
 @register
@@ -94,7 +95,7 @@ class MultiHeadAttention(HeadsAttention):
             self.features = tuple(positive(n, self.name, "output_shape") for n in sizes)
         if attention_axes is not None:
             axes = attention_axes if isinstance(attention_axes, tuple | list) else (attention_axes,)
-            if not axes or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
+            if not axes or any(not is_integer(a) for a in axes):
                 raise ValueError(f"{self.name}: attention_axes must be integers, got {attention_axes!r}")
             attention_axes = tuple(int(a) for a in axes)
         self.attention_axes = attention_axes

@@ -12,6 +12,7 @@ from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.layers.checks import number, real, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 Array = Any
 
@@ -85,7 +86,7 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"{self.name}: synchronized must be False: there is one device, and nothing to synchronise"
             )
-        if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        if not is_integer(axis):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
         if not number(epsilon, self.name, "epsilon") > 0:
             raise ValueError(f"{self.name}: epsilon must be positive, got {epsilon}")

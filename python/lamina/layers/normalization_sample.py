@@ -9,6 +9,7 @@ from lamina import constraints, initializers, ops, regularizers
 from lamina.layers.checks import above_zero
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 
 class _Scaled(Layer):
@@ -221,7 +222,7 @@ class GroupNormalization(_Scaled):
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint, **kwargs,
         )  # fmt: skip
-        if isinstance(groups, bool) or not hasattr(groups, "__index__"):
+        if not is_integer(groups):
             raise TypeError(f"{self.name}: groups must be an integer, got {groups!r}")
         if groups < 1 and groups != -1:
             raise ValueError(
@@ -282,7 +283,7 @@ class UnitNormalization(Layer):
 def _axes(axis: Any, owner: str) -> Any:
     several = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     for a in several:
-        if isinstance(a, bool) or not hasattr(a, "__index__"):
+        if not is_integer(a):
             raise TypeError(f"{owner}: axis must be an integer or a list of them, got {axis!r}")
     return tuple(int(a) for a in several) if isinstance(axis, tuple | list) else int(axis)
 

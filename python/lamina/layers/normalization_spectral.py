@@ -8,6 +8,7 @@ from lamina import initializers, ops
 from lamina.autograd.tape import no_grad
 from lamina.layers.layer import Layer, class_named, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 
 @register
@@ -45,7 +46,7 @@ class SpectralNormalization(Layer):
             layer = class_named(layer.get("class_name")).from_config(layer.get("config", {}))
         if not isinstance(layer, Layer):
             raise TypeError(f"{self.name}: expected a layer, got {type(layer).__name__}")
-        if isinstance(power_iterations, bool) or not hasattr(power_iterations, "__index__"):
+        if not is_integer(power_iterations):
             raise TypeError(f"{self.name}: power_iterations must be an integer, got {power_iterations!r}")
         if power_iterations < 1:
             raise ValueError(f"{self.name}: power_iterations must be at least 1, got {power_iterations}")

@@ -9,6 +9,7 @@ from lamina import initializers, ops
 from lamina.layers.checks import above_zero
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 
 class _Positions(Layer):
@@ -123,7 +124,7 @@ class PositionEmbedding(_Positions):
 
     def __init__(self, sequence_length: int, initializer: Any = "glorot_uniform", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(sequence_length, bool) or not hasattr(sequence_length, "__index__"):
+        if not is_integer(sequence_length):
             raise TypeError(f"{self.name}: sequence_length must be an integer, got {sequence_length!r}")
         if sequence_length < 1:
             raise ValueError(f"{self.name}: sequence_length must be positive, got {sequence_length}")

@@ -15,6 +15,7 @@ from lamina.layers.categories import ENCODINGS, as_indices, encode, encoded_shap
 from lamina.layers.checks import choice, positive
 from lamina.layers.layer import Layer, register
 from lamina.layers.on_host import HostLayer
+from lamina.ops.checks import is_integer
 
 Array = Any
 
@@ -80,7 +81,7 @@ class Normalization(Layer):
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         axes = () if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
-        if any(isinstance(a, bool) or not hasattr(a, "__index__") for a in axes):
+        if any(not is_integer(a) for a in axes):
             raise TypeError(f"{self.name}: axis must be integers or None, got {axis!r}")
         self.axis = tuple(int(a) for a in axes)
         if (mean is None) != (variance is None):

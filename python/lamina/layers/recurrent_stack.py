@@ -10,6 +10,7 @@ from lamina.autograd.symbolic import leaves_of
 from lamina.autograd.tensor import Tensor
 from lamina.layers.layer import Layer, class_named, register
 from lamina.layers.shapes import Shape
+from lamina.ops.checks import is_integer
 
 
 def check_cell(cell: Any, owner: str) -> Any:
@@ -45,7 +46,7 @@ def sizes_of(cell: Any, owner: str) -> list[Any]:
     sizes = cell.state_size
     sizes = list(sizes) if isinstance(sizes, list | tuple) else [sizes]
     for n in leaves_of(sizes):
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
+        if not is_integer(n):
             raise TypeError(f"{owner}: the cell's state_size must be an integer or a list of them, got {sizes!r}")
     return sizes
 

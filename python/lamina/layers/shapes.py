@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lamina.ops.checks import is_integer
+
 Shape = tuple[Any, ...]  # of integers; None where any size may come, as the batch in (None, 28, 28, 1)
 
 
@@ -60,6 +62,6 @@ def specs_of(shapes: Any, dtype: Any) -> Any:
 def sample_shape(shape: Any, name: str) -> Shape:
     """An input_shape that a user passed, checked."""
     sizes = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-    if any(n is not None and (not hasattr(n, "__index__") or n < 1) for n in sizes):
+    if any(n is not None and (not is_integer(n) or n < 1) for n in sizes):
         raise ValueError(f"{name}: input_shape must be positive integers, got {shape!r}")
     return full_shape(sizes)

@@ -16,6 +16,7 @@ from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
 from lamina.layers.vocabulary import MODES
 from lamina.layers.words import WordLayer
+from lamina.ops.checks import is_integer
 
 Array = Any
 
@@ -81,14 +82,14 @@ class TextVectorization(WordLayer):
             choice(split, SPLITS, self.name, "split")
         widths = range(1, ngrams + 1) if isinstance(ngrams, int) and not isinstance(ngrams, bool) else ngrams
         widths = None if widths is None else tuple(widths) if isinstance(widths, range | tuple | list) else ()
-        if widths is not None and (not widths or any(not hasattr(n, "__index__") or n < 1 for n in widths)):
+        if widths is not None and (not widths or any(not is_integer(n) or n < 1 for n in widths)):
             raise ValueError(f"{self.name}: ngrams must be None, a positive integer or a tuple of them, got {ngrams!r}")
         output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         choice(output_mode, MODES, self.name, "output_mode")
         if output_sequence_length is not None:
             if output_mode != "int":
                 raise ValueError(f'{self.name}: output_sequence_length goes with output_mode="int"')
-            if not hasattr(output_sequence_length, "__index__") or output_sequence_length < 1:
+            if not is_integer(output_sequence_length) or output_sequence_length < 1:
                 raise ValueError(f"{self.name}: output_sequence_length must be positive, got {output_sequence_length}")
         not_sparse(sparse, self.name)
         if ragged:

@@ -15,6 +15,7 @@ from lamina.layers.categories import ENCODINGS, as_indices, check_range, encoded
 from lamina.layers.checks import choice, positive
 from lamina.layers.preprocessing import batches_of, not_sparse
 from lamina.layers.words import WordLayer, hashed, mean_in_order, salt_of
+from lamina.ops.checks import is_integer
 
 Array = Any
 
@@ -44,7 +45,7 @@ class IndexLookup(WordLayer):
             raise ValueError(f"{self.name}: max_tokens must be more than 1, got {max_tokens}")
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(f"{self.name}: pad_to_max_tokens needs max_tokens")
-        if isinstance(num_oov_indices, bool) or not hasattr(num_oov_indices, "__index__") or num_oov_indices < 0:
+        if not is_integer(num_oov_indices) or num_oov_indices < 0:
             raise ValueError(f"{self.name}: num_oov_indices must be an integer of at least 0, got {num_oov_indices!r}")
         output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         self.output_mode = choice(output_mode, MODES, self.name, "output_mode")

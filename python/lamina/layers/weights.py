@@ -11,6 +11,7 @@ import numpy as np
 from lamina import backend, constraints, initializers, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, Variable
+from lamina.ops.checks import is_integer
 
 # Attributes that hold no weights, as most do.
 PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})
@@ -75,7 +76,7 @@ class Weighted:
         """
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         wanted = np.dtype(dtype or self._dtype)
-        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in sizes):
+        if any(not is_integer(n) for n in sizes):
             raise TypeError(f"{self.name}: add_weight: shape must hold integers, got {shape!r}")
         if any(n < 0 for n in sizes):
             raise ValueError(f"{self.name}: add_weight: sizes must be at least 0, got {shape!r}")

@@ -10,6 +10,7 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.layers.fingerprints import fingerprint64, siphash24
 from lamina.layers.on_host import HostLayer
+from lamina.ops.checks import is_integer
 
 
 class WordLayer(HostLayer):
@@ -48,7 +49,7 @@ def salt_of(salt: Any, owner: str) -> tuple[int, int] | None:
     if salt is None:
         return None
     parts = tuple(salt) if isinstance(salt, tuple | list) else (salt, salt)
-    if len(parts) != 2 or any(isinstance(p, bool) or not hasattr(p, "__index__") for p in parts):
+    if len(parts) != 2 or any(not is_integer(p) for p in parts):
         raise ValueError(f"{owner}: salt must be an integer or two, got {salt!r}")
     return int(parts[0]), int(parts[1])
 

@@ -10,6 +10,7 @@ from lamina import backend, ops
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.losses.loss import FusedLoss, Loss, carried, class_numbers, input_of, mask_of, values_of, without_axis
 from lamina.losses.plain import PlainLoss
+from lamina.ops.checks import is_integer
 from lamina.ops.elementary import SigmoidFunction
 from lamina.ops.loss import number, weights_of
 from lamina.ops.softmax import SoftmaxFunction
@@ -28,7 +29,7 @@ class CrossentropyLoss(FusedLoss):
         dtype: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        if not is_integer(axis):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
         self.from_logits, self.axis = bool(from_logits), int(axis)
         self.label_smoothing = number(label_smoothing, self.name, "label_smoothing", 0, 1)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lamina.metrics.metric import Array, MeanMetricWrapper, aligned
+from lamina.ops.checks import is_integer
 
 
 def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: str, **arguments: Any) -> Array:
@@ -41,7 +42,7 @@ def count_of(value: Any, name: str, what: str, least: int = 1) -> int:
         TypeError: if it is no integer.
         ValueError: if it is too small.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name}: {what} must be at least {least}, got {value}")

@@ -9,7 +9,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, real_number
 
 
 class Kind(IntEnum):
@@ -65,9 +65,7 @@ def number(value: Any, op: str, name: str, least: float = -math.inf) -> float:
         TypeError: if it is no number.
         ValueError: if it is not finite, or below `least`.
     """
-    if isinstance(value, bool) or not hasattr(value, "__float__") or isinstance(value, Tensor):
-        raise TypeError(f"{op}: {name} must be a number, got {value!r}")
-    found = float(value)
+    found = real_number(value, op, name)
     if not math.isfinite(found) or found < least:
         bound = "finite" if least == -math.inf else f"finite and at least {least:g}"
         raise ValueError(f"{op}: {name} must be {bound}, got {value!r}")

@@ -14,7 +14,7 @@ from lamina.autograd.tape import state
 from lamina.autograd.tensor import Tensor
 from lamina.ops.attention_scores import attention_with_scores
 from lamina.ops.broadcast_to import broadcast_to
-from lamina.ops.checks import beside, float_tensor, in_place, same_dtype
+from lamina.ops.checks import beside, float_tensor, in_place, real_number, same_dtype
 from lamina.ops.dropout import STEPS, WORD
 
 Shape = tuple[int, ...]
@@ -103,11 +103,11 @@ def attention(
     if lengths is not None:
         lengths = _checked_lengths(lengths, q, shape)
     random = (0, 0, 0)  # how many of 65536 are dropped, seed, stream
-    if dropout:
+    if not (isinstance(dropout, int | float) and dropout == 0):
         random = _checked_dropout(dropout, seed, stream)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[3])
-    elif not math.isfinite(scale):
+    elif not math.isfinite(real_number(scale, "attention", "scale")):
         raise ValueError(f"attention: scale must be finite, got {scale}")
     if return_scores or (bias is not None and bias.requires_grad and state.recording):
         y, scores = attention_with_scores(
@@ -192,7 +192,7 @@ def _checked_lengths(lengths: Any, q: Tensor, shape: Shape) -> Any:
 
 
 def _checked_dropout(rate: Any, seed: Any, stream: Any) -> tuple[int, int, int]:
-    if isinstance(rate, bool) or not 0 <= rate <= 1:
+    if not 0 <= real_number(rate, "attention", "dropout") <= 1:
         raise ValueError(f"attention: dropout must be in [0, 1], got {rate}")
     if seed is None or stream is None:
         raise ValueError("attention: dropout needs a seed and a stream")

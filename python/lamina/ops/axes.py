@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autograd.tensor import Tensor
+from lamina.ops.checks import is_integer
 from lamina.ops.shapes import transpose
 
 
@@ -17,7 +18,7 @@ def chosen_axes(axis: Any, shape: tuple[int, ...], op: str) -> tuple[int, ...]:
     """
     given = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     for a in given:
-        if isinstance(a, bool) or not hasattr(a, "__index__"):
+        if not is_integer(a):
             raise TypeError(f"{op}: axis must be an integer or a tuple of them, got {axis!r}")
         if not -len(shape) <= a < len(shape):
             raise ValueError(f"{op}: axis {a} is out of range for x of shape {shape}")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import float_tensor, real_number, same_dtype
 
 
 class Settings(NamedTuple):
@@ -115,9 +115,9 @@ def batch_norm(
     same_dtype("batch_norm", x=x, **tensors, residual=residual)
     if activation not in (None, "linear", "relu"):
         raise ValueError(f'batch_norm: activation must be None, "linear" or "relu", got {activation!r}')
-    if not 0 <= epsilon < float("inf"):
+    if not 0 <= real_number(epsilon, "batch_norm", "epsilon") < float("inf"):
         raise ValueError(f"batch_norm: epsilon must be at least 0, got {epsilon}")
-    if not 0 <= momentum <= 1:
+    if not 0 <= real_number(momentum, "batch_norm", "momentum") <= 1:
         raise ValueError(f"batch_norm: momentum must be in [0, 1], got {momentum}")
     if training and x.size == x.shape[-1]:
         raise ValueError(f"batch_norm: training needs more than one value a channel, got x of shape {x.shape}")

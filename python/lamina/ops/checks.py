@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
+
+import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -63,6 +66,19 @@ def same_dtype(op: str, **tensors: Tensor | None) -> None:
             raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first}, got {dtype}")
 
 
+def is_integer(value: Any) -> bool:
+    """Whether this is one integer, Python's or NumPy's, and no truth value. Every array has an __index__."""
+    if isinstance(value, int):
+        return not isinstance(value, bool)
+    if not hasattr(value, "__index__"):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
+
+
 def integer(value: Any, op: str, name: str, minimum: int | None = None) -> int:
     """One integer, at least `minimum` if there is one.
 
@@ -70,11 +86,24 @@ def integer(value: Any, op: str, name: str, minimum: int | None = None) -> int:
         TypeError: if it is none.
         ValueError: if it is too small.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
     if minimum is not None and value < minimum:
         raise ValueError(f"{op}: {name} must be at least {minimum}, got {value}")
     return int(value)
+
+
+def real_number(value: Any, op: str, name: str) -> float:
+    """One number, Python's or NumPy's, as a float.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{op}: {name} must be a number, got {value!r}")
+    return float(value)
 
 
 def sizes(shape: Any, op: str, least: int | None = 0) -> tuple[int, ...]:
@@ -86,7 +115,7 @@ def sizes(shape: Any, op: str, least: int | None = 0) -> tuple[int, ...]:
     """
     given = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
     for n in given:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
+        if not is_integer(n):
             raise TypeError(f"{op}: shape must be integers, got {shape!r}")
         if least is not None and n < least:
             raise ValueError(f"{op}: sizes must be at least {least}, got {shape!r}")
@@ -104,7 +133,7 @@ def integers(value: Any, count: int, op: str, name: str, minimum: int = 1) -> tu
     if len(values) != count:
         raise ValueError(f"{op}: {name} must be {SEVERAL[count]}, got {value!r}")
     for v in values:
-        if isinstance(v, bool) or not hasattr(v, "__index__"):
+        if not is_integer(v):
             raise TypeError(f"{op}: {name} must be {SEVERAL[count]}, got {value!r}")
         if v < minimum:
             raise ValueError(f"{op}: {name} must be at least {minimum}, got {value!r}")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.unpooled import Unpooled
 from lamina.ops.activations import activation_number
 from lamina.ops.checks import float_tensor, integer, same_dtype
 from lamina.ops.convolution_window import Shape, output_size, window_of
@@ -20,6 +21,7 @@ AXES = {1: "KT", 2: "KH, KW", 3: "KD, KH, KW"}
 
 MODES = {"fast": 0, "accurate": 1, "direct": 2}
 _mode = "fast"
+DEPTHWISE: Any = object()  # for groups: as many as there are channels
 
 
 def set_convolution(mode: str) -> None:
@@ -74,6 +76,8 @@ class Geometry(NamedTuple):
 
 
 class ConvolutionFunction(Function):
+    takes_unpooled = True
+
     def forward(self, x: Any, kernel: Any, bias: Any, g: Geometry, shape: Shape) -> Any:
         shapes = x.shape, kernel.shape
         x, kernel = _as(backend.contiguous(x), g.x), _as(backend.contiguous(kernel), g.kernel)
@@ -87,7 +91,7 @@ class ConvolutionFunction(Function):
     def backward(self, dy: Any) -> Any:
         x, kernel, y, g, shapes = self.saved
         kernels = backend.kernels(x)
-        dz, db = _before_activation(self.needs[2], _as(backend.contiguous(dy), g.y), y, g.activation)
+        dz, db = _before_activation(self.needs[2], dy, g.y, y, g.activation)
         dx = dkernel = None
         if self.needs[1]:
             dkernel = backend.empty_like(kernel)
@@ -103,6 +107,8 @@ class ConvolutionFunction(Function):
 class ConvolutionTransposeFunction(Function):
     """Of the convolution g, x and y exchanged: what is given is its y, what comes out is its x."""
 
+    takes_unpooled = True
+
     def forward(self, x: Any, kernel: Any, bias: Any, g: Geometry, shape: Shape) -> Any:
         shapes = x.shape, kernel.shape
         x, kernel = _as(backend.contiguous(x), g.y), _as(backend.contiguous(kernel), g.kernel)
@@ -116,7 +122,7 @@ class ConvolutionTransposeFunction(Function):
     def backward(self, dy: Any) -> Any:
         x, kernel, y, g, shapes = self.saved
         kernels = backend.kernels(x)
-        dz, db = _before_activation(self.needs[2], _as(backend.contiguous(dy), g.x), y, g.activation)
+        dz, db = _before_activation(self.needs[2], dy, g.x, y, g.activation)
         dx = dkernel = None
         if self.needs[1]:
             dkernel = backend.empty_like(kernel)
@@ -133,12 +139,20 @@ def _as(array: Any, shape: Shape) -> Any:
     return array if array.shape == shape else array.reshape(shape)
 
 
-def _before_activation(needs_bias: bool, dy: Any, y: Any, activation: int) -> tuple[Any, Any]:
-    """The gradients of what went into the activation, and of the bias."""
+def _before_activation(needs_bias: bool, dy: Any, shape: Shape, y: Any, activation: int) -> tuple[Any, Any]:
+    """The gradients of what went into the activation, in this shape, and of the bias."""
+    unpooled = dy if type(dy) is Unpooled else None
+    if unpooled is not None:
+        dy, y = unpooled.dy, unpooled.y if activation else None
+    elif dy.shape != shape:
+        dy = dy.reshape(shape)
+    dy = backend.contiguous(dy)
     dz = backend.empty_like(dy) if activation else dy
     db = backend.empty(dy.shape[-1], dy.dtype, like=dy) if needs_bias else None
     if activation or needs_bias:
         backend.kernels(dy).bias_backward(y, dy, activation, dz if activation else None, db)
+    if unpooled is not None:
+        dz = _as(unpooled.replace(dz).dense(), shape)
     return dz, db
 
 
@@ -154,11 +168,11 @@ def convolve(
     groups: Any,
     activation: str | None,
 ) -> Tensor:
-    """A convolution over `rank` axes, its arguments checked; groups None: depthwise, kernel (..., C, M)."""
+    """A convolution over `rank` axes, its arguments checked; groups DEPTHWISE: kernel (..., C, M)."""
     number = activation_number(activation, op)
-    x, kernel, bias = operands(op, rank, x, kernel, bias, "(C, M)" if groups is None else "(C / groups, K)")
+    x, kernel, bias = operands(op, rank, x, kernel, bias, "(C, M)" if groups is DEPTHWISE else "(C / groups, K)")
     size, taps = x.shape[1:-1], kernel.shape[:-2]
-    if groups is None:
+    if groups is DEPTHWISE:
         groups, filters = depthwise_groups(op, x.shape, kernel.shape)
     else:
         filters = kernel.shape[-1]

@@ -10,7 +10,7 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcast_to import broadcast_to
 from lamina.ops.broadcasting import broadcast_shape
-from lamina.ops.checks import sizes
+from lamina.ops.checks import integer, sizes
 from lamina.ops.shapes import reshape
 
 
@@ -142,9 +142,12 @@ def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dt
         >>> lm.ops.linspace(0, 1, 5).numpy().tolist()
         [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    if num < 0:
-        raise ValueError(f"linspace: num must be at least 0, got {num}")
-    return _made(np.linspace(start, stop, num, endpoint).astype(_dtype("linspace", dtype or np.float32)))
+    num = integer(num, "linspace", "num", 0)
+    bounds = [as_tensor(v).array for v in (start, stop)]
+    if any(b.ndim for b in bounds):
+        raise ValueError(f"linspace: start and stop must be numbers, got {start!r} and {stop!r}")
+    first, last = (float(b) for b in bounds)
+    return _made(np.linspace(first, last, num, endpoint).astype(_dtype("linspace", dtype or np.float32)))
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Tensor:
@@ -164,10 +167,8 @@ def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = "float32") -> Ten
         >>> lm.ops.eye(2, 3, k=1).numpy().tolist()
         [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    columns = N if M is None else M
-    if N < 0 or columns < 0:
-        raise ValueError(f"eye: sizes must be at least 0, got {N} and {columns}")
-    return _made(np.eye(N, columns, k, _dtype("eye", dtype)))
+    rows, columns = sizes((N, N if M is None else M), "eye")
+    return _made(np.eye(rows, columns, integer(k, "eye", "k"), _dtype("eye", dtype)))
 
 
 def identity(n: int, dtype: Any = "float32") -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor, in_place
+from lamina.ops.checks import float_tensor, in_place, is_integer
 from lamina.ops.gather import checked_indices
 from lamina.ops.loss import constant, scaled
 
@@ -111,7 +111,7 @@ def index_of(op: str, name: str, value: Any, count: int) -> int:
         ValueError: if it is out of range.
         TypeError: if it is none.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
     if not 0 <= value < count:
         raise ValueError(f"{op}: {name} must be from 0 to {count - 1}, got {value}")

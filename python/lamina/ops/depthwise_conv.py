@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autograd.tensor import Tensor
-from lamina.ops.convolution import convolve
+from lamina.ops.convolution import DEPTHWISE, convolve
 
 
 def depthwise_conv1d(
@@ -41,7 +41,7 @@ def depthwise_conv1d(
         >>> lm.ops.depthwise_conv1d(x, kernel).numpy().tolist()
         [[[4.0, -2.0]]]
     """
-    return convolve("depthwise_conv1d", 1, x, kernel, bias, strides, padding, dilation_rate, None, activation)
+    return convolve("depthwise_conv1d", 1, x, kernel, bias, strides, padding, dilation_rate, DEPTHWISE, activation)
 
 
 def depthwise_conv2d(
@@ -81,4 +81,4 @@ def depthwise_conv2d(
     Reference:
         Howard et al. 2017, "MobileNets", arXiv:1704.04861.
     """
-    return convolve("depthwise_conv2d", 2, x, kernel, bias, strides, padding, dilation_rate, None, activation)
+    return convolve("depthwise_conv2d", 2, x, kernel, bias, strides, padding, dilation_rate, DEPTHWISE, activation)

@@ -10,7 +10,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import add, multiply
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import float_tensor, is_integer, same_dtype
 from lamina.ops.shapes import reshape
 
 SAMPLINGS = {"nearest": 0, "bilinear": 1, "bicubic": 2}  # the numbers of csrc/ops/grid_sample.h
@@ -118,7 +118,7 @@ def affine_grid(theta: Any, size: Any, align_corners: bool = False) -> Tensor:
         raise ValueError(f"affine_grid: theta must have shape (N, 2, 3), got {theta.shape}")
     sizes = tuple(size) if isinstance(size, tuple | list) else (size,)
     for n in sizes:
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
+        if not is_integer(n):
             raise TypeError(f"affine_grid: size must be integers, got {size!r}")
     if len(sizes) not in (2, 4) or (len(sizes) == 4 and sizes[0] != theta.shape[0]) or min(sizes[-2:]) < 1:
         raise ValueError(f"affine_grid: size must be (H, W) or ({theta.shape[0]}, H, W, C), got {size!r}")

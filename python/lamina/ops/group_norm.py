@@ -9,7 +9,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.axes import chosen_axes, to_end
-from lamina.ops.checks import float_tensor, integer, same_dtype
+from lamina.ops.checks import float_tensor, integer, real_number, same_dtype
 from lamina.ops.shapes import transpose
 
 
@@ -62,7 +62,7 @@ def _group_norm(op: str, x: Any, gamma: Any, beta: Any, groups: int | None, axis
         if tensor is not None and tensor.shape != (channels,):
             raise ValueError(f"{op}: {name} must have shape {(channels,)}, got {tensor.shape}")
     same_dtype(op, x=x, **tensors)
-    if not 0 <= epsilon < math.inf:
+    if not 0 <= real_number(epsilon, op, "epsilon") < math.inf:
         raise ValueError(f"{op}: epsilon must be at least 0, got {epsilon}")
     moved, back = to_end(x, axes)
     y: Tensor = GroupNormFunction.apply((moved, *tensors.values()), groups, float(epsilon))

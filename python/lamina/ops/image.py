@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.arithmetic import add, multiply
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, is_integer
 from lamina.ops.indexing import getitem
 from lamina.ops.pad import pad
 
@@ -17,7 +17,7 @@ def _sides(op: str, verb: str, size: int, before: Any, after: Any, target: Any, 
     """Two of (before, after, target size) give the third: before and after."""
     given = [v for v in (before, after, target) if v is not None]
     for v in given:
-        if isinstance(v, bool) or not hasattr(v, "__index__"):
+        if not is_integer(v):
             raise TypeError(f"{op}: sizes must be integers or None, got {v!r}")
     if len(given) != 2:
         raise ValueError(

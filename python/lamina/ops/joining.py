@@ -189,6 +189,8 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> tuple[Tensor, ...]
 
 
 def _sequence(op: str, tensors: Any) -> tuple[Tensor, ...]:
+    if not hasattr(tensors, "__iter__"):
+        raise TypeError(f"{op}: expected a sequence of tensors, got {type(tensors).__name__}")
     tensors = tuple(as_tensor_list(tuple(tensors)))
     if not tensors:
         raise ValueError(f"{op}: expected at least one tensor")

@@ -10,6 +10,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.ops.checks import real_number
 from lamina.ops.shapes import one_axis, transpose
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -173,9 +174,7 @@ def number(
         TypeError: if it is no number.
         ValueError: if it is out of range.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{op}: {name} must be a number, got {value!r}")
-    value = float(value)
+    value = real_number(value, op, name)
     if not math.isfinite(value) or not (low < value < high if inside else low <= value <= high):
         if high == math.inf:
             expected = "a finite number" if low == -math.inf else f"{'above' if inside else 'at least'} {low:g}"

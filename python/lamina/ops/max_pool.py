@@ -9,6 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.autograd.unpooled import Unpooled
 from lamina.ops.checks import float_tensor
 from lamina.ops.pool import Pool, pool
 
@@ -20,14 +21,12 @@ class MaxPoolFunction(Function):
         if offsets is None and self.recording:
             offsets = backend.empty(geometry.output, geometry.offset_dtype, like=x)
         backend.kernels(x).max_pool_forward(x.reshape(geometry.shape), y, offsets, geometry.window)
-        self.saved = offsets, x.shape, geometry
+        self.saved = offsets, x.shape, geometry, y
         return y
 
     def backward(self, dy: Any) -> Any:
-        offsets, shape, geometry = self.saved
-        dx = backend.empty(geometry.shape, dy.dtype, like=dy)
-        backend.kernels(dx).max_pool_backward(backend.contiguous(dy), offsets, dx, geometry.window)
-        return dx.reshape(shape)
+        offsets, shape, geometry, y = self.saved
+        return Unpooled(dy, y, offsets, geometry.window, geometry.shape, shape)
 
 
 def winners(offsets: Any, geometry: Pool) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
+from lamina.ops.checks import integer
 from lamina.ops.creation import filled
 from lamina.ops.gather import checked_indices
 from lamina.ops.shapes import one_axis
@@ -71,7 +72,6 @@ def multi_hot(x: Any, num_classes: int, dtype: Any = "float32") -> Tensor:
 
 
 def _classes(op: str, x: Any, num_classes: int) -> Any:
-    if num_classes < 1:
-        raise ValueError(f"{op}: num_classes must be at least 1, got {num_classes}")
+    integer(num_classes, op, "num_classes", 1)
     like = x.array if isinstance(x, Tensor) else backend.here
     return checked_indices(op, x, num_classes, like, "x")

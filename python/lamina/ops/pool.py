@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import integers
+from lamina.ops.checks import integers, is_integer
 
 Ints = tuple[int, ...]
 NAMES = {1: "(N, L, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
@@ -67,7 +67,7 @@ def padding_sides(padding: Any, count: int, op: str) -> Any:
     elif isinstance(padding, tuple | list):
         if len(padding) == count:
             return tuple(several(side, 2, op, "padding", 0) for side in padding)
-    elif hasattr(padding, "__index__") and not isinstance(padding, bool):
+    elif is_integer(padding):
         return tuple(several(padding, 2, op, "padding", 0) for _ in range(count))
     raise ValueError(
         f'{op}: padding must be "valid" or "same", an integer, or an integer or pair (before, after) for each of '

@@ -12,7 +12,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, is_integer, real_number
 from lamina.ops.power import power
 from lamina.ops.shapes import one_axis
 from lamina.ops.transcendental import cos, sin
@@ -133,7 +133,7 @@ def rotary_embedding(
         raise ValueError(f"{op}: sequence_axis and feature_axis must differ, got {sequence_axis} and {feature_axis}")
     if size % 2 or not size:
         raise ValueError(f"{op}: the number of features must be even and positive, got x of shape {x.shape}")
-    if not scaling_factor > 0:
+    if not real_number(scaling_factor, op, "scaling_factor") > 0:
         raise ValueError(f"{op}: scaling_factor must be positive, got {scaling_factor}")
     places = _places(op, length, start_index, positions)
     batched = places.ndim == 2 and 0 not in (along, features) and places.shape == (x.shape[0], length)
@@ -152,14 +152,17 @@ def rotary_embedding(
 def _places(op: str, length: Any, start_index: Any, positions: Any) -> Any:
     """The positions in float64."""
     if positions is not None:
-        return as_tensor(positions).detach().array.astype(np.float64)
-    if isinstance(start_index, bool) or not hasattr(start_index, "__index__"):
+        tensor = as_tensor(positions)
+        if tensor.requires_grad:
+            raise ValueError(f"{op}: no gradient flows to positions; detach() it")
+        return tensor.array.astype(np.float64)
+    if not is_integer(start_index):
         raise TypeError(f"{op}: start_index must be an integer, got {start_index!r}")
     return np.arange(start_index, start_index + _count(op, "length", length), dtype=np.float64)
 
 
 def _count(op: str, name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if not is_integer(value):
         raise TypeError(f"{op}: {name} must be an integer, got {value!r}")
     if value < 0:
         raise ValueError(f"{op}: {name} must be at least 0, got {value}")
@@ -168,7 +171,7 @@ def _count(op: str, name: str, value: Any) -> int:
 
 def _table(op: str, places: Any, size: int, max_wavelength: float, scaling_factor: float) -> tuple[Any, Any]:
     """Sines and cosines of places / scaling_factor * max_wavelength^(-2i / size), (*places.shape, ceil(size / 2))."""
-    if not (max_wavelength > 0 and math.isfinite(max_wavelength)):
+    if not 0 < real_number(max_wavelength, op, "max_wavelength") < math.inf:
         raise ValueError(f"{op}: max_wavelength must be positive, got {max_wavelength}")
     angles = (places / scaling_factor)[..., None] * backend.moved(_frequencies(size, float(max_wavelength)), places)
     with no_grad():

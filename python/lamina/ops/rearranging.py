@@ -8,7 +8,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import integer
+from lamina.ops.checks import integer, is_integer
 from lamina.ops.shapes import one_axis, reshape, swapaxes
 
 
@@ -86,7 +86,7 @@ def roll(x: Any, shift: int | tuple[int, ...], axis: int | tuple[int, ...] | Non
     x = as_tensor(x)
     shifts = tuple(shift) if isinstance(shift, tuple | list) else (shift,)
     for s in shifts:
-        if isinstance(s, bool) or not hasattr(s, "__index__"):
+        if not is_integer(s):
             raise TypeError(f"roll: shift must be integers, got {shift!r}")
     if axis is None:
         flat = RollFunction.apply((reshape(x, (x.size,)),), {0: sum(shifts)})

@@ -13,7 +13,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import compute, number_tensor, scaled
 from lamina.ops.broadcasting import inverse, sum_over, three_axes
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, is_integer
 
 
 def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
@@ -29,7 +29,7 @@ def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:
         return (axis % ndim,)
     axes = []
     for a in axis if isinstance(axis, tuple | list) else (axis,):
-        if isinstance(a, bool) or not hasattr(a, "__index__"):
+        if not is_integer(a):
             raise TypeError(f"{op}: axis must be None, an integer or a tuple of them, got {axis!r}")
         if not -ndim <= a < ndim:
             raise ValueError(f"{op}: axis {a} is out of range for {ndim} dimensions")

@@ -7,11 +7,14 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.autograd.unpooled import Unpooled
 from lamina.ops.checks import float_tensor
 from lamina.ops.rectifiers import rectifier
 
 
 class ReluFunction(Function):
+    takes_unpooled = True
+
     def forward(self, x: Any) -> Any:
         x = backend.contiguous(x)
         y = backend.empty_like(x)
@@ -20,10 +23,15 @@ class ReluFunction(Function):
         return y
 
     def backward(self, dy: Any) -> Any:
-        y = self.saved
-        dx = backend.empty_like(y)
-        backend.kernels(y).relu_backward(y, backend.contiguous(dy), dx)
-        return dx
+        if type(dy) is Unpooled:
+            return dy.replace(_before_relu(dy.y, dy.dy))
+        return _before_relu(self.saved, dy)
+
+
+def _before_relu(y: Any, dy: Any) -> Any:
+    dx = backend.empty_like(y)
+    backend.kernels(y).relu_backward(y, backend.contiguous(dy), dx)
+    return dx
 
 
 def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:

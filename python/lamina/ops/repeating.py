@@ -11,6 +11,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcasting import reduce_to
+from lamina.ops.checks import is_integer
 from lamina.ops.indexing import getitem
 from lamina.ops.shapes import one_axis, reshape
 
@@ -103,7 +104,7 @@ def _counts(op: str, name: str, values: Any) -> tuple[int, ...]:
     """Integers that are not negative, from one or several."""
     found = tuple(values) if isinstance(values, tuple | list) else (values,)
     for value in found:
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
+        if not is_integer(value):
             raise TypeError(f"{op}: {name} must be integers, got {values!r}")
         if value < 0:
             raise ValueError(f"{op}: {name} must not be negative, got {values!r}")

@@ -11,7 +11,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import multiply
 from lamina.ops.axes import chosen_axes, to_end
-from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.checks import float_tensor, real_number, same_dtype
 from lamina.ops.power import power
 from lamina.ops.reductions import mean as mean_of
 from lamina.ops.shapes import reshape, transpose
@@ -68,7 +68,7 @@ def _row_norm(op: str, kind: Kind, x: Any, gamma: Any, beta: Any, axis: Any, eps
         if tensor is not None and tensor.shape != shape:
             raise ValueError(f"{op}: {name} must have the shape of the axes, {shape}, got {tensor.shape}")
     same_dtype(op, x=x, **tensors)
-    if not 0 <= epsilon < math.inf:
+    if not 0 <= real_number(epsilon, op, "epsilon") < math.inf:
         raise ValueError(f"{op}: epsilon must be at least 0, got {epsilon}")
     moved, back = to_end(x, axes)
     y: Tensor = RowNormFunction.apply((moved, *tensors.values()), n, kind, float(epsilon))
@@ -108,7 +108,7 @@ def layer_norm(
         return _row_norm("layer_norm", Kind.layer, x, gamma, beta, axis, epsilon)
     if beta is not None:
         raise ValueError("layer_norm: rms_scaling takes no beta")
-    if not 0 <= epsilon < math.inf:
+    if not 0 <= real_number(epsilon, "layer_norm", "epsilon") < math.inf:
         raise ValueError(f"layer_norm: epsilon must be at least 0, got {epsilon}")
     x = float_tensor(x, "layer_norm")
     axes = chosen_axes(axis, x.shape, "layer_norm")
@@ -171,6 +171,6 @@ def unit_norm(x: Any, axis: Any = -1, epsilon: float = 1e-12) -> Tensor:
         >>> lm.ops.unit_norm([[0.0, -4.0], [0.0, 0.0]]).numpy().round(4).tolist()
         [[0.0, -1.0], [0.0, 0.0]]
     """
-    if not epsilon > 0:
+    if not real_number(epsilon, "unit_norm", "epsilon") > 0:
         raise ValueError(f"unit_norm: epsilon must be greater than 0, got {epsilon}")
     return _row_norm("unit_norm", Kind.unit, x, None, None, axis, epsilon)

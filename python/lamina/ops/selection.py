@@ -152,7 +152,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
 
     Raises:
         ValueError: for no conditions, other numbers of choices, or shapes that do not broadcast.
-        TypeError: as in `where`.
+        TypeError: if condlist or choicelist is no sequence, and as in `where`.
 
     Example:
         >>> import lamina as lm
@@ -160,6 +160,9 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
         >>> lm.ops.select([x < 2, x < 3], [x, x * 10], 0.0).numpy().tolist()
         [1.0, 20.0, 0.0]
     """
+    for name, given in (("condlist", condlist), ("choicelist", choicelist)):
+        if not isinstance(given, list | tuple):
+            raise TypeError(f"select: {name} must be a list or tuple, got {type(given).__name__}")
     if not condlist or len(condlist) != len(choicelist):
         raise ValueError(f"select: expected a choice a condition, got {len(condlist)} and {len(choicelist)}")
     result = default

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor
+from lamina.ops.checks import float_tensor, integer, is_integer
 from lamina.ops.loss import (
     LossFunction,
     check_reduction,
@@ -165,6 +165,9 @@ def _cross_entropy(
     x, labels, sample_weight, reduction = arguments
     x = float_tensor(x, op, name)
     check_reduction(reduction, op)
+    ignore_index = None if ignore_index is None else integer(ignore_index, op, "ignore_index")
+    if not is_integer(axis):
+        raise TypeError(f"{op}: axis must be an integer, got {axis!r}")
     if x.ndim == 0 or 0 in (x.shape[-1], x.shape[axis] if -x.ndim <= axis < x.ndim else 1):
         raise ValueError(f"{op}: {name} must have shape (..., classes), got {x.shape}")
     if axis != -1:
@@ -198,7 +201,7 @@ def _cross_entropy(
         weights = backend.contiguous(of_samples if weights is None else weights * of_samples)
     elif kept is not None:
         count = float(kept.sum())
-    ignored = NONE_IGNORED if ignore_index is None else int(ignore_index)
+    ignored = NONE_IGNORED if ignore_index is None else ignore_index
     smoothing = 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
     if smoothing and functions[0] is ProbabilitiesFunction:
         _check_range(functions[0], x, indices, kept)

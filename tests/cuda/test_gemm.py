@@ -1,0 +1,71 @@
+"""Products of matrices: the CPU's bits, by tiles of every shape and by split sums."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernel_testing import FLOATS, check_kernel, numbers, written
+
+TRANSPOSED = [(False, False), (False, True), (True, False), (True, True)]
+FEW = (("forward", True), ("random:3", False))
+
+
+def operand(rows: int, columns: int, transposed: bool, dtype: Any, seed: int) -> np.ndarray:
+    return numbers((columns, rows) if transposed else (rows, columns), dtype, seed)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("transposed", TRANSPOSED)
+def test_gemm(transposed: tuple[bool, bool], dtype: Any) -> None:
+    shapes = [(1, 1, 1), (3, 5, 7), (5, 130, 33), (17, 3, 16), (70, 68, 20), (65, 66, 49), (2, 2, 1030), (4, 8, 512)]
+    for m, n, k in shapes:
+        a, b = operand(m, k, transposed[0], dtype, 1), operand(k, n, transposed[1], dtype, 2)
+        named = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), **named)
+    check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), **named, bias=numbers(n, dtype, 3), activation=1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("transposed", TRANSPOSED)
+def test_gemm_of_large_tiles(transposed: tuple[bool, bool], dtype: Any) -> None:
+    for m, n, k in [(260, 140, 20), (257, 131, 19)]:
+        a, b = operand(m, k, transposed[0], dtype, 1), operand(k, n, transposed[1], dtype, 2)
+        named = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), **named, bias=numbers(n, dtype, 3), schedules=FEW)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gemm_of_several_chains_in_one_block(dtype: Any) -> None:
+    for m, n, k in [(5, 800, 519), (16, 801, 1030)]:
+        a, b, bias = numbers((m, k), dtype, 1), numbers((k, n), dtype, 2), numbers(n, dtype, 3)
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), bias=bias, activation=1, schedules=FEW)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("activation", range(4))
+def test_gemm_with_bias_and_activation(activation: int, dtype: Any) -> None:
+    for m, n, k in [(9, 20, 11), (33, 18, 0), (20, 19, 600)]:
+        a, b, bias = numbers((m, k), dtype, 1), numbers((k, n), dtype, 2), numbers(n, dtype, 3)
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), bias=bias, activation=activation)
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), activation=activation)
+    a[3, 5], b[7, 2], bias[4] = np.nan, np.inf, -np.inf
+    check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), bias=bias, activation=activation)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gemm_of_nothing(dtype: Any) -> None:
+    for m, n, k in [(0, 4, 3), (4, 0, 3), (3, 4, 0)]:
+        check_kernel("gemm", a=numbers((m, k), dtype), b=numbers((k, n), dtype), c=written((m, n), dtype))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("transposed", TRANSPOSED)
+def test_gemm_batched(transposed: tuple[bool, bool], dtype: Any) -> None:
+    for count, m, n, k in [(3, 5, 8, 12), (2, 19, 21, 530), (7, 18, 20, 4), (0, 2, 2, 2)]:
+        a = numbers((count, k, m) if transposed[0] else (count, m, k), dtype, 1)
+        b = numbers((count, n, k) if transposed[1] else (count, k, n), dtype, 2)
+        named = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
+        check_kernel("gemm_batched", a=a, b=b, c=written((count, m, n), dtype), **named)
