@@ -307,6 +307,8 @@ def _ufunc_at(name: str) -> Callable[..., Any]:
     def at(a: ndarray, key: Any, values: Any) -> None:
         if name == "add" and a.dtype.kind == "f":
             raise TypeError("add.at: of floats, with atomics, is not deterministic")
+        if a.dtype.name not in ("int32", "uint32", "uint64", "float32", "float64"):
+            raise TypeError(f"{name}.at: not supported for {a.dtype}")
         getattr(np, name).at(a._host, _inside(key), _inside(values))
 
     return at

@@ -53,8 +53,9 @@ def put_along(y: Any, index: Any, values: Any, axis: int, tell: bool = False) ->
         Which values stayed, booleans of the shape of the index, if `tell` asks for it.
     """
     xp = backend.array_module(y)
-    order = xp.arange(index.size).reshape(index.shape)
-    winner = xp.full(y.shape, -1)
+    kind = np.int32 if index.size < 2**31 else np.int64  # a GPU's atomics know the former
+    order = xp.arange(index.size, dtype=kind).reshape(index.shape)
+    winner = xp.full(y.shape, -1, kind)
     places = [xp.arange(n).reshape([-1 if j == i else 1 for j in range(y.ndim)]) for i, n in enumerate(index.shape)]
     places[axis] = index
     xp.maximum.at(winner, tuple(places), order)  # the same whichever comes first

@@ -26,7 +26,8 @@ class ScatterAddFunction(Function):
         if x.dtype.kind == "f":
             add_rows(y.reshape(1, *y.shape), index, values.reshape(1, *values.shape))
         else:
-            backend.array_module(y).add.at(y, index, values)
+            words = np.uint64 if y.dtype == np.int64 else y.dtype  # the same bits; a GPU's atomics know the former
+            backend.array_module(y).add.at(y.view(words), index, values.astype(y.dtype, copy=False).view(words))
         return y
 
     def backward(self, dy: Any) -> Any:
