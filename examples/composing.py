@@ -58,7 +58,7 @@ def draw(notes: list[str], output: str) -> None:
                 axes.plot([x + 0.19, x + 0.4], [y + 6, y + 4], color="black", lw=2)
             if eighths == 3:
                 axes.plot(x + 0.35, y + 0.5, ".", color="black", ms=4)
-        axes.set(xlim=(-1, 16), ylim=(-2, 14))
+        axes.set(xlim=(-1, 16), ylim=(-2, 19))
         axes.set_axis_off()
     figure.savefig(output, dpi=120)
 

@@ -77,6 +77,7 @@ def main(small: bool = False, output: str = "forecasting.png", csv=None, column=
         shown = range(len(values) - 3 * len(predicted) // 2, len(values))
         axes.plot(shown, values[shown.start :], color="black", lw=0.7, zorder=0, label="truth")
         axes.set_title(f"{name}: mean absolute error " + ", ".join(f"{k} {v:.3g}" for k, v in errors[name].items()))
+        axes.set_xlabel("step of the series")
         axes.legend()
         print(name + ": " + ", ".join(f"{method} {error:.4g}" for method, error in errors[name].items()))
     figure.savefig(output, dpi=120)

@@ -70,6 +70,7 @@ def main(small: bool = False, output: str = "long_memory.png") -> dict[str, floa
     learning.axhline(errors["the mean"], color="grey", lw=0.7, ls="--", label="saying the mean")
     learning.set(title=f"Adding two of {steps} numbers: squared error", xlabel="epoch")
     gradients.set(title="Gradient of the answer by step", xlabel="step", ylim=(1e-9, 10))
+    learning.xaxis.get_major_locator().set_params(integer=True)
     learning.legend()
     gradients.legend(fontsize=7)
     figure.savefig(output, dpi=120)

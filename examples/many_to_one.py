@@ -32,7 +32,7 @@ def draw(output, rows, y, beliefs) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3.8), layout="constrained")
-    figure.suptitle("Many to one: rows are read from the top; right, what the LSTM believes after each")
+    figure.suptitle("Many to one: rows are read from the top; below, what the LSTM believes after each")
     for (left, right), picture, true, belief in zip(figure.subplots(2, 5).T, rows, y, beliefs, strict=False):
         left.imshow(picture, cmap="gray_r")
         left.set_title(f"is {true}")

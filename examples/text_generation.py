@@ -6,6 +6,7 @@ Needs: pip install "lamina[demo]"
 """
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def main(small: bool = False, output: str = "text_generation.png", text: str | N
     left.plot(epochs, perplexity, "o-", label="held out")
     left.set(xlabel="epoch", title="Perplexity, of a character")
     left.legend()
-    right.text(0, 1, samples[0.7], va="top", family="monospace", fontsize=8)
+    left.xaxis.get_major_locator().set_params(integer=True)
+    shown = "\n".join(part for line in samples[0.7].splitlines() for part in textwrap.wrap(line, 80) or [""])
+    right.text(0, 1, shown, va="top", family="monospace", fontsize=8)
     right.set_title("What it writes (temperature 0.7)")
     right.set_axis_off()
     figure.savefig(output, dpi=120)

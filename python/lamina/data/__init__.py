@@ -10,8 +10,8 @@ from lamina.data.cifar import read_cifar10 as read_cifar10
 from lamina.data.cifar import read_cifar100 as read_cifar100
 from lamina.data.csv_files import read_csv as read_csv
 from lamina.data.dataset import Dataset as Dataset
-from lamina.data.dataset import random_generator as random_generator
 from lamina.data.digits import digits as digits
+from lamina.data.element import random_generator as random_generator
 from lamina.data.idx import read_idx as read_idx
 from lamina.data.idx import read_mnist as read_mnist
 from lamina.data.images import list_image_folder as list_image_folder

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from lamina.data import element, nests, sampling, workers
+from lamina.data.checks import check_function, not_negative, positive, seed_of
+from lamina.data.class_balance import ClassBalance
 
 Array = Any
 Make = Callable[[int], Iterator[Any]]  # number of the pass -> its elements
@@ -68,7 +70,7 @@ class Dataset:
             >>> list(data) == orders[1]
             True
         """
-        _not_negative(number, "set_pass: number")
+        not_negative(number, "set_pass: number")
         with self._lock:
             self._passes = int(number)
 
@@ -117,7 +119,7 @@ class Dataset:
         if not callable(function):
             raise TypeError(f"from_generator: expected a function that returns an iterable, got {function!r}")
         if size is not None:
-            _not_negative(size, "from_generator: size")
+            not_negative(size, "from_generator: size")
         return Dataset._of(lambda number: iter(function()), size)
 
     @staticmethod
@@ -174,9 +176,9 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(3).map(lambda i: i * 10, threads=2)]
             [0, 10, 20]
         """
-        _check_function(function, "map")
-        _not_negative(threads, "map: threads")
-        seed = _seed(seed, "map")
+        check_function(function, "map")
+        not_negative(threads, "map: threads")
+        seed = seed_of(seed, "map")
 
         def apply(numbered: tuple[int, Any], number: int) -> Any:
             place, value = numbered
@@ -198,7 +200,7 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(6).filter(lambda i: i % 2 == 0)]
             [0, 2, 4]
         """
-        _check_function(predicate, "filter")
+        check_function(predicate, "filter")
 
         def make(number: int) -> Iterator[Any]:
             for value in self._make(number):
@@ -222,7 +224,7 @@ class Dataset:
             >>> [batch.tolist() for batch in lm.data.Dataset.range(5).batch(2)]
             [[0, 1], [2, 3], [4]]
         """
-        batch_size = _positive(batch_size, "batch: batch_size")
+        batch_size = positive(batch_size, "batch: batch_size")
 
         def make(number: int) -> Iterator[Any]:
             values = self._make(number)
@@ -267,10 +269,10 @@ class Dataset:
             >>> first != second, sorted(first)
             (True, [0, 1, 2, 3, 4, 5])
         """
-        seed = _seed(seed, "shuffle")
+        seed = seed_of(seed, "shuffle")
         if buffer is None and self._size == math.inf:
             raise ValueError("shuffle: data without end need a buffer")
-        room = None if buffer is None else _positive(buffer, "shuffle: buffer")
+        room = None if buffer is None else positive(buffer, "shuffle: buffer")
 
         def make(number: int) -> Iterator[Any]:
             random = sampling.generator(seed, number)
@@ -299,7 +301,7 @@ class Dataset:
             [0, 1, 0, 1]
         """
         if count is not None:
-            _not_negative(count, "repeat: count")
+            not_negative(count, "repeat: count")
 
         def make(number: int) -> Iterator[Any]:
             first = number * ((1 << 32) if count is None else count)
@@ -322,7 +324,7 @@ class Dataset:
             >>> len(lm.data.Dataset.range(9).take(4))
             4
         """
-        _not_negative(count, "take: count")
+        not_negative(count, "take: count")
         size = None if self._size is None else min(count, self._size)
         return Dataset._of(lambda number: itertools.islice(self._make(number), count), size)
 
@@ -334,7 +336,7 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(4).skip(3)]
             [3]
         """
-        _not_negative(count, "skip: count")
+        not_negative(count, "skip: count")
         size = None if self._size is None else max(self._size - count, 0)
         return Dataset._of(lambda number: itertools.islice(self._make(number), count, None), size)
 
@@ -387,7 +389,7 @@ class Dataset:
             >>> [int(i) for i in lm.data.Dataset.range(3).prefetch()]
             [0, 1, 2]
         """
-        count = _positive(count, "prefetch: count")
+        count = positive(count, "prefetch: count")
         return Dataset._of(lambda number: workers.prefetched(functools.partial(self._make, number), count), self._size)
 
 
@@ -398,7 +400,7 @@ class SizedDataset(Dataset):
         return int(self._size or 0)
 
 
-class ArrayDataset(SizedDataset):
+class ArrayDataset(ClassBalance, SizedDataset):
     """Rows of arrays, in an order that each pass may have anew: `Dataset.from_arrays` makes it.
 
     Shuffling, taking, skipping and evening out classes work on the order alone, and `batch` cuts whole batches.
@@ -422,21 +424,21 @@ class ArrayDataset(SizedDataset):
     def shuffle(self, seed: int = 0, buffer: int | None = None) -> Dataset:
         if buffer is not None:
             return super().shuffle(seed, buffer)
-        seed = _seed(seed, "shuffle")
+        seed = seed_of(seed, "shuffle")
         return self._reordered(
             lambda order, number: order[sampling.permutation(len(order), sampling.generator(seed, number))], len(self)
         )
 
     def take(self, count: int) -> ArrayDataset:
-        _not_negative(count, "take: count")
+        not_negative(count, "take: count")
         return self._reordered(lambda order, number: order[:count], min(count, len(self)))
 
     def skip(self, count: int) -> ArrayDataset:
-        _not_negative(count, "skip: count")
+        not_negative(count, "skip: count")
         return self._reordered(lambda order, number: order[count:], max(len(self) - count, 0))
 
     def batch(self, batch_size: int, drop_remainder: bool = False) -> Dataset:
-        batch_size = _positive(batch_size, "batch: batch_size")
+        batch_size = positive(batch_size, "batch: batch_size")
 
         def make(number: int) -> Iterator[Any]:
             order = self._order(number)
@@ -446,99 +448,6 @@ class ArrayDataset(SizedDataset):
                 yield nests.rows(self.arrays, part)
 
         return Dataset._of(make, _batches(self._size, batch_size, drop_remainder))
-
-    def oversample(self, labels: Any = None, seed: int = 0) -> ArrayDataset:
-        """As many rows of each class as the largest has: all rows at least once, those of small classes more often, in
-        a random order, another for each pass.
-
-        Args:
-            labels: the class of each row (N,); None takes y of (x, y).
-            seed: of the draws.
-
-        Raises:
-            ValueError: if there are no labels, or not one for each row.
-
-        Example:
-            >>> import lamina as lm, numpy as np
-            >>> data = lm.data.Dataset.from_arrays((np.arange(5.0), [0, 0, 0, 0, 1])).oversample()
-            >>> np.bincount([y for _, y in data]).tolist()
-            [4, 4]
-        """
-        labels = self._labels(labels, "oversample")
-        seed = _seed(seed, "oversample")
-        counts = np.unique(labels, return_counts=True)[1]
-        return self._reordered(
-            lambda order, number: order[sampling.oversampled(labels[order], sampling.generator(seed, number))],
-            int(counts.max(initial=0)) * len(counts),
-        )
-
-    def sample_by_class(
-        self, weights: dict[Any, float] | None = None, count: int | None = None, labels: Any = None, seed: int = 0
-    ) -> ArrayDataset:
-        """Rows drawn with replacement: a class in the share of its weight, within a class every row alike.
-
-        Args:
-            weights: {class: weight}; classes that are not named weigh 0. None weighs all alike.
-            count: rows a pass; by default as many as there are.
-            labels: the class of each row (N,); None takes y of (x, y).
-            seed: of the draws; each pass has its own.
-
-        Raises:
-            ValueError: if there are no labels, a weight is negative, a class has no rows, or all weigh 0.
-
-        Example:
-            >>> import lamina as lm, numpy as np
-            >>> data = lm.data.Dataset.from_arrays((np.arange(100.0), np.arange(100) < 90))
-            >>> sum(bool(y) for _, y in data.sample_by_class(count=1000)) // 100
-            5
-        """
-        labels = self._labels(labels, "sample_by_class")
-        seed = _seed(seed, "sample_by_class")
-        present = np.unique(labels).tolist()
-        weights = dict.fromkeys(present, 1.0) if weights is None else dict(weights)
-        strange = [name for name in weights if name not in present]
-        if strange or any(not 0 <= w < math.inf for w in weights.values()) or not sum(weights.values()):
-            raise ValueError(
-                f"sample_by_class: weights must be at least 0, not all 0, and of classes {present}, got {weights}"
-            )
-        count = len(self) if count is None else _positive(count, "sample_by_class: count")
-        return self._reordered(
-            lambda order, number: order[
-                sampling.weighted(labels[order], weights, count, sampling.generator(seed, number))
-            ],
-            count,
-        )
-
-    def _labels(self, labels: Any, who: str) -> Array:
-        if self._size != len(nests.leaves(self.arrays)[0]):
-            raise ValueError(f"{who}: must come before take, skip and other choices of rows")
-        if labels is None:
-            if not isinstance(self.arrays, tuple) or len(self.arrays) < 2 or isinstance(self.arrays[1], tuple | dict):
-                raise ValueError(f"{who}: give labels, or data of (x, y)")
-            labels = self.arrays[1]
-        labels = np.asarray(labels)
-        if labels.shape != (len(nests.leaves(self.arrays)[0]),) or labels.dtype.kind not in "biuSU":
-            raise ValueError(f"{who}: labels must be {len(self)} classes, (N,), got {labels.shape}, {labels.dtype}")
-        return labels
-
-
-def random_generator() -> np.random.Generator:
-    """NumPy's random numbers for the element that `Dataset.map` is at: the same for any number of threads.
-
-    Raises:
-        RuntimeError: outside of Dataset.map.
-
-    Example:
-        >>> import lamina as lm
-        >>> noise = lm.data.Dataset.range(3).map(lambda i: lm.data.random_generator().random(), threads=2)
-        >>> again = lm.data.Dataset.range(3).map(lambda i: lm.data.random_generator().random())
-        >>> list(noise) == list(again)
-        True
-    """
-    draw = element.next_draw()
-    if draw is None:
-        raise RuntimeError("random_generator: is for functions within Dataset.map")
-    return sampling.generator(*draw)
 
 
 def _mapped(function: Callable[[Any], Any], values: Iterator[Any]) -> Iterator[Any]:
@@ -554,28 +463,6 @@ def _batches(size: float | None, batch_size: int, drop_remainder: bool) -> float
     if size is None or size == math.inf:
         return size
     return int(size) // batch_size if drop_remainder else -(-int(size) // batch_size)
-
-
-def _positive(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 1:
-        raise ValueError(f"{what} must be a positive integer, got {value!r}")
-    return int(value)
-
-
-def _not_negative(value: Any, what: str) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
-        raise ValueError(f"{what} must be an integer of at least 0, got {value!r}")
-
-
-def _seed(value: Any, who: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{who}: seed must be an integer, got {value!r}")
-    return int(value)
-
-
-def _check_function(function: Any, who: str) -> None:
-    if not callable(function):
-        raise TypeError(f"{who}: expected a function, got {function!r}")
 
 
 def _check_dataset(dataset: Any, who: str) -> None:

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-WORD = (1 << 64) - 1
+import numpy as np
+
+from lamina.data.sampling import WORD, generator
 
 
 class _Current(threading.local):
@@ -52,3 +54,22 @@ def next_draw() -> tuple[int, int] | None:
         return None
     _current.draws += 1
     return _current.seed, _current.draws
+
+
+def random_generator() -> np.random.Generator:
+    """NumPy's random numbers for the element that `Dataset.map` is at: the same for any number of threads.
+
+    Raises:
+        RuntimeError: outside of Dataset.map.
+
+    Example:
+        >>> import lamina as lm
+        >>> noise = lm.data.Dataset.range(3).map(lambda i: lm.data.random_generator().random(), threads=2)
+        >>> again = lm.data.Dataset.range(3).map(lambda i: lm.data.random_generator().random())
+        >>> list(noise) == list(again)
+        True
+    """
+    draw = next_draw()
+    if draw is None:
+        raise RuntimeError("random_generator: is for functions within Dataset.map")
+    return generator(*draw)
