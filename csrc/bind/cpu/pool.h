@@ -1,5 +1,7 @@
 // The geometry of pooling, from Python's numbers: shared by max_pool and avg_pool.
 #pragma once
+#include <pybind11/stl.h>
+
 #include "bind/cpu/bind.h"
 #include "bind/pool.h"
 
