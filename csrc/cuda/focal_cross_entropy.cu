@@ -1,6 +1,5 @@
-#include "ops/focal_cross_entropy.h"
-
 #include "cuda/support/row.cuh"
+#include "ops/focal_cross_entropy.h"
 #include "support/focal.h"
 
 namespace lamina::cuda {
@@ -33,7 +32,8 @@ struct Rows {
   __device__ void operator()(int64_t r, RowLane lane) const {
     const T *const row = x + r * n, *const target = t + r * n;
     const T most = LOGITS ? largest(n, lane, row) : T(0);
-    const T sum = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + (LOGITS ? exp(row[i] - most) : row[i]); });
+    const T sum =
+        sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + (LOGITS ? exp(row[i] - most) : row[i]); });
     const T log_sum = LOGITS ? log(sum) : T(0);
     const auto at = [&](int64_t i) { return place(row[i], target[i], most, sum, log_sum); };
     const T loss = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + at(i).value; });

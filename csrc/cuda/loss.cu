@@ -1,7 +1,6 @@
-#include "ops/loss.h"
-
 #include "cuda/support/packs.cuh"
 #include "cuda/support/row.cuh"
+#include "ops/loss.h"
 
 namespace lamina::cuda {
 namespace loss_op {
@@ -17,7 +16,8 @@ struct Parts {
   T* sums;
   __device__ void operator()(int64_t part, RowLane lane) const {
     const T* const from = losses + part * PART;
-    const T sum = sum_row<T>(min_of(PART, n - part * PART), lane, [&](int64_t i, T& total) { total = total + from[i]; });
+    const T sum =
+        sum_row<T>(min_of(PART, n - part * PART), lane, [&](int64_t i, T& total) { total = total + from[i]; });
     if (lane.lane == 0) sums[part] = sum / divisor;
   }
 };

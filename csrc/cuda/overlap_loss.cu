@@ -1,7 +1,6 @@
-#include "ops/overlap_loss.h"
-
 #include "cuda/support/packs.cuh"
 #include "cuda/support/row.cuh"
+#include "ops/overlap_loss.h"
 
 namespace lamina::cuda {
 namespace overlap_loss_op {

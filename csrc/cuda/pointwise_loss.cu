@@ -1,7 +1,6 @@
-#include "ops/pointwise_loss.h"
-
 #include "cuda/support/elementwise.cuh"
 #include "cuda/support/row.cuh"
+#include "ops/pointwise_loss.h"
 #include "support/pointwise_loss.h"
 
 namespace lamina::cuda {

@@ -1,6 +1,5 @@
-#include "ops/row_loss.h"
-
 #include "cuda/support/row.cuh"
+#include "ops/row_loss.h"
 
 namespace lamina::cuda {
 namespace row_loss_op {
@@ -58,8 +57,7 @@ struct CategoricalHinge {
       const T factor = weight / s.divisor;
       const T equals = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + is_most(i); });
       const T share = factor / equals;
-      each_of_row(n, lane,
-                  [&](int64_t i) { to[i] = fnma(t[i], factor, (T(1) - t[i]) * (is_most(i) * share)); });
+      each_of_row(n, lane, [&](int64_t i) { to[i] = fnma(t[i], factor, (T(1) - t[i]) * (is_most(i) * share)); });
     } else if (to) {
       each_of_row(n, lane, [&](int64_t i) { to[i] = gap < 0 ? T(0) : gap; });
     }

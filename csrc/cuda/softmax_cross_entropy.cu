@@ -1,6 +1,5 @@
-#include "ops/softmax_cross_entropy.h"
-
 #include "cuda/support/row.cuh"
+#include "ops/softmax_cross_entropy.h"
 
 namespace lamina::cuda {
 namespace softmax_cross_entropy_op {
@@ -77,8 +76,7 @@ struct FromSoftLabels {
     const int64_t n = s.n;
     const T *const row = s.x + r * n, *const target = s.t + r * n;
     const T most = largest(n, lane, row), sum = sum_of_powers(n, lane, row, most), all = sum_of(n, lane, target);
-    const T rest =
-        sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(target[i], row[i] - most, total); });
+    const T rest = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(target[i], row[i] - most, total); });
     s.put(r, lane, fma(all, log(sum), -rest));
     T* const to = s.gradient(r);
     if (!to) return;
@@ -126,8 +124,7 @@ struct ProbabilitiesFromSoftLabels {
     if (!to) return;
     // dL/dp[j] = -t[j] / p[j] where c does not cut, and p is normalised: dq[j] = (dL/dp[j] - sum dL/dp p) / sum q.
     const auto inside = [&](T p, T value) { return p < low || high < p ? T(0) : value; };
-    const T inner =
-        sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + inside(row[i] / sum, target[i]); });
+    const T inner = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + inside(row[i] / sum, target[i]); });
     const T scale = s.weight(r) / s.divisor / sum;
     each_of_row(n, lane, [&](int64_t i) {
       const T p = row[i] / sum;
@@ -154,8 +151,7 @@ void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t,
 template <class T>
 void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
                                       const T* weights, T divisor, T* losses, T* dq, Stream stream) {
-  each_row(rows, stream,
-           ProbabilitiesFromLabels<T>{{n, q, labels, ignored, nullptr, weights, divisor, losses, dq}});
+  each_row(rows, stream, ProbabilitiesFromLabels<T>{{n, q, labels, ignored, nullptr, weights, divisor, losses, dq}});
 }
 
 template <class T>

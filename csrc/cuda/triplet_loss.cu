@@ -1,6 +1,5 @@
-#include "ops/triplet_loss.h"
-
 #include "cuda/support/row.cuh"
+#include "ops/triplet_loss.h"
 
 namespace lamina::cuda {
 namespace triplet_loss_op {

@@ -81,9 +81,8 @@ static const Registration registration([](nb::module_& m) {
                   cuda::cross_entropy_from_probabilities(rows, n, q, labels, ignored, weights, divisor, losses, dq,
                                                          stream);
                 });
-  define(m, "softmax_cross_entropy_soft", [](const auto&, Stream stream, auto... arrays) {
-    cuda::softmax_cross_entropy_soft(arrays..., stream);
-  });
+  define(m, "softmax_cross_entropy_soft",
+         [](const auto&, Stream stream, auto... arrays) { cuda::softmax_cross_entropy_soft(arrays..., stream); });
   define(m, "cross_entropy_from_probabilities_soft", [](const auto&, Stream stream, auto... arrays) {
     cuda::cross_entropy_from_probabilities_soft(arrays..., stream);
   });
