@@ -1,6 +1,5 @@
-#include "ops/batch_norm.h"
-
 #include "cuda/support/columns.cuh"
+#include "ops/batch_norm.h"
 
 namespace lamina::cuda {
 namespace batch_norm_op {
@@ -128,8 +127,7 @@ void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double ep
     mean[c] = T(of.mean);
     inverse[c] = T(1 / sqrt(of.variance + epsilon));
     if (moving_mean) moving_mean[c] = T(double(moving_mean[c]) * momentum + of.mean * (1 - momentum));
-    if (moving_variance)
-      moving_variance[c] = T(double(moving_variance[c]) * momentum + of.variance * (1 - momentum));
+    if (moving_variance) moving_variance[c] = T(double(moving_variance[c]) * momentum + of.variance * (1 - momentum));
   });
 }
 

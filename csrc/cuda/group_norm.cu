@@ -1,6 +1,5 @@
-#include "ops/group_norm.h"
-
 #include "cuda/support/columns.cuh"
+#include "ops/group_norm.h"
 
 namespace lamina::cuda {
 namespace group_norm_op {

@@ -1,6 +1,5 @@
-#include "ops/local_response_norm.h"
-
 #include "cuda/support/packs.cuh"
+#include "ops/local_response_norm.h"
 #include "support/local_response_norm.h"
 
 namespace lamina::cuda {

@@ -1,7 +1,6 @@
-#include "ops/row_norm.h"
-
 #include "cuda/support/columns.cuh"
 #include "cuda/support/row.cuh"
+#include "ops/row_norm.h"
 
 namespace lamina::cuda {
 namespace row_norm_op {
@@ -61,8 +60,8 @@ struct Backward {
     const T slope = T(-(scale * scale * scale * along * share));
     T offset = 0;
     if (s.kind == RowNormKind::layer) {
-      const double sum = double(
-          sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(d[i], gamma ? gamma[i] : T(1), total); }));
+      const double sum =
+          double(sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(d[i], gamma ? gamma[i] : T(1), total); }));
       offset = T(-(scale * sum / double(n)));
     }
     each_of_row(n, lane, [&](int64_t i) {

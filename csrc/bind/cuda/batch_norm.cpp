@@ -53,8 +53,8 @@ static void backward(const In& x, const OptionalIn& gamma, const OptionalIn& bet
   const size_t n = shape.size, C = shape.channels;
   if (!y != !dz) throw nb::value_error("batch_norm: y and dz go together");
   launch(x, [&]<class T>(T) {
-    const BatchNorm<T> s{int64_t(shape.rows), int64_t(C),       in<T>(x, n),          in<T>(gamma, C), in<T>(beta, C),
-                         in<T>(mean, C),      in<T>(inverse, C), relu};
+    const BatchNorm<T> s{int64_t(shape.rows), int64_t(C),     in<T>(x, n),       in<T>(gamma, C),
+                         in<T>(beta, C),      in<T>(mean, C), in<T>(inverse, C), relu};
     cuda::batch_norm_backward(s, training, in<T>(y, n), in<T>(dy, n), out<T>(dz, n), out<T>(dx, n), out<T>(dgamma, C),
                               out<T>(dbeta, C), stream_of(stream));
   });

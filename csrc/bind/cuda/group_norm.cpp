@@ -10,8 +10,8 @@ static GroupNorm<T> norm_of(const In& x, const OptionalIn& gamma, int64_t groups
   const int64_t channels = int64_t(x.shape(2));
   if (groups < 1 || channels < 1 || channels % groups != 0)
     throw std::invalid_argument("group_norm: wrong number of groups");
-  return {int64_t(x.shape(0)), int64_t(x.shape(1)), channels, groups, in<T>(x, x.size()),
-          in<T>(gamma, size_t(channels))};
+  return {int64_t(x.shape(0)), int64_t(x.shape(1)),           channels, groups,
+          in<T>(x, x.size()),  in<T>(gamma, size_t(channels))};
 }
 
 static void forward(const In& x, const OptionalIn& gamma, const OptionalIn& beta, const Out& mean, const Out& inverse,

@@ -35,9 +35,8 @@ static void backward(const In& x, const OptionalIn& gamma, const OptionalIn& mea
   const Arguments a(x, mean.has_value(), kind);
   const size_t rows = size_t(a.rows), n = size_t(a.n);
   launch(x, [&]<class T>(T) {
-    cuda::row_norm_backward(a.norm<T>(x, gamma, epsilon), in<T>(mean, rows), in<T>(inverse, rows),
-                            in<T>(dy, x.size()), out<T>(dx, x.size()), out<T>(dgamma, n), out<T>(dbeta, n),
-                            stream_of(stream));
+    cuda::row_norm_backward(a.norm<T>(x, gamma, epsilon), in<T>(mean, rows), in<T>(inverse, rows), in<T>(dy, x.size()),
+                            out<T>(dx, x.size()), out<T>(dgamma, n), out<T>(dbeta, n), stream_of(stream));
   });
 }
 

@@ -8,7 +8,7 @@ namespace lamina::cuda {
 
 constexpr int64_t PART_ROWS = 512, SHIFT_ROWS = 16;
 
-inline int64_t parts_of(int64_t rows) { return ceil_div(rows, PART_ROWS); }
+constexpr int64_t parts_of(int64_t rows) { return ceil_div(rows, PART_ROWS); }
 
 /// A thread's column of a part, of `samples` matrices of rows x columns one behind the other.
 struct ColumnPart {
