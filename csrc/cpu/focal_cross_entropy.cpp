@@ -1,8 +1,8 @@
 #include "ops/focal_cross_entropy.h"
 
 #include "cpu/runtime/isa.h"
-#include "cpu/support/focal.h"
 #include "cpu/support/row.h"
+#include "support/focal.h"
 
 namespace lamina {
 using namespace LAMINA_ISA;
