@@ -1,8 +1,9 @@
-// conv2d, conv3d: implicit products from NHWC by the tiles of support/tile_product.cuh; no im2col. Convolutions that
+// conv2d, conv3d: implicit products from NHWC by the tiles of support/tile_product.cuh (16-bit numbers:
+// support/tensor_product.cuh); no im2col. Convolutions that
 // are products are left to gemm, narrow groups to conv2d_narrow.cu. The choice, units and chains are the CPU's
 // (cpu/conv2d.cpp, cpu/conv2d_direct*.cpp).
 #include "cuda/support/convolution.cuh"
-#include "cuda/support/tile_product.cuh"
+#include "cuda/support/tensor_product.cuh"
 #include "ops/conv2d.h"
 
 namespace lamina::cuda {
@@ -165,6 +166,14 @@ bool runs_are_packed(const T* p, int64_t count) {
   return is_packed<N>(p) && count % N == 0;
 }
 
+template <class P, class T = typename P::T>
+void multiply(const P& p, const ProductOutput<T>& o, int64_t chains, int64_t a_term, Stream stream) {
+  if constexpr (sizeof(T) == 2)
+    tensor_product(p, o, chains, a_term, stream);
+  else
+    tile_product(p, o, chains, a_term, stream);
+}
+
 template <bool BACKWARD, class T>
 void gather(const Conv2D& c, const Sights& s, const T* source, const T* w, const T* bias, Activation activation,
             T* target, Stream stream) {
@@ -192,7 +201,7 @@ void gather(const Conv2D& c, const Sights& s, const T* source, const T* w, const
   p.packed_a = runs_are_packed(source, p.channels);
   p.packed_b = runs_are_packed(w, K);
   const ProductOutput<T> o{target, p.n, bias, p.n, activation, false, runs_are_packed(target, p.n)};
-  tile_product(p, o, ceil_div(p.units, CHAIN_UNITS), 1, stream);
+  conv2d_op::multiply(p, o, ceil_div(p.units, CHAIN_UNITS), 1, stream);
 }
 
 /// Targets that no window covers: the bias alone.
@@ -212,7 +221,7 @@ struct Uncovered {
     int64_t c, at_w, at_h, at_d;
     split(split(split(split(i, channels, c), w.input, at_w), h.input, at_h), d.input, at_d);
     if (is_covered(w, at_w) && is_covered(h, at_h) && is_covered(d, at_d)) return;
-    dx[i] = activated(bias ? bias[c] : T(0), activation);
+    dx[i] = T(activated(bias ? Wide<T>(bias[c]) : Wide<T>(0), activation));
   }
 };
 
@@ -300,7 +309,7 @@ void conv2d_backward_kernel(const Conv2D& shape, const T* x, const T* dy, T* dw,
   p.packed_a = runs_are_packed(x, C);
   p.packed_b = runs_are_packed(dy, K);
   const ProductOutput<T> o{dw, K, nullptr, 0, Activation::linear, true, runs_are_packed(dw, K)};
-  tile_product(p, o, p.chains.count(), p.m * s.filters <= SMALL ? PART : 1, stream);
+  conv2d_op::multiply(p, o, p.chains.count(), p.m * s.filters <= SMALL ? PART : 1, stream);
 }
 
 template void conv2d_forward(const Conv2D&, const float*, const float*, const float*, Activation, float*, Stream);
@@ -311,5 +320,15 @@ template void conv2d_backward_input(const Conv2D&, const double*, const double*,
                                     Stream);
 template void conv2d_backward_kernel(const Conv2D&, const float*, const float*, float*, Stream);
 template void conv2d_backward_kernel(const Conv2D&, const double*, const double*, double*, Stream);
+template void conv2d_forward(const Conv2D&, const Float16*, const Float16*, const Float16*, Activation, Float16*,
+                             Stream);
+template void conv2d_forward(const Conv2D&, const BFloat16*, const BFloat16*, const BFloat16*, Activation, BFloat16*,
+                             Stream);
+template void conv2d_backward_input(const Conv2D&, const Float16*, const Float16*, const Float16*, Activation, Float16*,
+                                    Stream);
+template void conv2d_backward_input(const Conv2D&, const BFloat16*, const BFloat16*, const BFloat16*, Activation,
+                                    BFloat16*, Stream);
+template void conv2d_backward_kernel(const Conv2D&, const Float16*, const Float16*, Float16*, Stream);
+template void conv2d_backward_kernel(const Conv2D&, const BFloat16*, const BFloat16*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

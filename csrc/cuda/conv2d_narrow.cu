@@ -1,7 +1,7 @@
 // Convolution in narrow groups, depthwise above all: a thread has some neighbouring positions of one target channel, or
 // of a pack of them where a group is one channel; neighbouring threads have neighbouring channels.
 #include "cuda/support/convolution.cuh"
-#include "cuda/support/tile_product.cuh"
+#include "cuda/support/tensor_product.cuh"
 #include "ops/conv2d.h"
 
 namespace lamina::cuda {
@@ -39,14 +39,14 @@ struct Gather {
     const Spot spot = spot_of(s, p, pitch);
     const T* const from = source + spot.offset + (N > 1 ? t : t / group_targets * planes);
 
-    T sum[X][N], total[X][N];
+    Wide<T> sum[X][N], total[X][N];
     const auto each_value = [&](auto f) {
 #pragma unroll
       for (int x = 0; x < X; ++x)
 #pragma unroll
         for (int e = 0; e < N; ++e) f(x, e);
     };
-    each_value([&](int x, int e) { sum[x][e] = T(0); });
+    each_value([&](int x, int e) { sum[x][e] = 0; });
     bool later = false;
     int left = a_chain, in_run = 0, in_unit = 0;
     for (int td = 0; td < int(s.d.taps); ++td)
@@ -66,7 +66,7 @@ struct Gather {
             if (left == 0) {  // a chain is full, and there is more
               each_value([&](int x, int e) {
                 total[x][e] = later ? total[x][e] + sum[x][e] : sum[x][e];
-                sum[x][e] = T(0);
+                sum[x][e] = 0;
               });
               later = true;
               left = a_chain;
@@ -77,7 +77,7 @@ struct Gather {
               Pack<T, N> v{};
               if (inside[x]) v = load_pack<N>(from + way.offset + x * s.w.stride * pitch + plane);
 #pragma unroll
-              for (int e = 0; e < N; ++e) sum[x][e] = fma(v[e], weight[e], sum[x][e]);
+              for (int e = 0; e < N; ++e) sum[x][e] = fma(Wide<T>(v[e]), Wide<T>(weight[e]), sum[x][e]);
             }
             ++in_unit;
             if (++in_run == run) in_run = 0;
@@ -94,9 +94,7 @@ struct Gather {
       if (p.w + x >= s.w.positions) break;
       Pack<T, N> y;
 #pragma unroll
-      for (int e = 0; e < N; ++e) y[e] = bias ? sum[x][e] + bias[t + e] : sum[x][e];
-      if (activation != Activation::linear)
-        for (int e = 0; e < N; ++e) y[e] = activated(y[e], activation);
+      for (int e = 0; e < N; ++e) y[e] = T(activated(bias ? sum[x][e] + Wide<T>(bias[t + e]) : sum[x][e], activation));
       store_pack(target + first + x * step, y);
     }
   }
@@ -110,7 +108,7 @@ struct KernelGradient {
   int64_t planes, filters, group_filters, channels, taps;  // taps: (tap, plane)s
   int64_t first, end, a_term, size;                        // chains [first, end), in terms of a_term
   const T *x, *dy;
-  T* partial;
+  Wide<T>* partial;
 
   __device__ void operator()(int64_t i) const {
     int64_t k, group;
@@ -126,18 +124,18 @@ struct KernelGradient {
       way[t] = way_to(s, d, h, w, channels);
       way[t].offset += plane;
     }
-    T total[TAPS][N], sum[TAPS][N];
+    Wide<T> total[TAPS][N], sum[TAPS][N];
     const auto each_value = [&](auto f) {
 #pragma unroll
       for (int t = 0; t < TAPS; ++t)
 #pragma unroll
         for (int e = 0; e < N; ++e) f(t, e);
     };
-    each_value([&](int t, int e) { total[t][e] = T(0); });
+    each_value([&](int t, int e) { total[t][e] = 0; });
     const int64_t begin = first + term * a_term;
     for (int64_t c = begin; c < min_of(begin + a_term, end); ++c) {
       const Chain chain = chains[c];
-      each_value([&](int t, int e) { sum[t][e] = T(0); });
+      each_value([&](int t, int e) { sum[t][e] = 0; });
       for (int64_t image = chain.image; image < chain.image + chain.images; ++image)
         for (int64_t row = chain.row; row < chain.row + chain.rows; ++row) {
           Position p;
@@ -153,7 +151,7 @@ struct KernelGradient {
               Pack<T, N> v{};
               if (is_inside(s, spot, way[t])) v = load_pack<N>(from + spot.offset + way[t].offset);
 #pragma unroll
-              for (int e = 0; e < N; ++e) sum[t][e] = fma(v[e], gradient[e], sum[t][e]);
+              for (int e = 0; e < N; ++e) sum[t][e] = fma(Wide<T>(v[e]), Wide<T>(gradient[e]), sum[t][e]);
             }
             d += filters;
             spot.w += int(s.w.stride);
@@ -242,7 +240,8 @@ void gradient(const Conv2D& c, const T* x, const T* dy, T* dw, Stream stream) {
   const bool through = g.size > SMALL && a_round >= 2 * BLOCK * multiprocessors();
   g.a_term = g.size <= SMALL ? PART : through ? max_of(chains, 1) : 1;
   const int64_t terms = ceil_div(chains, g.a_term), round = max_of(1, min_of(terms, MOST_PARTIALS / g.size));
-  Scratch<T> partial(terms > 0 ? round * g.size : 0, stream);
+  Scratch<Wide<T>> partial(terms > 0 ? round * g.size : 0, stream);
+  Scratch<Wide<T>> running(sizeof(T) == 2 && round < terms ? g.size : 0, stream);
   g.partial = partial.data();
   const ProductOutput<T> o{dw, 0, nullptr, 0, Activation::linear, true, false};
   int64_t term = 0;
@@ -251,7 +250,12 @@ void gradient(const Conv2D& c, const T* x, const T* dy, T* dw, Stream stream) {
     g.first = term * g.a_term;
     g.end = min_of(chains, g.first + count * g.a_term);
     each(count * a_round, stream, g);
-    each(g.size, stream, AddTerms<Sum<T>>{{1, g.size, 1}, o, partial.data(), count, term > 0, term + count == terms});
+    const Sum<T> sum{1, g.size, 1};
+    if constexpr (sizeof(T) == 2)
+      each(g.size, stream,
+           AddNarrowTerms<Sum<T>>{sum, o, partial.data(), running.data(), count, term > 0, term + count == terms});
+    else
+      each(g.size, stream, AddTerms<Sum<T>>{sum, o, partial.data(), count, term > 0, term + count == terms});
     term += count;
   } while (term < terms);
 }
@@ -286,5 +290,15 @@ template void narrow_backward_input(const Conv2D&, const double*, const double*,
                                     Stream);
 template void narrow_backward_kernel(const Conv2D&, const float*, const float*, float*, Stream);
 template void narrow_backward_kernel(const Conv2D&, const double*, const double*, double*, Stream);
+template void narrow_forward(const Conv2D&, const Float16*, const Float16*, const Float16*, Activation, Float16*,
+                             Stream);
+template void narrow_forward(const Conv2D&, const BFloat16*, const BFloat16*, const BFloat16*, Activation, BFloat16*,
+                             Stream);
+template void narrow_backward_input(const Conv2D&, const Float16*, const Float16*, const Float16*, Activation, Float16*,
+                                    Stream);
+template void narrow_backward_input(const Conv2D&, const BFloat16*, const BFloat16*, const BFloat16*, Activation,
+                                    BFloat16*, Stream);
+template void narrow_backward_kernel(const Conv2D&, const Float16*, const Float16*, Float16*, Stream);
+template void narrow_backward_kernel(const Conv2D&, const BFloat16*, const BFloat16*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -78,7 +78,9 @@ void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bi
 template <class Target, class T>
 void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
-namespace cuda {  // the same over device memory, of two or three axes, with the bits of ConvolutionMode::direct
+// The same over device memory, of two or three axes, with the bits of ConvolutionMode::direct. Float16 and BFloat16
+// too, with sums in float (see gemm.h) and one rounding of each output.
+namespace cuda {
 
 template <class T>
 void conv2d_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y, Stream stream);

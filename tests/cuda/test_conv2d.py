@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernel_testing import FLOATS, check_kernel, numbers, written
+from kernel_testing import FLOATS, NARROW, check_kernel, check_narrow, numbers, rounded, written
 from lamina import _cpu
 
 DIRECT = 2
@@ -127,3 +127,36 @@ def test_every_mode_is_direct() -> None:
     named = {"window": [1, 1, 1, 1, 1, 1, 1, 1], "groups": 1, "activation": 0, "schedules": FEW}
     for mode in (0, 1, 2):
         check_kernel("conv2d_forward", reference=direct, x=x, w=w, bias=None, y=y, mode=mode, **named)
+
+
+NARROW_CASES = [
+    ((1, 6, 7, 24), (3, 3), 40, 1, (1, 1, 1, 1, 1, 1, 1, 1)),
+    ((1, 4, 5, 64), (3, 3), 16, 1, (1, 1, 1, 1, 1, 1, 1, 1)),
+    ((2, 7, 6, 32), (3, 3), 16, 2, (2, 2, 1, 1, 1, 1, 1, 1)),
+    ((1, 17, 17, 72), (2, 2), 136, 1, (1, 1, 1, 1, 0, 0, 0, 0)),
+    ((2, 6, 9, 16), (3, 3), 16, 16, (1, 1, 1, 1, 1, 1, 1, 1)),
+    *[CASES[name] for name in ("few channels", "ragged channels", "strides and dilation", "narrow groups", "1x1")],
+    *[CASES[name] for name in ("whole image", "chains of pixels", "parts of chains", "empty batch", "volumes")],
+    *[CASES[name] for name in ("strides beyond the kernel", "volumes, strides", "depthwise, chains")],
+]
+
+
+@pytest.mark.parametrize("kind", NARROW)
+@pytest.mark.parametrize("case", NARROW_CASES, ids=str)
+def test_convolution_of_16_bit_numbers(case: Any, kind: str) -> None:
+    x_shape, kernel, filters, groups, window = case
+    w_shape = (*kernel, x_shape[-1] // groups, filters)
+    y_shape = (x_shape[0], *output_size(x_shape, kernel, window), filters)
+    shapes = {"x": x_shape, "w": w_shape, "dy": y_shape, "bias": (filters,)}
+    given = {name: rounded(numbers(shape, np.float32, i), kind) for i, (name, shape) in enumerate(shapes.items())}
+    named = {"window": list(window), "groups": groups, "mode": DIRECT}
+    calls = [
+        ("conv2d_forward", "y", y_shape, ["x", "w", "bias"], {"activation": 1}),
+        ("conv2d_backward_input", "dx", x_shape, ["dy", "w"], {}),
+        ("conv2d_backward_kernel", "dw", w_shape, ["x", "dy"], {}),
+    ]
+    for name, output, shape, inputs, more in calls:
+        expected = np.empty(shape, np.float32)
+        getattr(_cpu, name)(**{i: given[i][1] for i in inputs}, **{output: expected}, **named, **more)
+        arrays = {i: given[i][0] for i in inputs}
+        check_narrow(name, expected, kind, output, **arrays, **named, **more, schedules=FEW)

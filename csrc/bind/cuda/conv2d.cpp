@@ -60,7 +60,7 @@ static void forward(const In& x, const In& w, const OptionalIn& bias, const Out&
                     int64_t groups, int activation, int mode, uintptr_t stream) {
   const Problem p = problem_of(x, w, y, window, groups);
   check_mode(mode);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::conv2d_forward(p.s, in<T>(x, p.x_size), in<T>(w, p.w_size), in<T>(bias, size_t(p.s.filters)),
                          activation_of(activation), out<T>(y, p.y_size), stream_of(stream));
   });
@@ -70,7 +70,7 @@ static void backward_input(const In& dy, const In& w, const Out& dx, const Windo
                            const OptionalIn& bias, int activation, uintptr_t stream) {
   const Problem p = problem_of(dx, w, dy, window, groups);
   check_mode(mode);
-  launch(dy, [&]<class T>(T) {
+  launch_any(dy, [&]<class T>(T) {
     cuda::conv2d_backward_input(p.s, in<T>(dy, p.y_size), in<T>(w, p.w_size), in<T>(bias, size_t(p.s.channels)),
                                 activation_of(activation), out<T>(dx, p.x_size), stream_of(stream));
   });
@@ -80,7 +80,7 @@ static void backward_kernel(const In& x, const In& dy, const Out& dw, const Wind
                             uintptr_t stream) {
   const Problem p = problem_of(x, dw, dy, window, groups);
   check_mode(mode);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::conv2d_backward_kernel(p.s, in<T>(x, p.x_size), in<T>(dy, p.y_size), out<T>(dw, p.w_size), stream_of(stream));
   });
 }
