@@ -1,7 +1,6 @@
-#include "ops/ctc_loss.h"
-
 #include "cuda/support/packs.cuh"
 #include "cuda/support/row.cuh"
+#include "ops/ctc_loss.h"
 #include "support/ctc_loss.h"
 
 namespace lamina::cuda {
@@ -12,11 +11,11 @@ template <class T>
 struct Lattice {
   CtcLoss s;
   const T* x;
-  int64_t pitch;              // of a row of states
+  int64_t pitch;               // of a row of states
   T *emission, *alpha, *beta;  // [row][state]
-  T *largest, *sum;           // [row]: max x, sum e^(x - max)
-  double* path;               // [sample]: the logarithm of the sum over all paths
-  int32_t* valid;             // [sample]
+  T *largest, *sum;            // [row]: max x, sum e^(x - max)
+  double* path;                // [sample]: the logarithm of the sum over all paths
+  int32_t* valid;              // [sample]
 
   __device__ int64_t states(int64_t sample) const { return 2 * s.target_lengths[sample] + 1; }
   __device__ int64_t label(int64_t sample, int64_t k) const {
@@ -183,8 +182,8 @@ void ctc_loss(const CtcLoss& s, const T* x, T* losses, T* dx, Stream stream) {
   const Scratch<T> largest(rows, stream), sum(rows, stream);
   const Scratch<double> path(s.batch, stream);
   const Scratch<int32_t> valid(s.batch, stream);
-  const Lattice<T> l{s,          x, pitch, emission.data(), alpha.data(), beta.data(), largest.data(), sum.data(),
-                     path.data(), valid.data()};
+  const Lattice<T> l{s,          x,           pitch,       emission.data(), alpha.data(), beta.data(), largest.data(),
+                     sum.data(), path.data(), valid.data()};
   each(s.batch, stream, Validate<T>{l});
   each_row(rows, stream, Emissions<T>{l});
   const unsigned threads = unsigned(min_of(BLOCK, round_up(pitch, 32)));

@@ -8,8 +8,14 @@ namespace lamina::bind::ctc_loss_op {
 static void forward(const In& x, const In& targets, const In& target_lengths, const In& input_lengths, int64_t blank,
                     bool zero_infinity, const Out& losses, const OptionalOut& dx, uintptr_t stream) {
   if (x.ndim() != 3 || targets.ndim() != 2) throw nb::value_error("ctc_loss: expected three and two dimensions");
-  CtcLoss s{int64_t(x.shape(0)), int64_t(x.shape(1)), int64_t(x.shape(2)), int64_t(targets.shape(1)),
-            blank,               zero_infinity,       nullptr,             nullptr,
+  CtcLoss s{int64_t(x.shape(0)),
+            int64_t(x.shape(1)),
+            int64_t(x.shape(2)),
+            int64_t(targets.shape(1)),
+            blank,
+            zero_infinity,
+            nullptr,
+            nullptr,
             nullptr};
   const size_t batch = size_t(s.batch);
   s.targets = in<int64_t>(targets, size_t(product(s.batch, s.labels)));
