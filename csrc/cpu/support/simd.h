@@ -8,9 +8,26 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #define INLINE inline __attribute__((always_inline))
 #define INLINE_LAMBDA __attribute__((always_inline))
+
+// What is long: a call where an x86 has no AVX2. Time counts little there, and a quarter less of it goes into
+// compiling.
+#if defined(__x86_64__) && !defined(__AVX2__)
+#define CALLED inline __attribute__((noinline))
+#else
+#define CALLED INLINE
+#endif
+
+// `DOUBLE template void kernel<Target>(...)`: the instance for double. There is none in v4, whose doubles run v3's
+// code (see dispatch).
+#if defined(__AVX512F__)
+#define DOUBLE extern
+#else
+#define DOUBLE
+#endif
 
 #if defined(__AVX512F__)
 #include "cpu/support/simd_v4.h"
@@ -23,27 +40,30 @@
 namespace lamina::LAMINA_ISA {
 
 /// f(Int<0>{}), ..., f(Int<N-1>{}): unrolled by the front end, before any pass can leave an array in memory.
+/// Not by recursion: the compiler would copy the last call into the one before, both into the one before that, and so
+/// on.
 template <int I>
 struct Int {
   constexpr operator int() const { return I; }
 };
-template <int N, int I = 0, class F>
+template <class F, int... I>
+INLINE constexpr void unroll_over(F&& f, std::integer_sequence<int, I...>) {
+  (f(Int<I>{}), ...);
+}
+template <int N, class F>
 INLINE constexpr void unroll(F&& f) {
-  if constexpr (I < N) {
-    f(Int<I>{});
-    unroll<N, I + 1>(f);
-  }
+  unroll_over(f, std::make_integer_sequence<int, N>{});
 }
 
 /// f(Int<n>{}) for a run-time n in 1..MAX: a run-time choice becomes a template argument.
-template <int MAX, int I = 1, class F>
+template <class F, int... I>
+INLINE void with_constant_over(int n, F&& f, std::integer_sequence<int, I...>) {
+  const bool found = ((n == I + 1 && (f(Int<I + 1>{}), true)) || ...);
+  if (!found) f(Int<sizeof...(I) + 1>{});
+}
+template <int MAX, class F>
 INLINE void with_constant(int n, F&& f) {
-  if constexpr (I < MAX) {
-    if (n == I) return f(Int<I>{});
-    with_constant<MAX, I + 1>(n, f);
-  } else {
-    f(Int<MAX>{});
-  }
+  with_constant_over(n, f, std::make_integer_sequence<int, MAX - 1>{});
 }
 
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
