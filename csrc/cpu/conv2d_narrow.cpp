@@ -335,9 +335,10 @@ template void narrow_forward<Target>(const Conv2D&, const float*, const float*, 
 template void narrow_backward_input<Target>(const Conv2D&, const float*, const float*, const float*, Activation,
                                             float*);
 template void narrow_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
-template void narrow_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
-template void narrow_backward_input<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+DOUBLE template void narrow_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
                                             double*);
-template void narrow_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
+DOUBLE template void narrow_backward_input<Target>(const Conv2D&, const double*, const double*, const double*,
+                                                   Activation, double*);
+DOUBLE template void narrow_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
 
 }  // namespace lamina

@@ -179,6 +179,6 @@ void ctc_loss(const CtcLoss& s, const T* x, T* losses, T* dx) {
 }
 
 template void ctc_loss<Target>(const CtcLoss&, const float*, float*, float*);
-template void ctc_loss<Target>(const CtcLoss&, const double*, double*, double*);
+DOUBLE template void ctc_loss<Target>(const CtcLoss&, const double*, double*, double*);
 
 }  // namespace lamina

@@ -63,8 +63,8 @@ void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const 
 }
 
 template void elementary_forward<Target>(ElementaryFunction, int64_t, const float*, float*);
-template void elementary_forward<Target>(ElementaryFunction, int64_t, const double*, double*);
+DOUBLE template void elementary_forward<Target>(ElementaryFunction, int64_t, const double*, double*);
 template void elementary_backward<Target>(ElementaryFunction, int64_t, const float*, const float*, float*);
-template void elementary_backward<Target>(ElementaryFunction, int64_t, const double*, const double*, double*);
+DOUBLE template void elementary_backward<Target>(ElementaryFunction, int64_t, const double*, const double*, double*);
 
 }  // namespace lamina

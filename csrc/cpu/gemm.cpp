@@ -260,8 +260,8 @@ void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t str
 }
 
 template void gemm<Target>(const Gemm<float>&);
-template void gemm<Target>(const Gemm<double>&);
+DOUBLE template void gemm<Target>(const Gemm<double>&);
 template void gemm_batched<Target>(const Gemm<float>&, int64_t, int64_t, int64_t, int64_t);
-template void gemm_batched<Target>(const Gemm<double>&, int64_t, int64_t, int64_t, int64_t);
+DOUBLE template void gemm_batched<Target>(const Gemm<double>&, int64_t, int64_t, int64_t, int64_t);
 
 }  // namespace lamina

@@ -131,11 +131,11 @@ void grid_sample_backward_grid(const GridSample& shape, const T* dy, const T* x,
 }
 
 template void grid_sample_forward<Target>(const GridSample&, const float*, const float*, float*);
-template void grid_sample_forward<Target>(const GridSample&, const double*, const double*, double*);
+DOUBLE template void grid_sample_forward<Target>(const GridSample&, const double*, const double*, double*);
 template void grid_sample_backward_input<Target>(const GridSample&, const float*, const float*, float*);
-template void grid_sample_backward_input<Target>(const GridSample&, const double*, const double*, double*);
+DOUBLE template void grid_sample_backward_input<Target>(const GridSample&, const double*, const double*, double*);
 template void grid_sample_backward_grid<Target>(const GridSample&, const float*, const float*, const float*, float*);
-template void grid_sample_backward_grid<Target>(const GridSample&, const double*, const double*, const double*,
-                                                double*);
+DOUBLE template void grid_sample_backward_grid<Target>(const GridSample&, const double*, const double*, const double*,
+                                                       double*);
 
 }  // namespace lamina

@@ -83,8 +83,9 @@ void local_response_norm_backward(const LocalResponseNorm& s, const T* x, const 
 }
 
 template void local_response_norm_forward<Target>(const LocalResponseNorm&, const float*, float*);
-template void local_response_norm_forward<Target>(const LocalResponseNorm&, const double*, double*);
+DOUBLE template void local_response_norm_forward<Target>(const LocalResponseNorm&, const double*, double*);
 template void local_response_norm_backward<Target>(const LocalResponseNorm&, const float*, const float*, float*);
-template void local_response_norm_backward<Target>(const LocalResponseNorm&, const double*, const double*, double*);
+DOUBLE template void local_response_norm_backward<Target>(const LocalResponseNorm&, const double*, const double*,
+                                                          double*);
 
 }  // namespace lamina

@@ -19,22 +19,47 @@ INLINE void report(V<T> outside, bool* found) {
   if (any(unordered(outside, outside) | less(zero<T>(), outside))) __atomic_store_n(found, true, __ATOMIC_RELAXED);
 }
 
+/// Losses of `count` elements, and their gradients times `scale` where dx is not null. What is compiled once a loss;
+/// all around it once for all.
+template <class T>
+using Evaluate = void (*)(int64_t count, const T* x, const T* t, T* values, T* dx, bool past_caches, V<T> scale,
+                          const LossParameters<T>& parameters, V<T>& outside);
 template <Loss L, class T>
-INLINE bool rows_of_one(int64_t rows, const T* x, const T* t, const T* weights, T divisor, T* losses, T* dx,
-                        const LossParameters<T>& parameters) {
+void evaluate_all(int64_t count, const T* x, const T* t, T* values, T* dx, bool past_caches, V<T> scale,
+                  const LossParameters<T>& parameters, V<T>& outside) {
+  V<T> found = outside;
+  each_vector<T>(count, [&](int64_t i, auto mask) INLINE_LAMBDA {
+    const V<T> target = load(t + i, mask);
+    watch<L, T>(target, found);
+    const auto [value, gradient] = evaluate<L, T>(load(x + i, mask), target, parameters);
+    store(values + i, value, mask);
+    if (!dx) return;
+    if constexpr (__is_same(decltype(mask), All))
+      if (past_caches) return stream(dx + i, gradient * scale);
+    store(dx + i, gradient * scale, mask);
+  });
+  outside = found;
+}
+
+template <class T>
+bool rows_of_one(Evaluate<T> evaluate, int64_t rows, const T* x, const T* t, const T* weights, T divisor, T* losses,
+                 T* dx, const LossParameters<T>& parameters) {
+  constexpr int64_t CHUNK = 1024;
   const V<T> scale = set(T(1) / divisor);
   bool found = false;
-  each_part(rows, 2, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
+  each_part(rows, 2, [&](int64_t first, int64_t size) INLINE_LAMBDA {
     V<T> outside = zero<T>();
-    each_vector<T>(count, [&](int64_t at, auto mask) INLINE_LAMBDA {
-      const int64_t i = begin + at;
-      const V<T> target = load(t + i, mask);
-      watch<L, T>(target, outside);
-      const auto [value, gradient] = evaluate<L, T>(load(x + i, mask), target, parameters);
-      const V<T> weight = weights ? load(weights + i, mask) : set(T(1));
-      store(losses + i, weight * value, mask);
-      if (dx) store(dx + i, gradient * (weight * scale), mask);
-    });
+    for (int64_t begin = first; begin < first + size; begin += CHUNK) {
+      const int64_t count = min_of(CHUNK, first + size - begin);
+      T *const to = losses + begin, *const to_dx = dx ? dx + begin : nullptr;
+      evaluate(count, x + begin, t + begin, to, to_dx, false, weights ? set(T(1)) : scale, parameters, outside);
+      if (!weights) continue;
+      each_vector<T>(count, [&](int64_t i, auto mask) INLINE_LAMBDA {
+        const V<T> weight = load(weights + begin + i, mask);
+        store(to + i, weight * load(to + i, mask), mask);
+        if (to_dx) store(to_dx + i, load(to_dx + i, mask) * (weight * scale), mask);
+      });
+    }
     report<T>(outside, &found);
   });
   return found;
@@ -64,29 +89,19 @@ INLINE T sum_of_chunks(int64_t n, F&& values_of) {
   return sum;
 }
 
-template <Loss L, class T>
-INLINE bool rows_of_many(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses, T* dx,
-                         const LossParameters<T>& parameters) {
+template <class T>
+bool rows_of_many(Evaluate<T> evaluate, bool mean, int64_t rows, int64_t n, const T* x, const T* t, const T* weights,
+                  T divisor, T* losses, T* dx, const LossParameters<T>& parameters) {
   const bool past_caches = dx && stream_rows(dx, rows, n);
   bool found = false;
   parallel_for(rows, 5 + n * 1.0, [&](int64_t begin, int64_t end) INLINE_LAMBDA {
     V<T> outside = zero<T>();
     for (int64_t r = begin; r < end; ++r) {
-      const T weight = (weights ? weights[r] : T(1)) / (L == Loss::kl_divergence ? T(1) : T(n));
+      const T weight = (weights ? weights[r] : T(1)) / (mean ? T(n) : T(1));
       const V<T> scale = set(weight / divisor);
       const T sum = sum_of_chunks<T>(n, [&](int64_t start, int64_t count, T* values) INLINE_LAMBDA {
-        const int64_t first_of = r * n + start;
-        each_vector<T>(count, [&](int64_t i, auto mask) INLINE_LAMBDA {
-          const int64_t at = first_of + i;
-          const V<T> target = load(t + at, mask);
-          watch<L, T>(target, outside);
-          const auto [value, gradient] = evaluate<L, T>(load(x + at, mask), target, parameters);
-          store(values + i, value, mask);
-          if (!dx) return;
-          if constexpr (__is_same(decltype(mask), All))
-            if (past_caches) return stream(dx + at, gradient * scale);
-          store(dx + at, gradient * scale, mask);
-        });
+        const int64_t at = r * n + start;
+        evaluate(count, x + at, t + at, values, dx ? dx + at : nullptr, past_caches, scale, parameters, outside);
       });
       losses[r] = sum * weight;
     }
@@ -94,11 +109,6 @@ INLINE bool rows_of_many(int64_t rows, int64_t n, const T* x, const T* t, const 
     report<T>(outside, &found);
   });
   return found;
-}
-
-template <Loss L, class... Arguments>
-bool loss_of(int64_t rows, int64_t n, Arguments... arguments) {
-  return n == 1 ? rows_of_one<L>(rows, arguments...) : rows_of_many<L>(rows, n, arguments...);
 }
 
 }  // namespace LAMINA_ISA
@@ -124,19 +134,22 @@ bool all_binary(int64_t n, const T* t) {
 template <class Target, class T>
 bool pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
                     T* losses, T* dx, const LossParameters<T>& parameters) {
-  bool outside = false;
-  unroll<int(Loss::squared_hinge) + 1>([&](auto number) {
+  Evaluate<T> evaluate = nullptr;
+  unroll<int(Loss::squared_hinge) + 1>([&](auto number) INLINE_LAMBDA {
     constexpr Loss L = Loss(int(decltype(number){}));
-    if (loss == L) outside = loss_of<L>(rows, n, x, t, weights, divisor, losses, dx, parameters);
+    if (loss == L) evaluate = &evaluate_all<L, T>;
   });
+  const bool mean = loss != Loss::kl_divergence;
+  const bool outside = n == 1 ? rows_of_one(evaluate, rows, x, t, weights, divisor, losses, dx, parameters)
+                              : rows_of_many(evaluate, mean, rows, n, x, t, weights, divisor, losses, dx, parameters);
   return !outside;
 }
 
 template bool all_binary<Target>(int64_t, const float*);
-template bool all_binary<Target>(int64_t, const double*);
+DOUBLE template bool all_binary<Target>(int64_t, const double*);
 template bool pointwise_loss<Target>(PointwiseLoss, int64_t, int64_t, const float*, const float*, const float*, float,
                                      float*, float*, const LossParameters<float>&);
-template bool pointwise_loss<Target>(PointwiseLoss, int64_t, int64_t, const double*, const double*, const double*,
-                                     double, double*, double*, const LossParameters<double>&);
+DOUBLE template bool pointwise_loss<Target>(PointwiseLoss, int64_t, int64_t, const double*, const double*,
+                                            const double*, double, double*, double*, const LossParameters<double>&);
 
 }  // namespace lamina

@@ -83,8 +83,8 @@ void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t strea
 
 template void random_words<Target>(int64_t, uint64_t, uint64_t, uint64_t, uint32_t*);
 template void random_uniform<Target>(int64_t, float, float, uint64_t, uint64_t, float*);
-template void random_uniform<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
+DOUBLE template void random_uniform<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
 template void random_normal<Target>(int64_t, float, float, uint64_t, uint64_t, float*);
-template void random_normal<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
+DOUBLE template void random_normal<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
 
 }  // namespace lamina

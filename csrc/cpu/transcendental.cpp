@@ -218,10 +218,12 @@ void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, c
 }
 
 template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const float*, float*);
-template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const double*, double*);
+DOUBLE template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const double*, double*);
 template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const float*, const float*, float*);
-template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const double*, const double*, double*);
+DOUBLE template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const double*, const double*,
+                                                     double*);
 template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const float*, const float*, float*);
-template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const double*, const double*, double*);
+DOUBLE template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const double*, const double*,
+                                                 double*);
 
 }  // namespace lamina
