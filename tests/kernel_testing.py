@@ -95,6 +95,7 @@ def check_kernel(
     tolerance: Mapping[Any, float] | float | None = None,
     reference: Callable[..., Any] | None = None,
     schedules: Any = SCHEDULES,
+    narrow: float | None = None,
     **arguments: Any,
 ) -> None:
     """Compares a kernel in the emulator with the CPU's.
@@ -104,11 +105,13 @@ def check_kernel(
         tolerance: the most that |y - reference| / max(1, |reference|) may be, by dtype or for all; None: equal bits.
         reference: called with the arguments in place of the CPU's function.
         schedules: (schedule, late copies) pairs to run it under.
+        narrow: outputs are 16-bit numbers, and may be so far off (see check_narrow); every run has the same bits.
         arguments: by the names that the function gives them, without `stream`: arrays, written(...), updated(...),
             same_as(...), None and plain values; lists and tuples of these.
     """
     module = emulated()
     expected = _place(arguments, 0)
+    first: dict[str, bytes] = {}
     (reference or getattr(_cpu, name))(**expected.values)
     runs = [(schedule, late, 0) for schedule, late in schedules] + [("forward", True, 1)]
     try:
@@ -119,7 +122,13 @@ def check_kernel(
             getattr(module, name)(**got.values, stream=0)
             got.check_untouched(where)
             for key, wanted in expected.outputs.items():
-                _assert_same(got.outputs[key], wanted, tolerance, f"{where}: {key}")
+                if narrow is None:
+                    _assert_same(got.outputs[key], wanted, tolerance, f"{where}: {key}")
+                else:
+                    np.testing.assert_allclose(
+                        widened(got.outputs[key]), widened(wanted), rtol=0, atol=narrow, err_msg=f"{where}: {key}"
+                    )
+                    assert first.setdefault(key, got.outputs[key].tobytes()) == got.outputs[key].tobytes(), where
     finally:
         module.emulator_configure()
 
@@ -222,3 +231,36 @@ def numbers(shape: Any, dtype: Any, seed: int = 0, *, scale: float = 1.0, specia
 def sizes() -> Iterator[int]:
     """Lengths of arrays that meet every tail: none, one, around a pack, a warp, a block, more than a block."""
     yield from (0, 1, 3, 4, 5, 31, 33, 255, 257, 1024, 1031)
+
+
+# Numbers of 16 bits: the emulated module takes bfloat16 as uint16, and so is it here.
+
+#: The distance from 1 to the next number.
+NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+
+
+def rounded(x: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """x as 16-bit numbers, as the emulated module takes them, and what they stand for in float32."""
+    if kind == "float16":
+        return x.astype(np.float16), x.astype(np.float16).astype(np.float32)
+    bits = x.astype(np.float32).view(np.uint32)
+    upper = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+    return upper, widened(upper)
+
+
+def widened(x: np.ndarray) -> np.ndarray:
+    """16-bit numbers in float32."""
+    return x.astype(np.float32) if x.dtype == np.float16 else (x.astype(np.uint32) << 16).view(np.float32)
+
+
+def check_narrow(name: str, expected: np.ndarray, kind: str, output: str, **arguments: Any) -> None:
+    """Runs a kernel of 16-bit numbers and compares its output with the float32 result for the same, rounded, inputs:
+    one rounding, and sums of float32 in another order."""
+
+    def store(**all_arguments: Any) -> None:
+        all_arguments[output][...] = rounded(expected, kind)[0]
+
+    scale = float(np.abs(expected).max(initial=1))
+    start = np.full(expected.shape, np.nan, np.float16) if kind == "float16" else np.full(expected.shape, 0x7FFF, "u2")
+    arguments[output] = Output(start)
+    check_kernel(name, reference=store, narrow=NARROW[kind] * scale, **arguments)

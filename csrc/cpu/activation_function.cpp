@@ -72,11 +72,11 @@ void activation_function_backward(ActivationFunction f, int64_t n, const T* x, c
 
 template void activation_function_forward<Target>(ActivationFunction, int64_t, const float*, float*,
                                                   ActivationParameters<float>);
-template void activation_function_forward<Target>(ActivationFunction, int64_t, const double*, double*,
-                                                  ActivationParameters<double>);
+DOUBLE template void activation_function_forward<Target>(ActivationFunction, int64_t, const double*, double*,
+                                                         ActivationParameters<double>);
 template void activation_function_backward<Target>(ActivationFunction, int64_t, const float*, const float*, float*,
                                                    ActivationParameters<float>);
-template void activation_function_backward<Target>(ActivationFunction, int64_t, const double*, const double*, double*,
-                                                   ActivationParameters<double>);
+DOUBLE template void activation_function_backward<Target>(ActivationFunction, int64_t, const double*, const double*,
+                                                          double*, ActivationParameters<double>);
 
 }  // namespace lamina

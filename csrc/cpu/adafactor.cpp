@@ -130,6 +130,6 @@ void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const
 }
 
 template void adafactor_step<Target>(int64_t, const FactoredParameter<float>*, const AdafactorSettings&);
-template void adafactor_step<Target>(int64_t, const FactoredParameter<double>*, const AdafactorSettings&);
+DOUBLE template void adafactor_step<Target>(int64_t, const FactoredParameter<double>*, const AdafactorSettings&);
 
 }  // namespace lamina

@@ -114,6 +114,6 @@ void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b
 }
 
 template void arithmetic<Target>(Arithmetic, const Broadcast&, const float*, const float*, float*);
-template void arithmetic<Target>(Arithmetic, const Broadcast&, const double*, const double*, double*);
+DOUBLE template void arithmetic<Target>(Arithmetic, const Broadcast&, const double*, const double*, double*);
 
 }  // namespace lamina

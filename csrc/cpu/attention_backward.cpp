@@ -217,7 +217,7 @@ void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T
 
 template void attention_backward<Target>(const Attention<float>&, const float*, const float*, const float*, float*,
                                          float*, float*);
-template void attention_backward<Target>(const Attention<double>&, const double*, const double*, const double*, double*,
-                                         double*, double*);
+DOUBLE template void attention_backward<Target>(const Attention<double>&, const double*, const double*, const double*,
+                                                double*, double*, double*);
 
 }  // namespace lamina

@@ -367,6 +367,6 @@ void attention_forward(const Attention<T>& s, T* y, T* lse) {
 }
 
 template void attention_forward<Target>(const Attention<float>&, float*, float*);
-template void attention_forward<Target>(const Attention<double>&, double*, double*);
+DOUBLE template void attention_forward<Target>(const Attention<double>&, double*, double*);
 
 }  // namespace lamina

@@ -187,8 +187,8 @@ void avg_pool_backward(const Pool& s, bool count_padding, const T* dy, T* dx) {
 }
 
 template void avg_pool_forward<Target>(const Pool&, bool, const float*, float*);
-template void avg_pool_forward<Target>(const Pool&, bool, const double*, double*);
+DOUBLE template void avg_pool_forward<Target>(const Pool&, bool, const double*, double*);
 template void avg_pool_backward<Target>(const Pool&, bool, const float*, float*);
-template void avg_pool_backward<Target>(const Pool&, bool, const double*, double*);
+DOUBLE template void avg_pool_backward<Target>(const Pool&, bool, const double*, double*);
 
 }  // namespace lamina

@@ -191,15 +191,15 @@ void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const
 
 template void batch_norm_statistics<Target>(int64_t, int64_t, const float*, double, double, float*, float*, float*,
                                             float*);
-template void batch_norm_statistics<Target>(int64_t, int64_t, const double*, double, double, double*, double*, double*,
-                                            double*);
+DOUBLE template void batch_norm_statistics<Target>(int64_t, int64_t, const double*, double, double, double*, double*,
+                                                   double*, double*);
 template void batch_norm_inverse<Target>(int64_t, const float*, double, float*);
-template void batch_norm_inverse<Target>(int64_t, const double*, double, double*);
+DOUBLE template void batch_norm_inverse<Target>(int64_t, const double*, double, double*);
 template void batch_norm_forward<Target>(const BatchNorm<float>&, const float*, float*);
-template void batch_norm_forward<Target>(const BatchNorm<double>&, const double*, double*);
+DOUBLE template void batch_norm_forward<Target>(const BatchNorm<double>&, const double*, double*);
 template void batch_norm_backward<Target>(const BatchNorm<float>&, bool, const float*, const float*, float*, float*,
                                           float*, float*);
-template void batch_norm_backward<Target>(const BatchNorm<double>&, bool, const double*, const double*, double*,
-                                          double*, double*, double*);
+DOUBLE template void batch_norm_backward<Target>(const BatchNorm<double>&, bool, const double*, const double*, double*,
+                                                 double*, double*, double*);
 
 }  // namespace lamina

@@ -78,6 +78,7 @@ void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation 
 }
 
 template void bias_backward<Target>(int64_t, int64_t, const float*, const float*, Activation, float*, float*);
-template void bias_backward<Target>(int64_t, int64_t, const double*, const double*, Activation, double*, double*);
+DOUBLE template void bias_backward<Target>(int64_t, int64_t, const double*, const double*, Activation, double*,
+                                           double*);
 
 }  // namespace lamina

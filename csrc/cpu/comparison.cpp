@@ -101,7 +101,7 @@ void compare(Comparison comparison, const Broadcast& s, const T* a, const T* b, 
 }
 
 template void compare<Target>(Comparison, const Broadcast&, const float*, const float*, uint8_t*);
-template void compare<Target>(Comparison, const Broadcast&, const double*, const double*, uint8_t*);
+DOUBLE template void compare<Target>(Comparison, const Broadcast&, const double*, const double*, uint8_t*);
 template void compare<Target>(Comparison, const Broadcast&, const uint8_t*, const uint8_t*, uint8_t*);
 
 }  // namespace lamina

@@ -333,8 +333,9 @@ void direct_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bi
 template void direct_forward<Target>(const Conv2D&, const float*, const float*, const float*, Activation, float*);
 template void direct_backward_input<Target>(const Conv2D&, const float*, const float*, const float*, Activation,
                                             float*);
-template void direct_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
-template void direct_backward_input<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+DOUBLE template void direct_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
                                             double*);
+DOUBLE template void direct_backward_input<Target>(const Conv2D&, const double*, const double*, const double*,
+                                                   Activation, double*);
 
 }  // namespace lamina

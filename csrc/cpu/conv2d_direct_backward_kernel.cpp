@@ -225,6 +225,6 @@ void direct_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
 }
 
 template void direct_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
-template void direct_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
+DOUBLE template void direct_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
 
 }  // namespace lamina

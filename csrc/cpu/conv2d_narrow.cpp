@@ -140,24 +140,32 @@ struct NarrowJob {
         const int64_t count = d.h.taps(ph) * d.w.taps(pw) * map.planes;
         const int64_t row0 = max_of(row, d.h.begin(ph)), row1 = min_of(row + rows, d.h.end(ph));
         const int64_t column0 = max_of(column, d.w.begin(pw)), column1 = min_of(column + columns, d.w.end(pw));
-        for (int64_t j = row0; j < row1; ++j)
+        const int64_t tiles = ceil_div(column1 - column0, TILE<T>);
+        const auto run = [&](int64_t b, int64_t j, int64_t tile0, int64_t tile1) INLINE_LAMBDA {
+          run_row(map.depth(block0 + b), d.w.step * map.targets, d.h.step * d.w.target * map.targets, column0, column1,
+                  tile0, tile1, units + taps, count,
+                  strip + (j - row) * d.row_size + b * map.planes * d.plane - column * BLOCK,
+                  packed + ((block0 + b) * all + taps) * BLOCK, bias ? bias + k0 + b * BLOCK : nullptr,
+                  out + (d.h.at(j, ph) * d.w.target + d.w.at(0, pw)) * map.targets + b * BLOCK);
+        };
+        if (map.planes == 1) {  // memory is written in order
+          for (int64_t j = row0; j < row1; ++j)
+            for (int64_t b = 0; b < blocks; ++b) run(b, j, 0, tiles);
+        } else {  // the planes of a few columns stay in L1 from row to row
           for (int64_t b = 0; b < blocks; ++b)
-            run_row(map.depth(block0 + b), d.w.step * map.targets, d.h.step * d.w.target * map.targets, column0,
-                    column1, units + taps, count,
-                    strip + (j - row) * d.row_size + b * map.planes * d.plane - column * BLOCK,
-                    packed + ((block0 + b) * all + taps) * BLOCK, bias ? bias + k0 + b * BLOCK : nullptr,
-                    out + (d.h.at(j, ph) * d.w.target + d.w.at(0, pw)) * map.targets + b * BLOCK);
+            for (int64_t t = 0; t < tiles; ++t)
+              for (int64_t j = row0; j < row1; ++j) run(b, j, t, t + 1);
+        }
         taps += count;
       }
   }
 
-  void run_row(int64_t depth, int64_t pixel, int64_t ahead, int64_t begin, int64_t end, const int64_t* unit,
-               int64_t units, const T* a, const T* w, const T* block_bias, T* out) const {
-    const int64_t width = end - begin;
-    if (width <= 0) return;
-    const int64_t tiles = ceil_div(width, TILE<T>);
+  /// Tiles [tile0, tile1) of a row.
+  void run_row(int64_t depth, int64_t pixel, int64_t ahead, int64_t begin, int64_t end, int64_t tile0, int64_t tile1,
+               const int64_t* unit, int64_t units, const T* a, const T* w, const T* block_bias, T* out) const {
+    const int64_t width = end - begin, tiles = ceil_div(width, TILE<T>);
     each_block_vector<T>(depth, [&](int64_t l, int64_t exist) INLINE_LAMBDA {
-      for (int64_t i = 0; i < tiles; ++i) {
+      for (int64_t i = tile0; i < tile1; ++i) {
         const int64_t from = begin + width * i / tiles, count = begin + width * (i + 1) / tiles - from;
         const Lanes<T> o{
             out + from * pixel + l, pixel, block_bias ? block_bias + l : nullptr, relu, past_caches, exist, ahead};
@@ -289,10 +297,10 @@ void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
   const int64_t chunk = min_of(map.blocks(), max_of(map.planes == 1 ? 2 : 1, STRIP_BYTES / block_bytes));
   d.layout(chains.rows, chains.columns, map.planes * chunk);
   const int64_t taps = s.h.kernel * s.w.kernel * map.planes, size = taps * s.filters, K = s.filters;
-  int64_t* const at = scratch_for<int64_t>(Slot::caller2, taps);
-  for (int64_t t = 0; t < taps; ++t)
-    at[t] = d.row_at(t / map.planes / s.w.kernel) + d.column_at(t / map.planes % s.w.kernel) + t % map.planes * d.plane;
-  const int64_t tiles = ceil_div(taps, TAPS<T>);
+  const int64_t places = s.h.kernel * s.w.kernel;
+  int64_t* const at = scratch_for<int64_t>(Slot::caller2, places);
+  for (int64_t t = 0; t < places; ++t) at[t] = d.row_at(t / s.w.kernel) + d.column_at(t % s.w.kernel);
+  const int64_t tiles = ceil_div(places, TAPS<T>);
   const Whole<T>* const table = make_table<T>(map);
   const auto run_chunk = [&](const Chain& c, int64_t block0, int64_t blocks, T* strip, T* to) INLINE_LAMBDA {
     for (int64_t n = 0; n < c.images; ++n)
@@ -302,11 +310,14 @@ void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
     for (int64_t b = 0; b < blocks; ++b)
       each_block_vector<T>(map.depth(block0 + b), [&](int64_t l, int64_t exist) INLINE_LAMBDA {
         const int64_t k = (block0 + b) * BLOCK + l;
-        for (int64_t i = 0; i < tiles; ++i) {
-          const int64_t t0 = taps * i / tiles, t1 = taps * (i + 1) / tiles;
+        // Plane by plane: neighbouring taps read the same lines.
+        for (int64_t task = 0; task < map.planes * tiles; ++task) {
+          const int64_t plane = task / tiles, i = task % tiles;
+          const int64_t t0 = places * i / tiles, t1 = places * (i + 1) / tiles;
           with_constant<TAPS<T>>(int(t1 - t0), [&](auto N) INLINE_LAMBDA {
-            kernel_tile<T, N>(c, strip + b * map.planes * d.plane + l, d.strip_size(), d.row_size, at + t0, from + k,
-                              d.h.target * d.w.target * K, d.w.target * K, K, to + t0 * K + k, K, exist);
+            kernel_tile<T, N>(c, strip + (b * map.planes + plane) * d.plane + l, d.strip_size(), d.row_size, at + t0,
+                              from + k, d.h.target * d.w.target * K, d.w.target * K, K,
+                              to + (t0 * map.planes + plane) * K + k, map.planes * K, exist);
           });
         }
       });
@@ -324,9 +335,10 @@ template void narrow_forward<Target>(const Conv2D&, const float*, const float*, 
 template void narrow_backward_input<Target>(const Conv2D&, const float*, const float*, const float*, Activation,
                                             float*);
 template void narrow_backward_kernel<Target>(const Conv2D&, const float*, const float*, float*);
-template void narrow_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation, double*);
-template void narrow_backward_input<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
+DOUBLE template void narrow_forward<Target>(const Conv2D&, const double*, const double*, const double*, Activation,
                                             double*);
-template void narrow_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
+DOUBLE template void narrow_backward_input<Target>(const Conv2D&, const double*, const double*, const double*,
+                                                   Activation, double*);
+DOUBLE template void narrow_backward_kernel<Target>(const Conv2D&, const double*, const double*, double*);
 
 }  // namespace lamina

@@ -53,10 +53,11 @@ template void conv3d_forward<Target>(const Conv2D&, ConvolutionMode, const float
 template void conv3d_backward_input<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, const float*,
                                             Activation, float*);
 template void conv3d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const float*, const float*, float*);
-template void conv3d_forward<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
-                                     Activation, double*);
-template void conv3d_backward_input<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
+DOUBLE template void conv3d_forward<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, const double*,
                                             Activation, double*);
-template void conv3d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const double*, const double*, double*);
+DOUBLE template void conv3d_backward_input<Target>(const Conv2D&, ConvolutionMode, const double*, const double*,
+                                                   const double*, Activation, double*);
+DOUBLE template void conv3d_backward_kernel<Target>(const Conv2D&, ConvolutionMode, const double*, const double*,
+                                                    double*);
 
 }  // namespace lamina

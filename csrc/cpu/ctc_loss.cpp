@@ -2,7 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/row.h"
-#include "support/math.h"
+#include "support/ctc_loss.h"
 
 namespace lamina {
 using namespace LAMINA_ISA;
@@ -10,23 +10,6 @@ using namespace LAMINA_ISA;
 namespace LAMINA_ISA {
 
 constexpr int64_t BORDER = 2;  // values of "no path" before the states and behind them
-
-template <class T>
-constexpr T NONE = -T(__builtin_inf());
-
-/// 0 where there is no largest: a difference of infinities would be NaN.
-template <class T>
-INLINE T finite_or_zero(T largest) {
-  return largest == NONE<T> ? T(0) : largest;
-}
-
-/// log(e^a + e^b + e^c).
-template <class T>
-INLINE V<T> log_of_sum(V<T> a, V<T> b, V<T> c) {
-  V<T> most = max(max(a, b), c);
-  most = select(equal(most, set(NONE<T>)), zero<T>(), most);
-  return most + log(exp(a - most) + exp(b - most) + exp(c - most));
-}
 
 template <class T>
 INLINE T exp_sum(int64_t n, const T* x, T largest) {
@@ -196,6 +179,6 @@ void ctc_loss(const CtcLoss& s, const T* x, T* losses, T* dx) {
 }
 
 template void ctc_loss<Target>(const CtcLoss&, const float*, float*, float*);
-template void ctc_loss<Target>(const CtcLoss&, const double*, double*, double*);
+DOUBLE template void ctc_loss<Target>(const CtcLoss&, const double*, double*, double*);
 
 }  // namespace lamina

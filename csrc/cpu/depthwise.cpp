@@ -156,6 +156,6 @@ bool depthwise(const Conv2D& s, bool backward, const T* source, const T* w, cons
 }
 
 template bool depthwise<Target>(const Conv2D&, bool, const float*, const float*, const float*, bool, float*);
-template bool depthwise<Target>(const Conv2D&, bool, const double*, const double*, const double*, bool, double*);
+DOUBLE template bool depthwise<Target>(const Conv2D&, bool, const double*, const double*, const double*, bool, double*);
 
 }  // namespace lamina

@@ -31,6 +31,6 @@ void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream_
 }
 
 template void dropout<Target>(int64_t, const float*, int, uint64_t, uint64_t, float*);
-template void dropout<Target>(int64_t, const double*, int, uint64_t, uint64_t, double*);
+DOUBLE template void dropout<Target>(int64_t, const double*, int, uint64_t, uint64_t, double*);
 
 }  // namespace lamina

@@ -74,6 +74,6 @@ void embedding_backward(const Segments& s, int64_t width, const T* dy, T* y) {
 }
 
 template void embedding_backward<Target>(const Segments&, int64_t, const float*, float*);
-template void embedding_backward<Target>(const Segments&, int64_t, const double*, double*);
+DOUBLE template void embedding_backward<Target>(const Segments&, int64_t, const double*, double*);
 
 }  // namespace lamina

@@ -1,8 +1,8 @@
 #include "ops/focal_cross_entropy.h"
 
 #include "cpu/runtime/isa.h"
-#include "cpu/support/focal.h"
 #include "cpu/support/row.h"
+#include "support/focal.h"
 
 namespace lamina {
 using namespace LAMINA_ISA;
@@ -81,11 +81,12 @@ void categorical_focal_cross_entropy(int64_t rows, int64_t n, const T* x, const 
 
 template void softmax_focal_cross_entropy<Target>(int64_t, int64_t, const float*, const float*, const float*, float,
                                                   float*, float*, float, float, float);
-template void softmax_focal_cross_entropy<Target>(int64_t, int64_t, const double*, const double*, const double*, double,
-                                                  double*, double*, double, double, double);
+DOUBLE template void softmax_focal_cross_entropy<Target>(int64_t, int64_t, const double*, const double*, const double*,
+                                                         double, double*, double*, double, double, double);
 template void categorical_focal_cross_entropy<Target>(int64_t, int64_t, const float*, const float*, const float*, float,
                                                       float*, float*, float, float, float);
-template void categorical_focal_cross_entropy<Target>(int64_t, int64_t, const double*, const double*, const double*,
-                                                      double, double*, double*, double, double, double);
+DOUBLE template void categorical_focal_cross_entropy<Target>(int64_t, int64_t, const double*, const double*,
+                                                             const double*, double, double*, double*, double, double,
+                                                             double);
 
 }  // namespace lamina

@@ -210,7 +210,7 @@ void gemm_by_chains(const Gemm<T>& g) {
   });
 }
 
-constexpr double NANOSECONDS_A_FLOP = 0.01;
+constexpr double NANOSECONDS_A_FLOP = 0.01, NANOSECONDS_A_VALUE = 0.05;
 constexpr double LEAST_WORK = 10e3;  // from here on threads share a product: at its best it takes half as long
 
 }  // namespace LAMINA_ISA
@@ -219,7 +219,8 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void gemm(const Gemm<T>& g) {
-  const double work = 2.0 * double(g.m) * double(g.n) * double(g.k) * NANOSECONDS_A_FLOP;
+  const double work = 2.0 * double(g.m) * double(g.n) * double(g.k) * NANOSECONDS_A_FLOP +
+                      double(g.m * g.n + g.m * g.k + g.k * g.n) * NANOSECONDS_A_VALUE;
   const int threads = num_threads();
   const bool past_caches = streams_result(g);
   if (threads == 1 || work < LEAST_WORK) return gemm_on_one_thread(g, past_caches);
@@ -259,8 +260,8 @@ void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t str
 }
 
 template void gemm<Target>(const Gemm<float>&);
-template void gemm<Target>(const Gemm<double>&);
+DOUBLE template void gemm<Target>(const Gemm<double>&);
 template void gemm_batched<Target>(const Gemm<float>&, int64_t, int64_t, int64_t, int64_t);
-template void gemm_batched<Target>(const Gemm<double>&, int64_t, int64_t, int64_t, int64_t);
+DOUBLE template void gemm_batched<Target>(const Gemm<double>&, int64_t, int64_t, int64_t, int64_t);
 
 }  // namespace lamina

@@ -139,10 +139,11 @@ void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse,
 }
 
 template void group_norm_forward<Target>(const GroupNorm<float>&, const float*, double, float*, float*, float*);
-template void group_norm_forward<Target>(const GroupNorm<double>&, const double*, double, double*, double*, double*);
+DOUBLE template void group_norm_forward<Target>(const GroupNorm<double>&, const double*, double, double*, double*,
+                                                double*);
 template void group_norm_backward<Target>(const GroupNorm<float>&, const float*, const float*, const float*, float*,
                                           float*, float*);
-template void group_norm_backward<Target>(const GroupNorm<double>&, const double*, const double*, const double*,
-                                          double*, double*, double*);
+DOUBLE template void group_norm_backward<Target>(const GroupNorm<double>&, const double*, const double*, const double*,
+                                                 double*, double*, double*);
 
 }  // namespace lamina

@@ -95,10 +95,11 @@ void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner
 
 template int64_t find_bad_index<Target>(int64_t, int64_t, const int64_t*);
 template void take<Target>(int64_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*);
-template void take<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*);
+DOUBLE template void take<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*);
 template void scatter_add<Target>(int64_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*);
-template void scatter_add<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*);
+DOUBLE template void scatter_add<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*);
 template void scatter_add_along<Target>(int64_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*);
-template void scatter_add_along<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*);
+DOUBLE template void scatter_add_along<Target>(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*,
+                                               double*);
 
 }  // namespace lamina

@@ -2,22 +2,10 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/row.h"
-#include "support/math.h"
+#include "support/local_response_norm.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
-
-/// s^-beta.
-template <class T>
-INLINE V<T> power_of(V<T> s, double beta) {
-  const V<T> one = set(T(1));
-  if (beta == 0.5) return one / sqrt(s);
-  if (beta == 0.75) {
-    const V<T> root = sqrt(s);
-    return one / (root * sqrt(root));
-  }
-  return exp(set(T(-beta)) * log(s));
-}
 
 /// A row of values with `before` and `after` zeros around it, and whole vectors of room.
 template <class T>
@@ -95,8 +83,9 @@ void local_response_norm_backward(const LocalResponseNorm& s, const T* x, const 
 }
 
 template void local_response_norm_forward<Target>(const LocalResponseNorm&, const float*, float*);
-template void local_response_norm_forward<Target>(const LocalResponseNorm&, const double*, double*);
+DOUBLE template void local_response_norm_forward<Target>(const LocalResponseNorm&, const double*, double*);
 template void local_response_norm_backward<Target>(const LocalResponseNorm&, const float*, const float*, float*);
-template void local_response_norm_backward<Target>(const LocalResponseNorm&, const double*, const double*, double*);
+DOUBLE template void local_response_norm_backward<Target>(const LocalResponseNorm&, const double*, const double*,
+                                                          double*);
 
 }  // namespace lamina

@@ -30,8 +30,8 @@ void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t s
 }
 
 template float loss_sum<Target>(int64_t, const float*, float);
-template double loss_sum<Target>(int64_t, const double*, double);
+DOUBLE template double loss_sum<Target>(int64_t, const double*, double);
 template void scale_rows<Target>(int64_t, int64_t, const float*, const float*, int64_t, float*);
-template void scale_rows<Target>(int64_t, int64_t, const double*, const double*, int64_t, double*);
+DOUBLE template void scale_rows<Target>(int64_t, int64_t, const double*, const double*, int64_t, double*);
 
 }  // namespace lamina

@@ -42,9 +42,16 @@ INLINE Winner<T> seek(const Window& s, const T* x, int64_t c, M mask) {
   return best;
 }
 
-/// A whole window of a size known here: one comparison a value, and NaNs sought two values at a time.
+/// For the windows that are rare: NaN inside, or at the border of x.
+template <class T, class M>
+[[gnu::noinline]] Winner<T> seek_rare(const Window& s, const T* x, int64_t c, M mask) {
+  return seek<T>(s, x, c, mask);
+}
+
+/// A whole window of a size known here: one comparison a value, and NaNs sought two values at a time. Where there are
+/// any, the result is not right.
 template <int KD, int KH, int KW, class T, class M>
-INLINE Winner<T> seek_whole(const Window& s, const T* x, int64_t c, M mask) {
+INLINE Winner<T> seek_whole(const Window& s, const T* x, int64_t c, M mask, bool& found_nan) {
   constexpr int PLACES = KD * KH * KW;
   const T* const from = x + (s.first + c);
   V<T> previous = load(from, mask);
@@ -59,7 +66,8 @@ INLINE Winner<T> seek_whole(const Window& s, const T* x, int64_t c, M mask) {
     best.value = max(v, best.value);
     previous = v;
   });
-  return any(nan) ? seek<T>(s, x, c, mask) : best;
+  found_nan |= any(nan);
+  return best;
 }
 
 /// The same for GROUP whole vectors of channels side by side: memory is read in longer pieces.
@@ -107,22 +115,26 @@ INLINE void max_row(const Pool& s, int64_t r, bool past_caches, const T* x, T* y
       past_caches ? stream(y + to + c, best.value) : store(y + to + c, best.value, mask);
       if (offsets) narrow(offsets + to + c, bits(best.place), lanes_of<T>(mask, C - c));
     };
-    if (KD > 0 && window.kd.size() == KD && window.kh.size() == KH && window.kw.size() == KW) {
-      each_vector<T>(
-          C, [&](int64_t c, auto mask) INLINE_LAMBDA { put(c, mask, seek_whole<KD, KH, KW, T>(window, x, c, mask)); });
-      continue;
-    }
-    int64_t done = 0;
-    if constexpr (KD == 0) {
+    if constexpr (KD > 0) {
+      bool rare = !(window.kd.size() == KD && window.kh.size() == KH && window.kw.size() == KW);
+      if (!rare) {
+        each_vector<T>(C, [&](int64_t c, auto mask)
+                              INLINE_LAMBDA { put(c, mask, seek_whole<KD, KH, KW, T>(window, x, c, mask, rare)); });
+        if (rare) stream_fence();  // what is written again must be written later
+      }
+      if (rare)
+        each_vector<T>(C, [&](int64_t c, auto mask) INLINE_LAMBDA { put(c, mask, seek_rare<T>(window, x, c, mask)); });
+    } else {
       constexpr int GROUP = 4;
+      int64_t done = 0;
       for (; done + GROUP * lanes<T> <= C; done += GROUP * lanes<T>) {
         Winner<T> best[GROUP];
         seek_group<GROUP>(window, x, done, best);
         unroll<GROUP>([&](auto g) INLINE_LAMBDA { put(done + g * lanes<T>, All{}, best[g]); });
       }
+      each_vector<T>(C - done, [&](int64_t c, auto mask)
+                                   INLINE_LAMBDA { put(done + c, mask, seek<T>(window, x, done + c, mask)); });
     }
-    each_vector<T>(
-        C - done, [&](int64_t c, auto mask) INLINE_LAMBDA { put(done + c, mask, seek<T>(window, x, done + c, mask)); });
   }
 }
 
@@ -232,16 +244,16 @@ void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets) {
       for (int64_t r = begin; r < end; ++r) max_row<kd, kh, kw>(own, r, past_caches, x, y, offsets);
     };
     const auto is = [&](int64_t kd, int64_t kh, int64_t kw) INLINE_LAMBDA {
-      return sizeof(Offset) == 1 && s.d.axis.kernel == kd && s.h.axis.kernel == kh && s.w.axis.kernel == kw;
+      return s.d.axis.kernel == kd && s.h.axis.kernel == kh && s.w.axis.kernel == kw;
     };
-    if (is(1, 2, 2))
-      run(Int<1>{}, Int<2>{}, Int<2>{});
-    else if (is(1, 3, 3))
-      run(Int<1>{}, Int<3>{}, Int<3>{});
-    else if (is(2, 2, 2))
-      run(Int<2>{}, Int<2>{}, Int<2>{});
-    else
-      run(Int<0>{}, Int<0>{}, Int<0>{});
+    bool known = false;
+    if constexpr (sizeof(Offset) == 1) {  // larger ones are for windows of more than 255 places
+      known = is(1, 2, 2) || is(1, 3, 3) || is(2, 2, 2);
+      if (is(1, 2, 2)) run(Int<1>{}, Int<2>{}, Int<2>{});
+      if (is(1, 3, 3)) run(Int<1>{}, Int<3>{}, Int<3>{});
+      if (is(2, 2, 2)) run(Int<2>{}, Int<2>{}, Int<2>{});
+    }
+    if (!known) run(Int<0>{}, Int<0>{}, Int<0>{});
     stream_fence();
   });
 }
@@ -274,9 +286,9 @@ template void max_pool_forward<Target>(const Pool&, const float*, float*, uint8_
 template void max_pool_backward<Target>(const Pool&, const float*, const uint8_t*, float*);
 template void max_pool_forward<Target>(const Pool&, const float*, float*, int32_t*);
 template void max_pool_backward<Target>(const Pool&, const float*, const int32_t*, float*);
-template void max_pool_forward<Target>(const Pool&, const double*, double*, uint8_t*);
-template void max_pool_backward<Target>(const Pool&, const double*, const uint8_t*, double*);
-template void max_pool_forward<Target>(const Pool&, const double*, double*, int32_t*);
-template void max_pool_backward<Target>(const Pool&, const double*, const int32_t*, double*);
+DOUBLE template void max_pool_forward<Target>(const Pool&, const double*, double*, uint8_t*);
+DOUBLE template void max_pool_backward<Target>(const Pool&, const double*, const uint8_t*, double*);
+DOUBLE template void max_pool_forward<Target>(const Pool&, const double*, double*, int32_t*);
+DOUBLE template void max_pool_backward<Target>(const Pool&, const double*, const int32_t*, double*);
 
 }  // namespace lamina

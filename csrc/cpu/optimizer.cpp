@@ -368,8 +368,8 @@ void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squ
 }
 
 template void optimizer_step<Target>(OptimizerRule, int64_t, const Parameter<float>*, const OptimizerSettings&);
-template void optimizer_step<Target>(OptimizerRule, int64_t, const Parameter<double>*, const OptimizerSettings&);
+DOUBLE template void optimizer_step<Target>(OptimizerRule, int64_t, const Parameter<double>*, const OptimizerSettings&);
 template void gradient_squares<Target>(int64_t, const Parameter<float>*, double*);
-template void gradient_squares<Target>(int64_t, const Parameter<double>*, double*);
+DOUBLE template void gradient_squares<Target>(int64_t, const Parameter<double>*, double*);
 
 }  // namespace lamina

@@ -58,8 +58,8 @@ void overlap_gradient(int64_t rows, int64_t n, const T* t, const T* a, const T* 
 }
 
 template void overlap_sums<Target>(int64_t, int64_t, const float*, const float*, float*);
-template void overlap_sums<Target>(int64_t, int64_t, const double*, const double*, double*);
+DOUBLE template void overlap_sums<Target>(int64_t, int64_t, const double*, const double*, double*);
 template void overlap_gradient<Target>(int64_t, int64_t, const float*, const float*, const float*, float*);
-template void overlap_gradient<Target>(int64_t, int64_t, const double*, const double*, const double*, double*);
+DOUBLE template void overlap_gradient<Target>(int64_t, int64_t, const double*, const double*, const double*, double*);
 
 }  // namespace lamina

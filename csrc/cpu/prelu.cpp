@@ -49,8 +49,9 @@ void prelu_backward(int64_t rows, int64_t n, const T* x, const T* slopes, const 
 }
 
 template void prelu_forward<Target>(int64_t, int64_t, const float*, const float*, float*);
-template void prelu_forward<Target>(int64_t, int64_t, const double*, const double*, double*);
+DOUBLE template void prelu_forward<Target>(int64_t, int64_t, const double*, const double*, double*);
 template void prelu_backward<Target>(int64_t, int64_t, const float*, const float*, const float*, float*, float*);
-template void prelu_backward<Target>(int64_t, int64_t, const double*, const double*, const double*, double*, double*);
+DOUBLE template void prelu_backward<Target>(int64_t, int64_t, const double*, const double*, const double*, double*,
+                                            double*);
 
 }  // namespace lamina

@@ -2,7 +2,7 @@
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/parallel.h"
-#include "support/math.h"
+#include "support/circle.h"
 #include "support/philox.h"
 
 namespace lamina {
@@ -27,21 +27,6 @@ INLINE void draw(uint64_t tile, uint64_t stream, uint64_t seed, double* y) {
   for (int half = 0; half < 2; ++half)
     for (int i = 0; i < 16; ++i)
       y[16 * half + i] = double((uint64_t(words[2 * half][i]) << 21) | (words[2 * half + 1][i] >> 11));
-}
-
-/// cos and sin of 2 pi v.
-template <class T>
-struct Circle {
-  V<T> cos, sin;
-};
-template <class T>
-INLINE Circle<T> circle(V<T> v) {
-  using E = Elementary<T>;
-  const V<T> quarters = v * set(T(4)), q = nearest(quarters), f = quarters - q, z = f * f;
-  const V<T> s = f * polynomial<T>(E::SIN, z), c = fma(z, polynomial<T>(E::COS, z), set(T(1)));
-  const Mask<T> one = equal(q, set(T(1))), two = equal(q, set(T(2))), three = equal(q, set(T(3)));
-  const V<T> x = select(one | three, s, c), y = select(one | three, c, s);
-  return {select(one | two, -x, x), select(two | three, -y, y)};
 }
 
 /// fill(memory for a tile, its number) for every tile of y.
@@ -98,8 +83,8 @@ void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t strea
 
 template void random_words<Target>(int64_t, uint64_t, uint64_t, uint64_t, uint32_t*);
 template void random_uniform<Target>(int64_t, float, float, uint64_t, uint64_t, float*);
-template void random_uniform<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
+DOUBLE template void random_uniform<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
 template void random_normal<Target>(int64_t, float, float, uint64_t, uint64_t, float*);
-template void random_normal<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
+DOUBLE template void random_normal<Target>(int64_t, double, double, uint64_t, uint64_t, double*);
 
 }  // namespace lamina

@@ -290,6 +290,6 @@ void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGr
 }
 
 template void recurrent_backward<Target>(int64_t, const Recurrent<float>*, const RecurrentGradients<float>*);
-template void recurrent_backward<Target>(int64_t, const Recurrent<double>*, const RecurrentGradients<double>*);
+DOUBLE template void recurrent_backward<Target>(int64_t, const Recurrent<double>*, const RecurrentGradients<double>*);
 
 }  // namespace lamina

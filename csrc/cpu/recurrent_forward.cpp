@@ -222,6 +222,6 @@ void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOut
 }
 
 template void recurrent_forward<Target>(int64_t, const Recurrent<float>*, const RecurrentOutputs<float>*);
-template void recurrent_forward<Target>(int64_t, const Recurrent<double>*, const RecurrentOutputs<double>*);
+DOUBLE template void recurrent_forward<Target>(int64_t, const Recurrent<double>*, const RecurrentOutputs<double>*);
 
 }  // namespace lamina

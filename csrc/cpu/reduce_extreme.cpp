@@ -154,10 +154,10 @@ void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, cons
 }
 
 template void reduce_extreme<Target>(bool, int64_t, int64_t, int64_t, const float*, float*);
-template void reduce_extreme<Target>(bool, int64_t, int64_t, int64_t, const double*, double*);
+DOUBLE template void reduce_extreme<Target>(bool, int64_t, int64_t, int64_t, const double*, double*);
 template void reduce_extreme_backward<Target>(int64_t, int64_t, int64_t, const float*, const float*, const float*,
                                               float*);
-template void reduce_extreme_backward<Target>(int64_t, int64_t, int64_t, const double*, const double*, const double*,
-                                              double*);
+DOUBLE template void reduce_extreme_backward<Target>(int64_t, int64_t, int64_t, const double*, const double*,
+                                                     const double*, double*);
 
 }  // namespace lamina

@@ -129,6 +129,6 @@ void reduce_sum(int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y)
 }
 
 template void reduce_sum<Target>(int64_t, int64_t, int64_t, const float*, float*);
-template void reduce_sum<Target>(int64_t, int64_t, int64_t, const double*, double*);
+DOUBLE template void reduce_sum<Target>(int64_t, int64_t, int64_t, const double*, double*);
 
 }  // namespace lamina

@@ -17,8 +17,8 @@ void relu_backward(int64_t n, const T* y, const T* dy, T* dx) {
 }
 
 template void relu_forward<Target>(int64_t, const float*, float*);
-template void relu_forward<Target>(int64_t, const double*, double*);
+DOUBLE template void relu_forward<Target>(int64_t, const double*, double*);
 template void relu_backward<Target>(int64_t, const float*, const float*, float*);
-template void relu_backward<Target>(int64_t, const double*, const double*, double*);
+DOUBLE template void relu_backward<Target>(int64_t, const double*, const double*, double*);
 
 }  // namespace lamina

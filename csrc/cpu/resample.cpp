@@ -180,6 +180,7 @@ void resample(int64_t images, const Taps<T>& h, const Taps<T>& w, int64_t channe
 }
 
 template void resample<Target>(int64_t, const Taps<float>&, const Taps<float>&, int64_t, const float*, float*);
-template void resample<Target>(int64_t, const Taps<double>&, const Taps<double>&, int64_t, const double*, double*);
+DOUBLE template void resample<Target>(int64_t, const Taps<double>&, const Taps<double>&, int64_t, const double*,
+                                      double*);
 
 }  // namespace lamina

@@ -97,7 +97,7 @@ void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, con
 
 template void row_loss<Target>(RowLoss, int64_t, int64_t, const float*, const float*, const float*, float, float*,
                                float*);
-template void row_loss<Target>(RowLoss, int64_t, int64_t, const double*, const double*, const double*, double, double*,
-                               double*);
+DOUBLE template void row_loss<Target>(RowLoss, int64_t, int64_t, const double*, const double*, const double*, double,
+                                      double*, double*);
 
 }  // namespace lamina

@@ -152,10 +152,10 @@ void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, con
 }
 
 template void row_norm_forward<Target>(const RowNorm<float>&, const float*, float*, float*, float*);
-template void row_norm_forward<Target>(const RowNorm<double>&, const double*, double*, double*, double*);
+DOUBLE template void row_norm_forward<Target>(const RowNorm<double>&, const double*, double*, double*, double*);
 template void row_norm_backward<Target>(const RowNorm<float>&, const float*, const float*, const float*, float*, float*,
                                         float*);
-template void row_norm_backward<Target>(const RowNorm<double>&, const double*, const double*, const double*, double*,
-                                        double*, double*);
+DOUBLE template void row_norm_backward<Target>(const RowNorm<double>&, const double*, const double*, const double*,
+                                               double*, double*, double*);
 
 }  // namespace lamina

@@ -66,6 +66,6 @@ void running(Running operation, bool reversed, int64_t outer, int64_t length, in
 }
 
 template void running<Target>(Running, bool, int64_t, int64_t, int64_t, const float*, float*);
-template void running<Target>(Running, bool, int64_t, int64_t, int64_t, const double*, double*);
+DOUBLE template void running<Target>(Running, bool, int64_t, int64_t, int64_t, const double*, double*);
 
 }  // namespace lamina

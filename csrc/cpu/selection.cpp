@@ -49,6 +49,7 @@ void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* co
 }
 
 template void where<Target>(const Broadcast&, const Broadcast&, const uint8_t*, const float*, const float*, float*);
-template void where<Target>(const Broadcast&, const Broadcast&, const uint8_t*, const double*, const double*, double*);
+DOUBLE template void where<Target>(const Broadcast&, const Broadcast&, const uint8_t*, const double*, const double*,
+                                   double*);
 
 }  // namespace lamina

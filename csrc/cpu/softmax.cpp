@@ -162,8 +162,9 @@ void softmax_backward(Softmax kind, int64_t outer, int64_t n, int64_t inner, con
 }
 
 template void softmax_forward<Target>(Softmax, int64_t, int64_t, int64_t, const float*, float*);
-template void softmax_forward<Target>(Softmax, int64_t, int64_t, int64_t, const double*, double*);
+DOUBLE template void softmax_forward<Target>(Softmax, int64_t, int64_t, int64_t, const double*, double*);
 template void softmax_backward<Target>(Softmax, int64_t, int64_t, int64_t, const float*, const float*, float*);
-template void softmax_backward<Target>(Softmax, int64_t, int64_t, int64_t, const double*, const double*, double*);
+DOUBLE template void softmax_backward<Target>(Softmax, int64_t, int64_t, int64_t, const double*, const double*,
+                                              double*);
 
 }  // namespace lamina

@@ -189,13 +189,13 @@ template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const f
                                                        const float*, float, float*, float*);
 template void cross_entropy_from_probabilities_soft<Target>(int64_t, int64_t, const float*, const float*, const float*,
                                                             float, float*, float*);
-template void softmax_cross_entropy<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t, double,
-                                            const double*, double, double*, double*);
-template void softmax_cross_entropy_soft<Target>(int64_t, int64_t, const double*, const double*, const double*, double,
-                                                 double*, double*);
-template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t,
-                                                       const double*, double, double*, double*);
-template void cross_entropy_from_probabilities_soft<Target>(int64_t, int64_t, const double*, const double*,
-                                                            const double*, double, double*, double*);
+DOUBLE template void softmax_cross_entropy<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t, double,
+                                                   const double*, double, double*, double*);
+DOUBLE template void softmax_cross_entropy_soft<Target>(int64_t, int64_t, const double*, const double*, const double*,
+                                                        double, double*, double*);
+DOUBLE template void cross_entropy_from_probabilities<Target>(int64_t, int64_t, const double*, const int64_t*, int64_t,
+                                                              const double*, double, double*, double*);
+DOUBLE template void cross_entropy_from_probabilities_soft<Target>(int64_t, int64_t, const double*, const double*,
+                                                                   const double*, double, double*, double*);
 
 }  // namespace lamina

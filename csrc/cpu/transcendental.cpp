@@ -3,8 +3,7 @@
 #include "cpu/runtime/isa.h"
 #include "cpu/support/broadcast.h"
 #include "cpu/support/elementwise.h"
-#include "support/float_trigonometry.h"
-#include "support/power.h"
+#include "support/transcendental.h"
 
 namespace lamina {
 namespace LAMINA_ISA {
@@ -16,56 +15,15 @@ constexpr int64_t BLOCK = BROADCAST_BLOCK;  // numbers, which stay in L1
 template <class T>
 constexpr double WORK = sizeof(T) == 4 ? 0.8 : 2;  // nanoseconds a number
 
-/// Whether a function has an implementation in float arithmetic; the others go through double precision.
-constexpr bool has_float(F f) {
-  return f == F::sin || f == F::cos || f == F::tan || f == F::sinh || f == F::cosh || f == F::log2 || f == F::log10;
-}
-
-/// For T double, and float where there is one.
-template <F f, class T>
-INLINE V<T> value(V<T> x) {
-  if constexpr (f == F::sin) return sine_of(x, 0);
-  if constexpr (f == F::cos) return sine_of(x, 1);
-  if constexpr (f == F::tan) return tangent(x);
-  if constexpr (f == F::arcsin) return arcsine(x);
-  if constexpr (f == F::arccos) return arccosine(x);
-  if constexpr (f == F::arctan) return arctangent(x);
-  if constexpr (f == F::sinh) return hyperbolic_sine(x);
-  if constexpr (f == F::cosh) return hyperbolic_cosine(x);
-  if constexpr (f == F::arcsinh) return inverse_hyperbolic_sine(x);
-  if constexpr (f == F::arccosh) return inverse_hyperbolic_cosine(x);
-  if constexpr (f == F::arctanh) return inverse_hyperbolic_tangent(x);
-  if constexpr (f == F::log2) return log2_of(x);
-  if constexpr (f == F::log10) return log10_of(x);
-}
-
-/// Of those functions whose derivatives are not among them.
-template <F f, class T>
-INLINE V<T> derivative(V<T> x) {
-  const V<T> one = set(T(1));
-  if constexpr (f == F::tan) {
-    const V<T> t = tangent(x);
-    return fma(t, t, one);
-  }
-  if constexpr (f == F::arcsin) return one / opposite(x);
-  if constexpr (f == F::arccos) return -one / opposite(x);
-  if constexpr (f == F::arctan) return one / fma(x, x, one);
-  if constexpr (f == F::arcsinh) return one / sqrt(fma(x, x, one));
-  if constexpr (f == F::arccosh) return one / sqrt((x - one) * (x + one));
-  if constexpr (f == F::arctanh) return one / ((one - x) * (one + x));
-  if constexpr (f == F::log2) return set(T(0x1.71547652b82fep+0)) / x;
-  if constexpr (f == F::log10) return set(T(0x1.bcb7b1526e50ep-2)) / x;
-}
-
 /// y[i] = f(x[i]) for a block; y may be x.
 template <F f, bool DERIVATIVE, class T>
 [[gnu::noinline]] static void evaluate(int64_t n, const T* x, T* y) {
   each_vector<T>(n, [&](int64_t i, auto mask) INLINE_LAMBDA {
     const V<T> v = load(x + i, mask);
     if constexpr (DERIVATIVE)
-      store(y + i, derivative<f, T>(v), mask);
+      store(y + i, transcendental_derivative<f, T>(v), mask);
     else
-      store(y + i, value<f, T>(v), mask);
+      store(y + i, transcendental_value<f, T>(v), mask);
   });
 }
 
@@ -73,12 +31,7 @@ template <Pair f, bool FLOATS>
 [[gnu::noinline]] static void evaluate_pair(int64_t n, double* a, const double* b) {
   for (int64_t i = 0; i < n; i += lanes<double>) {
     const V<double> x = load(a + i), y = load(b + i);
-    V<double> result;
-    if constexpr (f == Pair::arctan2) result = arctangent_of(x, y);
-    if constexpr (f == Pair::hypot) result = hypotenuse(x, y);
-    if constexpr (f == Pair::logaddexp) result = log_add_exp(x, y);
-    if constexpr (f == Pair::power && FLOATS) result = power_of_floats(x, y);
-    if constexpr (f == Pair::power && !FLOATS) result = power_of(x, y);
+    const V<double> result = transcendental_pair_value<f, FLOATS>(x, y);
     store(a + i, result);
   }
 }
@@ -89,7 +42,7 @@ using Block = void (*)(int64_t, const T*, T*);
 /// The block function of f; null where T is float and f has none for it.
 template <class T, F f, bool DERIVATIVE>
 static Block<T> block_for() {
-  if constexpr (sizeof(T) == 4 && !has_float(f))
+  if constexpr (sizeof(T) == 4 && !has_float_form(f))
     return nullptr;
   else
     return evaluate<f, DERIVATIVE, T>;
@@ -237,13 +190,13 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void transcendental_forward(TranscendentalFunction f, int64_t n, const T* x, T* y) {
-  if (sizeof(T) == 4 && has_float(f)) return forward_in<T>(f, n, x, y);
+  if (sizeof(T) == 4 && has_float_form(f)) return forward_in<T>(f, n, x, y);
   forward_in<double>(f, n, x, y);
 }
 
 template <class Target, class T>
 void transcendental_backward(TranscendentalFunction f, int64_t n, const T* x, const T* dy, T* dx) {
-  if (sizeof(T) == 4 && has_float(f)) return backward_in<T>(f, n, x, dy, dx);
+  if (sizeof(T) == 4 && has_float_form(f)) return backward_in<T>(f, n, x, dy, dx);
   backward_in<double>(f, n, x, dy, dx);
 }
 
@@ -265,10 +218,12 @@ void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, c
 }
 
 template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const float*, float*);
-template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const double*, double*);
+DOUBLE template void transcendental_forward<Target>(TranscendentalFunction, int64_t, const double*, double*);
 template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const float*, const float*, float*);
-template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const double*, const double*, double*);
+DOUBLE template void transcendental_backward<Target>(TranscendentalFunction, int64_t, const double*, const double*,
+                                                     double*);
 template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const float*, const float*, float*);
-template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const double*, const double*, double*);
+DOUBLE template void transcendental_pair<Target>(TranscendentalPair, const Broadcast&, const double*, const double*,
+                                                 double*);
 
 }  // namespace lamina

@@ -49,7 +49,7 @@ void triplet_loss(int64_t rows, int64_t n, const T* x, const T* p, const T* q, c
 
 template void triplet_loss<Target>(int64_t, int64_t, const float*, const float*, const float*, const float*, float,
                                    float*, float*, float*, float*, float, bool);
-template void triplet_loss<Target>(int64_t, int64_t, const double*, const double*, const double*, const double*, double,
-                                   double*, double*, double*, double*, double, bool);
+DOUBLE template void triplet_loss<Target>(int64_t, int64_t, const double*, const double*, const double*, const double*,
+                                          double, double*, double*, double*, double*, double, bool);
 
 }  // namespace lamina

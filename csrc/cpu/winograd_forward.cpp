@@ -132,12 +132,10 @@ struct WinogradForward {
       transform_input<F>(grid, channels, x, begin + t, v + t * CB<T>, v_stride(), block * CB<T>, zeros);
   }
 
-  INLINE void put(T* to, V<T> v, All) const { past_caches ? stream(to, v) : store(to, v); }
-  INLINE void put(T* to, V<T> v, Mask<T> mask) const { store(to, v, mask); }
-
-  /// One tile's outputs k .. k + lanes from m[xi][...].
-  template <class M>
-  INLINE void transform_output(const T* m, const TileGrid::Tile& tile, int64_t k, M mask) const {
+  /// One tile's outputs k .. k + lanes from m[xi][...], or those of them that exist.
+  void transform_output(const T* m, const TileGrid::Tile& tile, int64_t k) const {
+    const bool whole = k + lanes<T> <= filters;
+    const Mask<T> exist = first<T>(filters - k);
     V<T> mid[F][A];
     unroll<A>([&](auto j) INLINE_LAMBDA {
       V<T> in[A], out[F];
@@ -145,7 +143,7 @@ struct WinogradForward {
       Winograd<F>::template output<T>(in, out);
       unroll<F>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
     });
-    const V<T> b = bias ? load(bias + k, mask) : zero<T>();
+    const V<T> b = bias ? load(bias + k, exist) : zero<T>();
     unroll<F>([&](auto i) INLINE_LAMBDA {
       const int64_t row = tile.row + i * grid.step_h;
       if (row >= grid.out_height) return;
@@ -156,7 +154,11 @@ struct WinogradForward {
         if (tile.column + j * grid.step_w >= grid.out_width) return;
         if (bias) out[j] = out[j] + b;
         if (activation == Activation::relu) out[j] = max(zero<T>(), out[j]);
-        put(to + j * grid.step_w * filters, out[j], mask);
+        T* const at = to + j * grid.step_w * filters;
+        if (!whole)
+          store(at, out[j], exist);
+        else
+          past_caches ? stream(at, out[j]) : store(at, out[j]);
       });
     });
   }
@@ -189,11 +191,7 @@ struct WinogradForward {
     const int64_t k = panel * NR<T>;
     for (int64_t t = 0; t < count; ++t) {
       const TileGrid::Tile tile = grid.at(begin + t);
-      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>)
-        if (k + l + lanes<T> <= filters)
-          transform_output(m + t * NR<T> + l, tile, k + l, All{});
-        else
-          transform_output(m + t * NR<T> + l, tile, k + l, first<T>(filters - k - l));
+      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>) transform_output(m + t * NR<T> + l, tile, k + l);
       if (read_again())
         for (int64_t r = tile.row; r < min_of(tile.row + F * grid.step_h, grid.out_height); r += grid.step_h)
           for (int64_t c = tile.column; c < min_of(tile.column + F * grid.step_w, grid.out_width); c += grid.step_w)
@@ -299,11 +297,11 @@ void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w,
 
 template void winograd_forward<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,
                                        float*);
-template void winograd_forward<Target>(const Conv2D&, int, const double*, const double*, const double*, Activation,
-                                       double*);
+DOUBLE template void winograd_forward<Target>(const Conv2D&, int, const double*, const double*, const double*,
+                                              Activation, double*);
 template void winograd_backward_input<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,
                                               float*);
-template void winograd_backward_input<Target>(const Conv2D&, int, const double*, const double*, const double*,
-                                              Activation, double*);
+DOUBLE template void winograd_backward_input<Target>(const Conv2D&, int, const double*, const double*, const double*,
+                                                     Activation, double*);
 
 }  // namespace lamina

@@ -63,34 +63,38 @@ struct WinogradKernelGradient {
   /// D of tile t0 + t of the grid.
   void transform_gradient(int64_t t0, int64_t t, T* d, const T* zeros) const {
     const TileGrid::Tile tile = grid.at(t0 + t);
-    const T* from[F][F];
+    const T* from[F * F];
     for (int i = 0; i < F; ++i)
       for (int j = 0; j < F; ++j) {
         const int64_t r = tile.row + i * grid.step_h, c = tile.column + j * grid.step_w;
         const bool inside = r < grid.out_height && c < grid.out_width;
-        from[i][j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
+        from[i * F + j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
       }
-    each_padded<T>(filters, round_up(filters, lanes<T>), [&](int64_t k, auto mask) INLINE_LAMBDA {
-      V<T> mid[A][F];
-      unroll<F>([&](auto j) INLINE_LAMBDA {
-        V<T> in[F], out[A];
-        unroll<F>([&](auto i) INLINE_LAMBDA { in[i] = load(from[i][j] + k, mask); });
-        Winograd<F>::template gradient<T>(in, out);
-        unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
-      });
-      const int64_t panel = k / NR<T>;
-      T* const to = d + panel * (XI * d_stride()) + t * width(panel) + k % NR<T>;
-      unroll<A>([&](auto i) INLINE_LAMBDA {
-        V<T> out[A];
-        Winograd<F>::template gradient<T>(mid[i], out);
-        unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * d_stride(), out[j]); });
-      });
+    each_padded(from, filters, round_up(filters, lanes<T>),
+                [&](const auto& lines, int64_t k, int64_t mine) INLINE_LAMBDA {
+                  const int64_t panel = k / NR<T>;
+                  transform_gradient_lines(lines, mine, d + panel * (XI * d_stride()) + t * width(panel) + k % NR<T>);
+                });
+  }
+  [[gnu::noinline]] void transform_gradient_lines(const T* const (&from)[F * F], int64_t mine, T* to) const {
+    V<T> mid[A][F];
+    unroll<F>([&](auto j) INLINE_LAMBDA {
+      V<T> in[F], out[A];
+      unroll<F>([&](auto i) INLINE_LAMBDA { in[i] = load(from[i * F + j] + mine); });
+      Winograd<F>::template gradient<T>(in, out);
+      unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = out[i]; });
+    });
+    unroll<A>([&](auto i) INLINE_LAMBDA {
+      V<T> out[A];
+      Winograd<F>::template gradient<T>(mid[i], out);
+      unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * d_stride(), out[j]); });
     });
   }
 
-  /// dw = or += G^T u G for the weights of channel c at k .. k + lanes.
-  template <class M>
-  INLINE void transform_back(const T* u, int64_t c, int64_t k, M mask, bool add) const {
+  /// dw = or += G^T u G for the weights of channel c at k .. k + lanes, or those of them that exist.
+  void transform_back(const T* u, int64_t c, int64_t k, bool add) const {
+    const bool whole = k + lanes<T> <= filters;
+    const Mask<T> exist = first<T>(filters - k);
     V<T> mid[A][3];
     unroll<A>([&](auto a) INLINE_LAMBDA {
       V<T> in[A];
@@ -103,7 +107,10 @@ struct WinogradKernelGradient {
       Winograd<F>::template weights_gradient<T>(in, out);
       unroll<3>([&](auto p) INLINE_LAMBDA {
         T* const to = dw + ((p * 3 + q) * channels + c) * filters + k;
-        store(to, add ? load(to, mask) + out[p] : out[p], mask);
+        if (whole)
+          store(to, add ? load(to) + out[p] : out[p]);
+        else
+          store(to, add ? load(to, exist) + out[p] : out[p], exist);
       });
     });
   }
@@ -126,11 +133,7 @@ struct WinogradKernelGradient {
     const int64_t k = panel * NR<T>;
     for (int64_t c = first_block * CB<T>; c < min_of(last_block * CB<T>, channels); ++c) {
       const T* const from = u + (c / CB<T> - first_block) * (XI * U_STRIDE) + c % CB<T> * NR<T>;
-      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>)
-        if (k + l + lanes<T> <= filters)
-          transform_back(from + l, c, k + l, All{}, add);
-        else
-          transform_back(from + l, c, k + l, first<T>(filters - k - l), add);
+      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>) transform_back(from + l, c, k + l, add);
     }
   }
 
@@ -179,6 +182,6 @@ void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy
 }
 
 template void winograd_backward_kernel<Target>(const Conv2D&, int, const float*, const float*, float*);
-template void winograd_backward_kernel<Target>(const Conv2D&, int, const double*, const double*, double*);
+DOUBLE template void winograd_backward_kernel<Target>(const Conv2D&, int, const double*, const double*, double*);
 
 }  // namespace lamina

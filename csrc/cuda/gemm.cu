@@ -1,5 +1,6 @@
-// gemm, gemm_batched: products of matrices, by the tiles of support/tile_product.cuh.
-#include "cuda/support/tile_product.cuh"
+// gemm, gemm_batched: products of matrices, by the tiles of support/tile_product.cuh; those of 16-bit numbers on tensor
+// cores, by support/tensor_product.cuh.
+#include "cuda/support/tensor_product.cuh"
 #include "ops/gemm.h"
 
 namespace lamina::cuda {
@@ -67,7 +68,10 @@ void multiply(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_
                                          lines_are_packed(g.a, TRANSPOSE_A ? g.m : g.k, g.lda, stride_a),
                                          lines_are_packed(g.b, TRANSPOSE_B ? g.k : g.n, g.ldb, stride_b)};
   const ProductOutput<T> o{g.c, stride_c, g.bias, 0, g.activation, false, lines_are_packed(g.c, g.n, g.ldc, stride_c)};
-  tile_product(p, o, ceil_div(g.k, CHAIN), 1, stream);
+  if constexpr (sizeof(T) == 2)
+    tensor_product(p, o, ceil_div(g.k, CHAIN), 1, stream);
+  else
+    tile_product(p, o, ceil_div(g.k, CHAIN), 1, stream);
 }
 
 }  // namespace gemm_op
@@ -93,5 +97,9 @@ template void gemm(const Gemm<float>&, Stream);
 template void gemm(const Gemm<double>&, Stream);
 template void gemm_batched(const Gemm<float>&, int64_t, int64_t, int64_t, int64_t, Stream);
 template void gemm_batched(const Gemm<double>&, int64_t, int64_t, int64_t, int64_t, Stream);
+template void gemm(const Gemm<Float16>&, Stream);
+template void gemm(const Gemm<BFloat16>&, Stream);
+template void gemm_batched(const Gemm<Float16>&, int64_t, int64_t, int64_t, int64_t, Stream);
+template void gemm_batched(const Gemm<BFloat16>&, int64_t, int64_t, int64_t, int64_t, Stream);
 
 }  // namespace lamina::cuda

@@ -12,6 +12,14 @@ inline void perform(const Copy& c) {
   for (int i = 0; i < c.bytes / 4; ++i) to[i] = 4 * i < c.valid ? from[i] : 0;
 }
 
+/// Makes room where some copies are always on their way.
+inline void forget_done(Copies& c) {
+  for (int i = c.done; i < c.count; ++i) c.copy[i - c.done] = c.copy[i];
+  for (int group = c.groups_done; group < c.groups; ++group) c.end_of_group[group % Copies::MOST_GROUPS] -= c.done;
+  c.count -= c.done;
+  c.done = 0;
+}
+
 }  // namespace lamina::emulator
 
 namespace lamina::cuda {
@@ -28,6 +36,7 @@ void copy_async(void* to, const void* from, bool valid = true, Place where = Pla
   const emulator::Copy copy{to, from, BYTES, valid ? BYTES : 0};
   if (!emulator::settings().lazy_copies) return emulator::perform(copy);
   Copies& c = emulator::copies_of_thread();
+  if (c.count == Copies::MOST) emulator::forget_done(c);
   if (c.count == Copies::MOST) emulator::fail(where, "more than %d copies on their way", Copies::MOST);
   c.copy[c.count++] = copy;
 }

@@ -13,6 +13,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class T>
@@ -31,4 +33,11 @@ struct AdafactorSettings {
 template <class Target, class T>
 void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& s);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+/// Lists of parameters and settings are the host's.
+template <class T>
+void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& s, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

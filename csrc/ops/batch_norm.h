@@ -13,6 +13,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class T>
@@ -47,4 +49,21 @@ template <class Target, class T>
 void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
                          T* dbeta);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double epsilon, double momentum, T* mean,
+                           T* inverse, T* moving_mean, T* moving_variance, Stream stream);
+
+template <class T>
+void batch_norm_inverse(int64_t channels, const T* variance, double epsilon, T* inverse, Stream stream);
+
+template <class T>
+void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y, Stream stream);
+
+template <class T>
+void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
+                         T* dbeta, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

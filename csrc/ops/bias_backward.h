@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ops/activation.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -13,4 +14,11 @@ namespace lamina {
 template <class Target, class T>
 void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation activation, T* dz, T* db);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation activation, T* dz, T* db,
+                   Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

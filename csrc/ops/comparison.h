@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "support/shape.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -26,4 +27,10 @@ enum class Comparison {
 template <class Target, class T>
 void compare(Comparison comparison, const Broadcast& s, const T* a, const T* b, uint8_t* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void compare(Comparison comparison, const Broadcast& s, const T* a, const T* b, uint8_t* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -14,6 +14,7 @@
 
 #include "ops/activation.h"
 #include "support/shape.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -77,4 +78,26 @@ void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bi
 template <class Target, class T>
 void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw);
 
+// The same over device memory, of two or three axes, with the bits of ConvolutionMode::direct. Float16 and BFloat16
+// too, with sums in float (see gemm.h) and one rounding of each output.
+namespace cuda {
+
+template <class T>
+void conv2d_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y, Stream stream);
+template <class T>
+void conv2d_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx,
+                           Stream stream);
+template <class T>
+void conv2d_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw, Stream stream);
+
+/// Narrow groups: a thread an output, no tile to fill.
+template <class T>
+void narrow_forward(const Conv2D& s, const T* x, const T* w, const T* bias, Activation activation, T* y, Stream stream);
+template <class T>
+void narrow_backward_input(const Conv2D& s, const T* dy, const T* w, const T* bias, Activation activation, T* dx,
+                           Stream stream);
+template <class T>
+void narrow_backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

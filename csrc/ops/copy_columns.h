@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// Row r of y is written from `to` on: `before` bytes of fill, `bytes` bytes of x from `from` on, `after` bytes of
@@ -35,4 +37,13 @@ struct ColumnParts {
 template <class Target>
 void copy_parts(const ColumnParts& s);
 
+namespace cuda {  // the same over device memory; ColumnParts itself is the host's
+
+/// Rows whose index is not below x_rows are left alone. fill: an element on the device, of fill_size bytes, in place of
+/// s.fill; null: zeros.
+void copy_columns(const CopyColumns& s, int64_t x_rows, const void* fill, int fill_size, Stream stream);
+
+void copy_parts(const ColumnParts& s, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -17,6 +17,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 struct CtcLoss {
@@ -30,4 +32,11 @@ struct CtcLoss {
 template <class Target, class T>
 void ctc_loss(const CtcLoss& s, const T* x, T* losses, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+/// A sample with a length or a label out of range has a loss and a gradient of NaN: the host does not look at them.
+template <class T>
+void ctc_loss(const CtcLoss& s, const T* x, T* losses, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -5,10 +5,18 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// y[i] = u >= dropped ? x[i] * 65536 / (65536 - dropped) : 0, for dropped in [0, 65536]; y may be x.
 template <class Target, class T>
 void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -15,6 +15,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 enum class ElementaryFunction { exp, expm1, log, log1p, sqrt, rsqrt, erf, sigmoid, tanh, binary_step };
@@ -27,4 +29,13 @@ void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y);
 template <class Target, class T>
 void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const T* dy, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y, Stream stream);
+
+template <class T>
+void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const T* dy, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -7,6 +7,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 struct Segments {
@@ -20,4 +22,11 @@ struct Segments {
 template <class Target, class T>
 void embedding_backward(const Segments& s, int64_t width, const T* dy, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory; what is out of range, or beyond the table's rows,
+                  // is passed over
+
+template <class T>
+void embedding_backward(const Segments& s, int64_t width, int64_t table, const T* dy, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

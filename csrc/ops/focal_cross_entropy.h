@@ -8,6 +8,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// x, t: (rows, n); weights: (rows,) or null; losses: (rows,), not divided by divisor; dx: (rows, n) or null.
@@ -18,4 +20,14 @@ template <class Target, class T>
 void categorical_focal_cross_entropy(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
                                      T* losses, T* dx, T scale, T shift, T gamma);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void softmax_focal_cross_entropy(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
+                                 T* losses, T* dx, T scale, T shift, T gamma, Stream stream);
+template <class T>
+void categorical_focal_cross_entropy(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
+                                     T* losses, T* dx, T scale, T shift, T gamma, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

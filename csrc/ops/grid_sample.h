@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 enum class Sampling { nearest, bilinear, bicubic };
@@ -40,4 +42,17 @@ void grid_sample_backward_input(const GridSample& s, const T* dy, const T* grid,
 template <class Target, class T>
 void grid_sample_backward_grid(const GridSample& s, const T* dy, const T* x, const T* grid, T* dgrid);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void grid_sample_forward(const GridSample& s, const T* x, const T* grid, T* y, Stream stream);
+
+/// Each pixel's list of the outputs that read it is linked in any order and then sorted: the sum is the CPU's.
+template <class T>
+void grid_sample_backward_input(const GridSample& s, const T* dy, const T* grid, T* dx, Stream stream);
+
+template <class T>
+void grid_sample_backward_grid(const GridSample& s, const T* dy, const T* x, const T* grid, T* dgrid, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

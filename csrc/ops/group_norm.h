@@ -12,6 +12,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class T>
@@ -30,4 +32,14 @@ template <class Target, class T>
 void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma,
                          T* dbeta);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void group_norm_forward(const GroupNorm<T>& s, const T* beta, double epsilon, T* mean, T* inverse, T* y, Stream stream);
+
+template <class T>
+void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma,
+                         T* dbeta, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

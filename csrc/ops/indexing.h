@@ -7,6 +7,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// The first place whose number is not in [0, rows), or -1.
@@ -23,4 +25,19 @@ template <class Target, class T>
 void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index,
                        T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory; numbers out of range are passed over
+
+template <class T>
+void take(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* x, const int64_t* index, T* y,
+          Stream stream);
+
+template <class T>
+void scatter_add(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index, T* y,
+                 Stream stream);
+
+template <class T>
+void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index,
+                       T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

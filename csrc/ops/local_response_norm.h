@@ -9,6 +9,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 struct LocalResponseNorm {
@@ -22,4 +24,13 @@ void local_response_norm_forward(const LocalResponseNorm& s, const T* x, T* y);
 template <class Target, class T>
 void local_response_norm_backward(const LocalResponseNorm& s, const T* x, const T* dy, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void local_response_norm_forward(const LocalResponseNorm& s, const T* x, T* y, Stream stream);
+
+template <class T>
+void local_response_norm_backward(const LocalResponseNorm& s, const T* x, const T* dy, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -6,6 +6,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// (losses[0] + ... + losses[n - 1]) / divisor.
@@ -16,4 +18,14 @@ T loss_sum(int64_t n, const T* losses, T divisor);
 template <class Target, class T>
 void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t step, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+/// To *total, in device memory.
+template <class T>
+void loss_sum(int64_t n, const T* losses, T divisor, T* total, Stream stream);
+
+template <class T>
+void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t step, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

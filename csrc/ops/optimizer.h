@@ -7,6 +7,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 constexpr int OPTIMIZER_SLOTS = 3;
@@ -29,6 +31,7 @@ struct Parameter {
   const int64_t* rows = nullptr;
   int64_t row_count = 0, width = 0;
   bool whole = false;
+  int64_t table = 0;  // rows of the table; a GPU's kernel needs it
 };
 
 /// The rules, with their slots and settings; rate comes first in all settings. t is the step, from 1.
@@ -72,4 +75,16 @@ void optimizer_step(OptimizerRule rule, int64_t count, const Parameter<T>* param
 template <class Target, class T>
 void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squares);
 
+namespace cuda {  // the same, and the same bits, over device memory; rows out of range are passed over
+
+/// Lists of parameters and settings are the host's: they travel with the launches, some parameters with each.
+template <class T>
+void optimizer_step(OptimizerRule rule, int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s,
+                    Stream stream);
+
+/// squares: on the device.
+template <class T>
+void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squares, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

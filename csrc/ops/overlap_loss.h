@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// sums[r] = {sum t x, sum x, sum t} over row r of x, t: (rows, n). Rows are cut every 8192 values, the parts added in
@@ -13,4 +15,13 @@ void overlap_sums(int64_t rows, int64_t n, const T* x, const T* t, T* sums);
 template <class Target, class T>
 void overlap_gradient(int64_t rows, int64_t n, const T* t, const T* a, const T* b, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void overlap_sums(int64_t rows, int64_t n, const T* x, const T* t, T* sums, Stream stream);
+
+template <class T>
+void overlap_gradient(int64_t rows, int64_t n, const T* t, const T* a, const T* b, T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

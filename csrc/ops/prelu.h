@@ -5,6 +5,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class Target, class T>
@@ -14,4 +16,13 @@ void prelu_forward(int64_t rows, int64_t n, const T* x, const T* slopes, T* y);
 template <class Target, class T>
 void prelu_backward(int64_t rows, int64_t n, const T* x, const T* slopes, const T* dy, T* dx, T* terms);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void prelu_forward(int64_t rows, int64_t n, const T* x, const T* slopes, T* y, Stream stream);
+
+template <class T>
+void prelu_backward(int64_t rows, int64_t n, const T* x, const T* slopes, const T* dy, T* dx, T* terms, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// The raw words: y[4 b + w] = word w of random number first + b of the stream.
@@ -17,4 +19,15 @@ void random_uniform(int64_t n, T low, T high, uint64_t seed, uint64_t stream, T*
 template <class Target, class T>
 void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t stream, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+void random_words(int64_t n, uint64_t first, uint64_t seed, uint64_t stream_number, uint32_t* y, Stream stream);
+
+template <class T>
+void random_uniform(int64_t n, T low, T high, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+
+template <class T>
+void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -5,6 +5,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class Target, class T>
@@ -14,4 +16,14 @@ void reduce_extreme(bool largest, int64_t outer, int64_t reduced, int64_t inner,
 template <class Target, class T>
 void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, const T* x, const T* y, const T* dy, T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void reduce_extreme(bool largest, int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y, Stream stream);
+
+template <class T>
+void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, const T* x, const T* y, const T* dy, T* dx,
+                             Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

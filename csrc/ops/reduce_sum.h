@@ -7,9 +7,17 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 template <class Target, class T>
 void reduce_sum(int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void reduce_sum(int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

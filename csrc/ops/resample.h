@@ -2,6 +2,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// One axis: output j is the sum of weight[t] times input index[t] over t in [begin[j], begin[j + 1]), in this order: a
@@ -19,4 +21,13 @@ struct Taps {
 template <class Target, class T>
 void resample(int64_t images, const Taps<T>& h, const Taps<T>& w, int64_t channels, const T* x, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+/// h_taps, w_taps: how many each map has in all (0 without one). Taps are not looked at before: one whose index is out
+/// of range is left out.
+template <class T>
+void resample(int64_t images, const Taps<T>& h, int64_t h_taps, const Taps<T>& w, int64_t w_taps, int64_t channels,
+              const T* x, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -9,6 +9,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 enum class RowLoss { cosine_similarity, categorical_hinge };
@@ -18,4 +20,11 @@ template <class Target, class T>
 void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
               T* dx);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
+              T* dx, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

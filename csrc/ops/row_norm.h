@@ -14,6 +14,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 enum class RowNormKind { layer, rms, unit };
@@ -36,4 +38,14 @@ void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T
 template <class Target, class T>
 void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T* y, Stream stream);
+
+template <class T>
+void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta,
+                       Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

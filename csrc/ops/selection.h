@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "support/shape.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -12,4 +13,11 @@ namespace lamina {
 template <class Target, class T>
 void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* condition, const T* a, const T* b, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* condition, const T* a, const T* b, T* y,
+           Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

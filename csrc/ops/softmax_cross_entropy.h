@@ -9,6 +9,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// No label is ignored.
@@ -39,4 +41,25 @@ template <class Target, class T>
 void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
                                            T* losses, T* dq);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+/// A row whose label is out of range has a loss and a gradient of NaN: the host does not look at labels.
+template <class T>
+void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* labels, int64_t ignored, T smoothing,
+                           const T* weights, T divisor, T* losses, T* dx, Stream stream);
+
+template <class T>
+void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
+                                T* dx, Stream stream);
+
+/// Labels out of range: as above.
+template <class T>
+void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
+                                      const T* weights, T divisor, T* losses, T* dq, Stream stream);
+
+template <class T>
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
+                                           T* losses, T* dq, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

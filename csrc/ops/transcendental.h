@@ -25,6 +25,7 @@
 #include <cstdint>
 
 #include "support/shape.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -57,4 +58,16 @@ void transcendental_backward(TranscendentalFunction f, int64_t n, const T* x, co
 template <class Target, class T>
 void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, const T* b, T* y);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void transcendental_forward(TranscendentalFunction f, int64_t n, const T* x, T* y, Stream stream);
+
+template <class T>
+void transcendental_backward(TranscendentalFunction f, int64_t n, const T* x, const T* dy, T* dx, Stream stream);
+
+template <class T>
+void transcendental_pair(TranscendentalPair f, const Broadcast& s, const T* a, const T* b, T* y, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

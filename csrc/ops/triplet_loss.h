@@ -7,6 +7,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 /// x (anchors), p (positives), q (negatives): (rows, n); weights: (rows,) or null; losses: (rows,), not divided by
@@ -15,4 +17,11 @@ template <class Target, class T>
 void triplet_loss(int64_t rows, int64_t n, const T* x, const T* p, const T* q, const T* weights, T divisor, T* losses,
                   T* dx, T* dp, T* dq, T margin, bool swap);
 
+namespace cuda {  // the same, and the same bits, over device memory
+
+template <class T>
+void triplet_loss(int64_t rows, int64_t n, const T* x, const T* p, const T* q, const T* weights, T divisor, T* losses,
+                  T* dx, T* dp, T* dq, T margin, bool swap, Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -14,6 +14,9 @@
 #ifndef INLINE
 #error "include cpu/support/simd.h before support/math.h"
 #endif
+#ifndef CALLED
+#define CALLED INLINE
+#endif
 
 namespace lamina::LAMINA_ISA {
 
@@ -138,8 +141,8 @@ INLINE V<T> exp_of(V<T> x) {
   return (m + set(T(1))) * scale * rest;
 #endif
 }
-INLINE V<float> exp(V<float> x) { return exp_of<float>(x); }
-INLINE V<double> exp(V<double> x) { return exp_of<double>(x); }
+CALLED V<float> exp(V<float> x) { return exp_of<float>(x); }
+CALLED V<double> exp(V<double> x) { return exp_of<double>(x); }
 
 /// e^x - 1, exact near 0 too.
 template <class T>
@@ -150,8 +153,8 @@ INLINE V<T> expm1_of(V<T> x) {
   const V<T> half = fma(scale, m, scale - set(T(0.5)));
   return half + half;
 }
-INLINE V<float> expm1(V<float> x) { return expm1_of<float>(x); }
-INLINE V<double> expm1(V<double> x) { return expm1_of<double>(x); }
+CALLED V<float> expm1(V<float> x) { return expm1_of<float>(x); }
+CALLED V<double> expm1(V<double> x) { return expm1_of<double>(x); }
 
 /// The natural logarithm; -infinity at +-0, NaN below.
 template <class T>
@@ -176,8 +179,8 @@ INLINE V<T> log_of(V<T> x) {
   const V<T> positive = select(less(x, zero<T>()), set(E::NOT_A_NUMBER), finite);
   return select(equal(x, zero<T>()), set(-E::INFINITE), positive);
 }
-INLINE V<float> log(V<float> x) { return log_of<float>(x); }
-INLINE V<double> log(V<double> x) { return log_of<double>(x); }
+CALLED V<float> log(V<float> x) { return log_of<float>(x); }
+CALLED V<double> log(V<double> x) { return log_of<double>(x); }
 
 /// log(1 + x), exact near 0 too; -infinity at -1, NaN below.
 template <class T>
@@ -188,8 +191,8 @@ INLINE V<T> log1p_of(V<T> x) {
   const V<T> corrected = y + (x - (u - set(T(1)))) / u;  // what rounding took from u
   return select(less(zero<T>(), u) & less(u, set(E::INFINITE)), select(equal(x, zero<T>()), x, corrected), y);
 }
-INLINE V<float> log1p(V<float> x) { return log1p_of<float>(x); }
-INLINE V<double> log1p(V<double> x) { return log1p_of<double>(x); }
+CALLED V<float> log1p(V<float> x) { return log1p_of<float>(x); }
+CALLED V<double> log1p(V<double> x) { return log1p_of<double>(x); }
 
 /// 1 / (1 + e^-x), by the exponential that cannot overflow.
 template <class T>
@@ -197,8 +200,8 @@ INLINE V<T> sigmoid_of(V<T> x) {
   const V<T> e = exp_of<T>(-magnitude<T>(x));
   return select(less(x, zero<T>()), e, set(T(1))) / (e + set(T(1)));
 }
-INLINE V<float> sigmoid(V<float> x) { return sigmoid_of<float>(x); }
-INLINE V<double> sigmoid(V<double> x) { return sigmoid_of<double>(x); }
+CALLED V<float> sigmoid(V<float> x) { return sigmoid_of<float>(x); }
+CALLED V<double> sigmoid(V<double> x) { return sigmoid_of<double>(x); }
 
 /// m / (m + 2) with m = e^(2|x|) - 1, which never cancels.
 template <class T>
@@ -207,8 +210,8 @@ INLINE V<T> tanh_of(V<T> x) {
   const V<T> m = expm1_of<T>(a + a);
   return with_sign<T>(m / (m + set(T(2))), x);
 }
-INLINE V<float> tanh(V<float> x) { return tanh_of<float>(x); }
-INLINE V<double> tanh(V<double> x) { return tanh_of<double>(x); }
+CALLED V<float> tanh(V<float> x) { return tanh_of<float>(x); }
+CALLED V<double> tanh(V<double> x) { return tanh_of<double>(x); }
 
 /// 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
 template <class T>
@@ -219,7 +222,7 @@ INLINE V<T> erf_of(V<T> x) {
   const V<T> large = fnma(exp_of<T>(-z), polynomial<E::ERFC, T>(a), set(T(1)));
   return with_sign<T>(select(less(a, set(T(1))), small, large), x);
 }
-INLINE V<float> erf(V<float> x) { return erf_of<float>(x); }
-INLINE V<double> erf(V<double> x) { return erf_of<double>(x); }
+CALLED V<float> erf(V<float> x) { return erf_of<float>(x); }
+CALLED V<double> erf(V<double> x) { return erf_of<double>(x); }
 
 }  // namespace lamina::LAMINA_ISA

@@ -2,6 +2,7 @@
 // and kernels for a GPU too. Include cpu/support/simd.h or cuda/support/lane.cuh first.
 #pragma once
 #include <cstdint>
+#include <utility>
 
 #ifndef INLINE
 #error "include cpu/support/simd.h or cuda/support/lane.cuh before support/unroll.h"
@@ -10,27 +11,30 @@
 namespace lamina::LAMINA_ISA {
 
 /// f(Int<0>{}), ..., f(Int<N-1>{}): unrolled by the front end, before any pass can leave an array in memory.
+/// Not by recursion: the compiler would copy the last call into the one before, both into the one before that, and so
+/// on.
 template <int I>
 struct Int {
   constexpr operator int() const { return I; }
 };
-template <int N, int I = 0, class F>
+template <class F, int... I>
+INLINE constexpr void unroll_over(F&& f, std::integer_sequence<int, I...>) {
+  (f(Int<I>{}), ...);
+}
+template <int N, class F>
 INLINE constexpr void unroll(F&& f) {
-  if constexpr (I < N) {
-    f(Int<I>{});
-    unroll<N, I + 1>(f);
-  }
+  unroll_over(f, std::make_integer_sequence<int, N>{});
 }
 
 /// f(Int<n>{}) for a run-time n in 1..MAX: a run-time choice becomes a template argument.
-template <int MAX, int I = 1, class F>
+template <class F, int... I>
+INLINE void with_constant_over(int n, F&& f, std::integer_sequence<int, I...>) {
+  const bool found = ((n == I + 1 && (f(Int<I + 1>{}), true)) || ...);
+  if (!found) f(Int<sizeof...(I) + 1>{});
+}
+template <int MAX, class F>
 INLINE void with_constant(int n, F&& f) {
-  if constexpr (I < MAX) {
-    if (n == I) return f(Int<I>{});
-    with_constant<MAX, I + 1>(n, f);
-  } else {
-    f(Int<MAX>{});
-  }
+  with_constant_over(n, f, std::make_integer_sequence<int, MAX - 1>{});
 }
 
 constexpr int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernel_testing import FLOATS, check_kernel, numbers, written
+from kernel_testing import FLOATS, NARROW, check_kernel, check_narrow, emulated, numbers, rounded, written
+from lamina import _cpu
 
 TRANSPOSED = [(False, False), (False, True), (True, False), (True, True)]
 FEW = (("forward", True), ("random:3", False))
@@ -69,3 +70,34 @@ def test_gemm_batched(transposed: tuple[bool, bool], dtype: Any) -> None:
         b = numbers((count, n, k) if transposed[1] else (count, k, n), dtype, 2)
         named = {"transpose_a": transposed[0], "transpose_b": transposed[1]}
         check_kernel("gemm_batched", a=a, b=b, c=written((count, m, n), dtype), **named)
+
+
+@pytest.mark.parametrize("kind", NARROW)
+@pytest.mark.parametrize("transposed", TRANSPOSED)
+def test_gemm_on_tensor_cores(transposed: tuple[bool, bool], kind: str) -> None:
+    for m, n, k, activation in [(1, 1, 1, 0), (24, 40, 48, 1), (70, 66, 51, 0), (8, 16, 1100, 2), (136, 264, 40, 0)]:
+        a, a_wide = rounded(operand(m, k, transposed[0], np.float32, 1), kind)
+        b, b_wide = rounded(operand(k, n, transposed[1], np.float32, 2), kind)
+        bias, bias_wide = rounded(numbers(n, np.float32, 3), kind)
+        named = {"transpose_a": transposed[0], "transpose_b": transposed[1], "activation": activation}
+        expected = np.empty((m, n), np.float32)
+        _cpu.gemm(a_wide, b_wide, expected, bias=bias_wide, **named)
+        check_narrow("gemm", expected, kind, "c", a=a, b=b, bias=bias, **named)
+
+
+@pytest.mark.parametrize("kind", NARROW)
+def test_gemm_batched_on_tensor_cores(kind: str) -> None:
+    for count, m, n, k in [(3, 16, 24, 40), (2, 5, 7, 0), (2, 9, 11, 13)]:
+        a, a_wide = rounded(numbers((count, m, k), np.float32, 1), kind)
+        b, b_wide = rounded(numbers((count, k, n), np.float32, 2), kind)
+        expected = np.empty((count, m, n), np.float32)
+        _cpu.gemm_batched(a_wide, b_wide, expected)
+        check_narrow("gemm_batched", expected, kind, "c", a=a, b=b)
+
+
+def test_a_row_alone_has_the_same_bits_on_tensor_cores() -> None:
+    a, b = numbers((140, 2200), np.float16, 1), numbers((2200, 130), np.float16, 2)
+    whole, one = np.empty((140, 130), np.float16), np.empty((1, 130), np.float16)
+    emulated().gemm(a, b, whole)
+    emulated().gemm(a[77:78].copy(), b, one)
+    np.testing.assert_array_equal(whole[77:78].view(np.uint16), one.view(np.uint16))

@@ -222,8 +222,6 @@ void all() {
 }  // namespace
 
 int main() {
-  dispatch([](auto target) {
-    all<decltype(target), float>();
-    all<decltype(target), double>();
-  });
+  dispatch<float>([](auto target) { all<decltype(target), float>(); });
+  dispatch<double>([](auto target) { all<decltype(target), double>(); });
 }

@@ -90,7 +90,8 @@ def test_long_sums_are_cut():
 
 
 @pytest.mark.parametrize(
-    ("channels", "filters", "groups"), [(8, 12, 2), (12, 8, 4), (40, 40, 2), (6, 6, 6), (20, 20, 20), (5, 15, 5)]
+    ("channels", "filters", "groups"),
+    [(8, 12, 2), (8, 40, 2), (12, 8, 4), (40, 40, 2), (6, 6, 6), (20, 20, 20), (5, 15, 5)],
 )
 def test_groups(channels, filters, groups):
     check(

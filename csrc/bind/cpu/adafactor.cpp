@@ -48,7 +48,8 @@ static void step(const py::list& weights, const py::list& gradients, const py::l
   const auto typed = [&]<class T>(T) {
     const std::vector<FactoredParameter<T>> parameters = parameters_of<T>(weights, gradients, rows, columns);
     py::gil_scoped_release release;
-    dispatch([&]<class Target>(Target) { adafactor_step<Target>(int64_t(parameters.size()), parameters.data(), s); });
+    dispatch<T>(
+        [&]<class Target>(Target) { adafactor_step<Target>(int64_t(parameters.size()), parameters.data(), s); });
   };
   type_of(array_at(weights, 0)) == type_number<float>() ? typed(float()) : typed(double());
 }

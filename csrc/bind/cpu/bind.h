@@ -54,8 +54,9 @@ constexpr bool holds(int number) {
   return number == type_number<T>();
 }
 
+/// Not inlined, like `is_array`: a copy for every array of every kernel takes a fifth of the bindings' time to compile.
 template <class T>
-T* checked(py::handle a, int64_t size, int flags) {
+[[gnu::noinline]] T* checked(py::handle a, int64_t size, int flags) {
   const auto* p = py::detail::array_proxy(a.ptr());
   const auto* descr = py::detail::array_descriptor_proxy(p->descr);
   if (!holds<T>(descr->type_num) || descr->byteorder == '>') throw py::type_error("array has the wrong dtype");
@@ -78,7 +79,7 @@ T* out(const py::array& a, int64_t size) {
   return checked<T>(a, size, READ | py::detail::npy_api::NPY_ARRAY_WRITEABLE_);
 }
 /// The same for an array or None. No reference is taken, so that it may be called without the GIL.
-inline bool is_array(const py::object& a) {
+[[gnu::noinline]] inline bool is_array(const py::object& a) {
   if (a.is_none()) return false;
   if (!py::isinstance<py::array>(a)) throw py::type_error("expected an array or None");
   return true;
@@ -109,7 +110,10 @@ void launch(const py::array& like, F&& f) {
   if (type != type_number<float>() && type != type_number<double>())
     throw py::type_error("expected float32 or float64");
   py::gil_scoped_release release;
-  dispatch([&](auto target) { type == type_number<float>() ? f(target, float{}) : f(target, double{}); });
+  if (type == type_number<float>())
+    dispatch<float>([&](auto target) { f(target, float{}); });
+  else
+    dispatch<double>([&](auto target) { f(target, double{}); });
 }
 
 }  // namespace lamina::bind

@@ -144,7 +144,7 @@ static void step(const Rule& rule, const py::list& weights, const py::list& grad
     const std::vector<Parameter<T>> parameters =
         parameters_of<T>(&weights, gradients, slots, rule.needed, scale, decay, sparse);
     py::gil_scoped_release release;
-    dispatch([&]<class Target>(Target) {
+    dispatch<T>([&]<class Target>(Target) {
       optimizer_step<Target>(rule.rule, int64_t(parameters.size()), parameters.data(), s);
     });
   });
@@ -157,7 +157,7 @@ static void squares(const py::list& gradients, const py::array& sums) {
     const std::vector<Parameter<T>> parameters = parameters_of<T>(nullptr, gradients, py::tuple(), 0, {}, {}, {});
     if (parameters.size() != gradients.size()) throw py::type_error("step: expected lists of arrays");
     py::gil_scoped_release release;
-    dispatch(
+    dispatch<T>(
         [&]<class Target>(Target) { gradient_squares<Target>(int64_t(parameters.size()), parameters.data(), to); });
   });
 }

@@ -32,10 +32,13 @@ static void dropout_of(const py::array& x, int dropped, uint64_t seed, uint64_t 
 }
 
 static const Registration registration([](py::module_& m) {
-  m.def("random_words", &words, py::arg("y"), py::arg("seed"), py::arg("stream"), py::arg("first") = 0);
-  m.def("random_uniform", &uniform, py::arg("y"), py::arg("seed"), py::arg("stream"), py::arg("low"), py::arg("high"));
-  m.def("random_normal", &normal, py::arg("y"), py::arg("seed"), py::arg("stream"), py::arg("mean"), py::arg("stddev"));
-  m.def("dropout", &dropout_of, py::arg("x"), py::arg("dropped"), py::arg("seed"), py::arg("stream"), py::arg("y"));
+  m.def("random_words", &words, py::arg("y"), py::arg("seed"), py::arg("random_stream"), py::arg("first") = 0);
+  m.def("random_uniform", &uniform, py::arg("y"), py::arg("seed"), py::arg("random_stream"), py::arg("low"),
+        py::arg("high"));
+  m.def("random_normal", &normal, py::arg("y"), py::arg("seed"), py::arg("random_stream"), py::arg("mean"),
+        py::arg("stddev"));
+  m.def("dropout", &dropout_of, py::arg("x"), py::arg("dropped"), py::arg("seed"), py::arg("random_stream"),
+        py::arg("y"));
 });
 
 }  // namespace lamina::bind::random_op

@@ -33,7 +33,7 @@ static void check_rank(const In& a, const In& b, const Out& c, size_t rank) {
 static void run(const In& a, const In& b, const Out& c, bool transpose_a, bool transpose_b, const OptionalIn& bias,
                 int activation, uintptr_t stream) {
   check_rank(a, b, c, 2);
-  launch(a, [&]<class T>(T) {
+  launch_any(a, [&]<class T>(T) {
     Gemm<T> g = product_of<T>(a, b, c, transpose_a, transpose_b, 0);
     g.bias = in<T>(bias, size_t(g.n));
     g.activation = activation_of(activation);
@@ -46,7 +46,7 @@ static void run_batched(const In& a, const In& b, const Out& c, bool transpose_a
   const int64_t count = int64_t(c.shape(0));
   if (int64_t(a.shape(0)) != count || int64_t(b.shape(0)) != count)
     throw nb::value_error("gemm_batched: batches differ in length");
-  launch(a, [&]<class T>(T) {
+  launch_any(a, [&]<class T>(T) {
     const Gemm<T> g = product_of<T>(a, b, c, transpose_a, transpose_b, 1);
     cuda::gemm_batched(g, count, g.m * g.k, g.k * g.n, g.m * g.n, stream_of(stream));
   });

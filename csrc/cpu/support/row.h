@@ -41,15 +41,22 @@ INLINE Row<T> accumulate(int64_t begin, int64_t end, T start, F&& f) {
   int64_t i = begin;
   for (; i + ROW_LANES <= end; i += ROW_LANES)
     unroll<PARTS>([&](auto p) INLINE_LAMBDA { f(i + p * lanes<T>, All{}, row.part[p]); });
-  if (i < end)
-    unroll<PARTS>([&](auto p) INLINE_LAMBDA {
-      if (i + p * lanes<T> >= end) return;
-      const Mask<T> mask = first<T>(end - i - p * lanes<T>);
-      V<T> changed = row.part[p];
-      f(i + p * lanes<T>, mask, changed);
-      row.part[p] = select(mask, changed, row.part[p]);
-    });
-  return row;
+  if (i >= end) return row;
+  Row<T> last = row;
+  const auto add_end = [&](auto p) INLINE_LAMBDA {
+    if (i + p * lanes<T> >= end) return;
+    const Mask<T> mask = first<T>(end - i - p * lanes<T>);
+    V<T> changed = last.part[p];
+    f(i + p * lanes<T>, mask, changed);
+    last.part[p] = select(mask, changed, last.part[p]);
+  };
+  if constexpr (PARTS <= 2) {
+    unroll<PARTS>(add_end);
+  } else {  // `last` in memory: a loop serves all parts, and f is compiled once
+#pragma GCC unroll 1
+    for (int p = 0; p < PARTS; ++p) add_end(p);
+  }
+  return last;
 }
 
 /// A sum over a row of n: f adds to its accumulator. Chains are at most 512 long: blocks of 512 x 16 values, their

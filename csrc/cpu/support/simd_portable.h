@@ -51,7 +51,7 @@ INLINE V<double> load(const double* p) {
   return v;
 }
 template <class T>
-INLINE V<T> load(const T* p, Mask<T> m) {
+CALLED V<T> load(const T* p, Mask<T> m) {
   V<T> v{};
   for (int i = 0; i < lanes<T>; ++i)
     if (m.bits[i]) v[i] = p[i];
@@ -59,11 +59,11 @@ INLINE V<T> load(const T* p, Mask<T> m) {
 }
 INLINE void store(float* p, V<float> v) { std::memcpy(p, &v, sizeof v); }
 INLINE void store(double* p, V<double> v) { std::memcpy(p, &v, sizeof v); }
-INLINE void store(float* p, V<float> v, Mask<float> m) {
+CALLED void store(float* p, V<float> v, Mask<float> m) {
   for (int i = 0; i < lanes<float>; ++i)
     if (m.bits[i]) p[i] = v[i];
 }
-INLINE void store(double* p, V<double> v, Mask<double> m) {
+CALLED void store(double* p, V<double> v, Mask<double> m) {
   for (int i = 0; i < lanes<double>; ++i)
     if (m.bits[i]) p[i] = v[i];
 }
@@ -73,39 +73,33 @@ INLINE void stream_fence() {}
 INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 INLINE void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
 
-// An x86 that gets here has no such instruction: calls of the C library, and one place for them compiles faster.
-#if defined(__x86_64__)
-#define LAMINA_FMA [[gnu::noinline, maybe_unused]] static
-#else
-#define LAMINA_FMA INLINE
-#endif
 /// a * b + c, rounded once; fnma: c - a * b.
-LAMINA_FMA V<float> fma(V<float> a, V<float> b, V<float> c) {
+CALLED V<float> fma(V<float> a, V<float> b, V<float> c) {
   V<float> r;
   for (int i = 0; i < lanes<float>; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
   return r;
 }
-LAMINA_FMA V<double> fma(V<double> a, V<double> b, V<double> c) {
+CALLED V<double> fma(V<double> a, V<double> b, V<double> c) {
   V<double> r;
   for (int i = 0; i < lanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
   return r;
 }
 INLINE V<float> fnma(V<float> a, V<float> b, V<float> c) { return fma(-a, b, c); }
 INLINE V<double> fnma(V<double> a, V<double> b, V<double> c) { return fma(-a, b, c); }
-INLINE V<float> sqrt(V<float> a) {
+CALLED V<float> sqrt(V<float> a) {
   for (int i = 0; i < lanes<float>; ++i) a[i] = __builtin_sqrtf(a[i]);
   return a;
 }
-INLINE V<double> sqrt(V<double> a) {
+CALLED V<double> sqrt(V<double> a) {
   for (int i = 0; i < lanes<double>; ++i) a[i] = __builtin_sqrt(a[i]);
   return a;
 }
 /// To the nearest whole number, halves to even.
-INLINE V<float> nearest(V<float> a) {
+CALLED V<float> nearest(V<float> a) {
   for (int i = 0; i < lanes<float>; ++i) a[i] = __builtin_rintf(a[i]);
   return a;
 }
-INLINE V<double> nearest(V<double> a) {
+CALLED V<double> nearest(V<double> a) {
   for (int i = 0; i < lanes<double>; ++i) a[i] = __builtin_rint(a[i]);
   return a;
 }
@@ -125,7 +119,7 @@ INLINE Mask<T> operator&(Mask<T> a, Mask<T> b) {
   return {a.bits & b.bits};
 }
 template <class T>
-INLINE bool any(Mask<T> m) {
+CALLED bool any(Mask<T> m) {
   for (int i = 0; i < lanes<T>; ++i)
     if (m.bits[i]) return true;
   return false;
@@ -140,7 +134,7 @@ INLINE V<float> min(V<float> a, V<float> b) { return a < b ? a : b; }
 INLINE V<double> min(V<double> a, V<double> b) { return a < b ? a : b; }
 /// The first n lanes (all if n is larger, none if n <= 0).
 template <class T>
-INLINE Mask<T> first(int64_t n) {
+CALLED Mask<T> first(int64_t n) {
   Mask<T> m;
   for (int i = 0; i < lanes<T>; ++i) m.bits[i] = i < n ? -1 : 0;
   return m;
@@ -148,7 +142,7 @@ INLINE Mask<T> first(int64_t n) {
 
 /// Lane l of the result is lane index[l] of v.
 template <class T>
-INLINE V<T> permute_lanes(V<T> v, I<T> index) {
+CALLED V<T> permute_lanes(V<T> v, I<T> index) {
   V<T> r;
   for (int l = 0; l < lanes<T>; ++l) r[l] = v[index[l]];
   return r;
@@ -165,17 +159,17 @@ INLINE Mask<double> equal(I<double> a, I<double> b) { return {I<double>(a == b)}
 
 /// Whole numbers kept narrower in memory than in the lanes of T: widen<T>(p), narrow(p, v).
 template <class T, class P>
-INLINE I<T> widen(const P* p) {
+CALLED I<T> widen(const P* p) {
   I<T> v;
   for (int i = 0; i < lanes<T>; ++i) v[i] = p[i];
   return v;
 }
 template <class P>
-INLINE void narrow(P* p, I<float> v) {
+CALLED void narrow(P* p, I<float> v) {
   for (int i = 0; i < lanes<float>; ++i) p[i] = P(v[i]);
 }
 template <class P>
-INLINE void narrow(P* p, I<double> v) {
+CALLED void narrow(P* p, I<double> v) {
   for (int i = 0; i < lanes<double>; ++i) p[i] = P(v[i]);
 }
 

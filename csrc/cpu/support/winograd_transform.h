@@ -170,41 +170,55 @@ struct TileGrid {
   }
 };
 
-/// f(c, mask) for vectors c of `padded` values of which the first `count` exist: All{} or the lanes that do.
-template <class T, class F>
-INLINE void each_padded(int64_t count, int64_t padded, F&& f) {
+/// transform(from, c, mine) for vectors c of `padded` values of which the first `count` exist: vector c of line i is at
+/// from[i] + mine. The last ones come from a copy filled up with zeros.
+template <int N, class T, class F>
+INLINE void each_padded(const T* const (&from)[N], int64_t count, int64_t padded, F&& transform) {
   int64_t c = 0;
-  for (; c + lanes<T> <= count; c += lanes<T>) f(c, All{});
-  for (; c < padded; c += lanes<T>) f(c, first<T>(count - c));
+  for (; c + lanes<T> <= count; c += lanes<T>) transform(from, c, c);
+  for (; c < padded; c += lanes<T>) {
+    alignas(64) T ends[N][lanes<T>];
+    const T* last[N];
+    for (int i = 0; i < N; ++i) {
+      store(ends[i], load(from[i] + c, first<T>(count - c)));
+      last[i] = ends[i];
+    }
+    transform(last, c, 0);
+  }
 }
 
 /// In^T x In of one tile of x (N, H, W, channels): block cb of the channels at v + xi * xi_stride + cb * block_stride.
 /// Channels up to a whole block are filled up with zeros; `zeros` (channels of them) stands in for pixels outside.
 template <int F, class T>
+[[gnu::noinline]] void transform_input_lines(const T* const (&from)[(F + 2) * (F + 2)], int64_t mine, T* to,
+                                             int64_t xi_stride) {
+  constexpr int A = F + 2;
+  V<T> mid[A][A];
+  unroll<A>([&](auto j) INLINE_LAMBDA {
+    V<T> d[A];
+    unroll<A>([&](auto i) INLINE_LAMBDA { d[i] = load(from[i * A + j] + mine); });
+    Winograd<F>::template input<T>(d);
+    unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = d[i]; });
+  });
+  unroll<A>([&](auto i) INLINE_LAMBDA {
+    Winograd<F>::template input<T>(mid[i]);
+    unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * xi_stride, mid[i][j]); });
+  });
+}
+template <int F, class T>
 void transform_input(const TileGrid& grid, int64_t channels, const T* x, int64_t t, T* v, int64_t xi_stride,
                      int64_t block_stride, const T* zeros) {
   constexpr int A = F + 2;
   const TileGrid::Tile tile = grid.at(t);
-  const T* from[A][A];
+  const T* from[A * A];
   for (int i = 0; i < A; ++i)
     for (int j = 0; j < A; ++j) {
       const int64_t r = tile.row + i * grid.step_h - grid.top, c = tile.column + j * grid.step_w - grid.left;
       const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
-      from[i][j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * channels : zeros;
+      from[i * A + j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * channels : zeros;
     }
-  each_padded<T>(channels, round_up(channels, CB<T>), [&](int64_t c, auto mask) INLINE_LAMBDA {
-    V<T> mid[A][A];
-    unroll<A>([&](auto j) INLINE_LAMBDA {
-      V<T> d[A];
-      unroll<A>([&](auto i) INLINE_LAMBDA { d[i] = load(from[i][j] + c, mask); });
-      Winograd<F>::template input<T>(d);
-      unroll<A>([&](auto i) INLINE_LAMBDA { mid[i][j] = d[i]; });
-    });
-    T* const to = v + c / CB<T> * block_stride + c % CB<T>;
-    unroll<A>([&](auto i) INLINE_LAMBDA {
-      Winograd<F>::template input<T>(mid[i]);
-      unroll<A>([&](auto j) INLINE_LAMBDA { store(to + (i * A + j) * xi_stride, mid[i][j]); });
-    });
+  each_padded(from, channels, round_up(channels, CB<T>), [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
+    transform_input_lines<F, T>(lines, mine, v + c / CB<T> * block_stride + c % CB<T>, xi_stride);
   });
 }
 

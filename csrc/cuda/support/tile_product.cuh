@@ -12,6 +12,8 @@
 //   a_spot(i, z), b_spot(j, z): what is computed once a tile, z in the batch; a_from, b_from(spot, cursor, kk, line)
 //   target(i): where row i of C begins
 #pragma once
+#include <type_traits>
+
 #include "cuda/support/elementwise.cuh"
 #include "ops/gemm.h"
 #include "support/activation.h"
@@ -115,6 +117,10 @@ struct ProductTerms {
   int64_t first, chains, a_term;
   T* partial;
 };
+
+/// What sums of T are computed in: float for 16-bit numbers.
+template <class T>
+using Wide = std::conditional_t<sizeof(T) == 2, float, T>;
 
 template <class T>
 __device__ __forceinline__ T activated(T v, Activation activation) {

@@ -1,6 +1,5 @@
-// What focal losses multiply cross entropies with.
+// What focal losses multiply cross entropies with. Include cpu/support/simd.h or cuda/support/lane.cuh first.
 #pragma once
-#include "cpu/support/simd.h"
 #include "support/math.h"
 
 namespace lamina::LAMINA_ISA {

@@ -1,0 +1,124 @@
+// Losses of one prediction and one target: the cross entropies, the pointwise ones and those of rows.
+#include "ops/loss.h"
+
+#include "bind/cuda/bind.h"
+#include "ops/focal_cross_entropy.h"
+#include "ops/pointwise_loss.h"
+#include "ops/row_loss.h"
+#include "ops/softmax_cross_entropy.h"
+
+namespace lamina::bind::loss_op {
+
+/// x as (rows, n).
+struct Sizes {
+  size_t size, n, rows;
+  explicit Sizes(const In& x) : size(x.size()) {
+    if (x.ndim() == 0 || x.shape(x.ndim() - 1) == 0) throw nb::value_error("loss: x must have a last axis");
+    n = size_t(x.shape(x.ndim() - 1));
+    rows = size / n;
+  }
+};
+
+/// name(x, labels, weights, divisor, losses, total, dx, ignored, smoothing). total: the sum of the losses, if wanted.
+template <class Kernel>
+static void define_labels(nb::module_& m, const char* name, Kernel kernel) {
+  m.def(
+      name,
+      [kernel](const In& x, const In& labels, const OptionalIn& weights, double divisor, const Out& losses,
+               const OptionalOut& total, const OptionalOut& dx, int64_t ignored, double smoothing, uintptr_t stream) {
+        const Sizes s(x);
+        launch(x, [&]<class T>(T) {
+          T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
+          kernel(int64_t(s.rows), int64_t(s.n), in<T>(x, s.size), in<int64_t>(labels, s.rows), ignored, T(smoothing),
+                 in<T>(weights, s.rows), T(divisor), each, out<T>(dx, s.size), stream_of(stream));
+          if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
+        });
+        return -1;
+      },
+      array("x"), array("labels"), array("weights").none(), nb::arg("divisor"), array("losses"), array("total").none(),
+      array("dx").none(), nb::arg("ignored") = NONE_IGNORED, nb::arg("smoothing") = 0.0, nb::arg("stream") = 0,
+      "Returns -1: a label out of range gives NaN.");
+}
+
+/// name(x, targets, weights, divisor, losses, total, dx, scale, shift, a, b, gamma); returns true. Parameters that a
+/// loss does not read mean nothing.
+template <class Kernel>
+static void define(nb::module_& m, const char* name, Kernel kernel) {
+  m.def(
+      name,
+      [kernel](const In& x, const In& targets, const OptionalIn& weights, double divisor, const Out& losses,
+               const OptionalOut& total, const OptionalOut& dx, double scale, double shift, double a, double b,
+               double gamma, uintptr_t stream) {
+        const Sizes s(x);
+        launch(x, [&]<class T>(T) {
+          T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
+          kernel(LossParameters<T>{T(scale), T(shift), T(a), T(b), T(gamma)}, stream_of(stream), int64_t(s.rows),
+                 int64_t(s.n), in<T>(x, s.size), in<T>(targets, s.size), in<T>(weights, s.rows), T(divisor), each,
+                 out<T>(dx, s.size));
+          if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
+        });
+        return true;
+      },
+      array("x"), array("targets"), array("weights").none(), nb::arg("divisor"), array("losses"), array("total").none(),
+      array("dx").none(), nb::arg("scale") = 1.0, nb::arg("shift") = 0.0, nb::arg("a") = 0.0, nb::arg("b") = 1.0,
+      nb::arg("gamma") = 0.0, nb::arg("stream") = 0, "Returns True: a target out of range gives NaN.");
+}
+
+static void scale(const In& x, const In& factors, const Out& y, uintptr_t stream) {
+  const size_t size = x.size(), count = factors.size();
+  if (count == 0 || size % count != 0) throw nb::value_error("scale_rows: x is no whole number of rows a factor");
+  launch(x, [&]<class T>(T) {
+    cuda::scale_rows(int64_t(count), int64_t(size / count), in<T>(x, size), in<T>(factors, count), count == 1 ? 0 : 1,
+                     out<T>(y, size), stream_of(stream));
+  });
+}
+
+static const Registration registration([](nb::module_& m) {
+  define_labels(m, "softmax_cross_entropy", [](auto... arguments) { cuda::softmax_cross_entropy(arguments...); });
+  define_labels(m, "cross_entropy_from_probabilities",
+                []<class T>(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored, T,
+                            const T* weights, T divisor, T* losses, T* dq, Stream stream) {
+                  cuda::cross_entropy_from_probabilities(rows, n, q, labels, ignored, weights, divisor, losses, dq,
+                                                         stream);
+                });
+  define(m, "softmax_cross_entropy_soft",
+         [](const auto&, Stream stream, auto... arrays) { cuda::softmax_cross_entropy_soft(arrays..., stream); });
+  define(m, "cross_entropy_from_probabilities_soft", [](const auto&, Stream stream, auto... arrays) {
+    cuda::cross_entropy_from_probabilities_soft(arrays..., stream);
+  });
+  define(m, "softmax_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
+    cuda::softmax_focal_cross_entropy(arrays..., p.scale, p.shift, p.gamma, stream);
+  });
+  define(m, "categorical_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
+    cuda::categorical_focal_cross_entropy(arrays..., p.scale, p.shift, p.gamma, stream);
+  });
+  define(m, "cosine_similarity_loss", [](const auto&, Stream stream, auto... arrays) {
+    cuda::row_loss(RowLoss::cosine_similarity, arrays..., stream);
+  });
+  define(m, "categorical_hinge_loss", [](const auto&, Stream stream, auto... arrays) {
+    cuda::row_loss(RowLoss::categorical_hinge, arrays..., stream);
+  });
+  const std::pair<const char*, PointwiseLoss> pointwise[] = {
+      {"sigmoid_cross_entropy", PointwiseLoss::sigmoid_cross_entropy},
+      {"binary_cross_entropy_from_probabilities", PointwiseLoss::binary_cross_entropy},
+      {"sigmoid_focal_cross_entropy", PointwiseLoss::sigmoid_focal},
+      {"binary_focal_cross_entropy", PointwiseLoss::binary_focal},
+      {"mean_squared_error", PointwiseLoss::squared_error},
+      {"mean_absolute_error", PointwiseLoss::absolute_error},
+      {"mean_absolute_percentage_error", PointwiseLoss::absolute_percentage_error},
+      {"mean_squared_logarithmic_error", PointwiseLoss::squared_logarithmic_error},
+      {"huber_loss", PointwiseLoss::huber},
+      {"log_cosh_loss", PointwiseLoss::log_cosh},
+      {"kl_divergence_loss", PointwiseLoss::kl_divergence},
+      {"poisson_loss", PointwiseLoss::poisson},
+      {"hinge_loss", PointwiseLoss::hinge},
+      {"squared_hinge_loss", PointwiseLoss::squared_hinge},
+  };
+  for (const auto& [name, loss] : pointwise)
+    define(m, name, [loss = loss](const auto& p, Stream stream, auto... arrays) {
+      cuda::pointwise_loss(loss, arrays..., p, stream);
+    });
+  m.def("scale_rows", &scale, array("x"), array("factors"), array("y"), nb::arg("stream"));
+});
+
+}  // namespace lamina::bind::loss_op

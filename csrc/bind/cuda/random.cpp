@@ -1,0 +1,50 @@
+// Random arrays, and dropout.
+#include "ops/random.h"
+
+#include "bind/cuda/bind.h"
+#include "ops/dropout.h"
+
+namespace lamina::bind::random_op {
+
+static void words(const Out& y, uint64_t seed, uint64_t random_stream, uint64_t first, uintptr_t stream) {
+  uint32_t* const to = out<uint32_t>(y, y.size());
+  nb::gil_scoped_release release;
+  cuda::random_words(int64_t(y.size()), first, seed, random_stream, to, stream_of(stream));
+}
+
+static void uniform(const Out& y, uint64_t seed, uint64_t random_stream, double low, double high, uintptr_t stream) {
+  launch(y, [&]<class T>(T) {
+    cuda::random_uniform(int64_t(y.size()), T(low), T(high), seed, random_stream, out<T>(y, y.size()),
+                         stream_of(stream));
+  });
+}
+
+static void normal(const Out& y, uint64_t seed, uint64_t random_stream, double mean, double deviation,
+                   uintptr_t stream) {
+  launch(y, [&]<class T>(T) {
+    cuda::random_normal(int64_t(y.size()), T(mean), T(deviation), seed, random_stream, out<T>(y, y.size()),
+                        stream_of(stream));
+  });
+}
+
+static void dropout_of(const In& x, int dropped, uint64_t seed, uint64_t random_stream, const Out& y,
+                       uintptr_t stream) {
+  if (dropped < 0 || dropped > 65536) throw nb::value_error("dropout: dropped must be in [0, 65536]");
+  const size_t n = x.size();
+  launch(x, [&]<class T>(T) {
+    cuda::dropout(int64_t(n), in<T>(x, n), dropped, seed, random_stream, out<T>(y, n), stream_of(stream));
+  });
+}
+
+static const Registration registration([](nb::module_& m) {
+  m.def("random_words", &words, array("y"), nb::arg("seed"), nb::arg("random_stream"), nb::arg("first") = 0,
+        nb::arg("stream") = 0);
+  m.def("random_uniform", &uniform, array("y"), nb::arg("seed"), nb::arg("random_stream"), nb::arg("low"),
+        nb::arg("high"), nb::arg("stream"));
+  m.def("random_normal", &normal, array("y"), nb::arg("seed"), nb::arg("random_stream"), nb::arg("mean"),
+        nb::arg("stddev"), nb::arg("stream"));
+  m.def("dropout", &dropout_of, array("x"), nb::arg("dropped"), nb::arg("seed"), nb::arg("random_stream"), array("y"),
+        nb::arg("stream"));
+});
+
+}  // namespace lamina::bind::random_op

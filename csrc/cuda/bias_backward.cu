@@ -1,0 +1,47 @@
+#include "cuda/support/sums.cuh"
+#include "ops/bias_backward.h"
+#include "support/activation.h"
+
+namespace lamina::cuda {
+namespace bias_backward_op {
+
+template <Activation A, class T>
+struct Term {
+  int64_t n;
+  const T *y, *dy;
+  T* dz;
+  __device__ T operator()(int64_t, int64_t row, int64_t column) const {
+    const int64_t at = row * n + column;
+    T d = dy[at];
+    if constexpr (A != Activation::linear) {
+      d = activation_gradient<A, T>(y[at], d);
+      dz[at] = d;
+    }
+    return d;
+  }
+};
+
+template <Activation A, class T>
+struct Gradient {
+  __device__ T operator()(T y, T dy) const { return activation_gradient<A, T>(y, dy); }
+};
+
+}  // namespace bias_backward_op
+using namespace bias_backward_op;
+
+template <class T>
+void bias_backward(int64_t rows, int64_t n, const T* y, const T* dy, Activation activation, T* dz, T* db,
+                   Stream stream) {
+  with_activation(activation, [&](auto a) {
+    constexpr Activation A = decltype(a)::value;
+    if (db)
+      sum_columns(1, rows, n, stream, Term<A, T>{n, y, dy, dz}, db);
+    else if (A != Activation::linear)
+      map(rows * n, stream, Gradient<A, T>{}, dz, y, dy);
+  });
+}
+
+template void bias_backward(int64_t, int64_t, const float*, const float*, Activation, float*, float*, Stream);
+template void bias_backward(int64_t, int64_t, const double*, const double*, Activation, double*, double*, Stream);
+
+}  // namespace lamina::cuda

@@ -1,0 +1,96 @@
+// Sums down the columns of matrices with the CPU's bits (cpu/support/columns.h and moments.h): the rows are cut into
+// parts of PART_ROWS; a thread has a column of a part, its neighbours the columns beside it; then parts are joined in
+// order.
+#pragma once
+#include "cuda/support/packs.cuh"
+
+namespace lamina::cuda {
+
+constexpr int64_t PART_ROWS = 512, SHIFT_ROWS = 16;
+
+constexpr int64_t parts_of(int64_t rows) { return ceil_div(rows, PART_ROWS); }
+
+/// A thread's column of a part, of `samples` matrices of rows x columns one behind the other.
+struct ColumnPart {
+  int64_t sample, part, column;
+  int64_t first;  // element, and the others `columns` further on
+  int64_t count;  // rows
+
+  __device__ ColumnPart(int64_t i, int64_t rows, int64_t columns, int64_t parts) {
+    const Split c = split(i, columns), p = split(c.rest, parts);
+    sample = p.rest, part = p.at, column = c.at;
+    first = (sample * rows + part * PART_ROWS) * columns + column;
+    count = min_of(PART_ROWS, rows - part * PART_ROWS);
+  }
+};
+
+/// For each part the mean of its first rows (the shift), the sum of the differences from it, and of their squares:
+/// sums[sample][part][shift, sum, squares][column].
+template <class T>
+struct Moments {
+  int64_t rows, columns, parts;
+  const T* x;
+  T* sums;
+  __device__ void operator()(int64_t i) const {
+    const ColumnPart p(i, rows, columns, parts);
+    const T* const from = x + p.first;
+    const int64_t few = min_of(SHIFT_ROWS, p.count);
+    T shift = 0, sum = 0, squares = 0;
+#pragma unroll 4
+    for (int64_t row = 0; row < few; ++row) shift = shift + from[row * columns];
+    shift = shift * (T(1) / T(few));
+#pragma unroll 8
+    for (int64_t row = 0; row < p.count; ++row) {
+      const T d = from[row * columns] - shift;
+      sum = sum + d;
+      squares = fma(d, d, squares);
+    }
+    T* const to = sums + (i - p.column) * 3 + p.column;
+    to[0] = shift;
+    to[columns] = sum;
+    to[2 * columns] = squares;
+  }
+};
+template <class T>
+void moments_of_parts(int64_t samples, int64_t rows, int64_t columns, const T* x, T* sums, Stream stream) {
+  const int64_t parts = parts_of(rows);
+  each(samples * parts * columns, stream, Moments<T>{rows, columns, parts, x, sums});
+}
+
+struct Statistics {
+  double mean, variance;
+};
+/// Joins a column's parts; sums is that of its first part.
+template <class T>
+__device__ Statistics join_statistics(int64_t rows, int64_t columns, const T* sums) {
+  double mean = 0, variance = 0;
+#pragma unroll 4
+  for (int64_t before = 0; before < rows; before += PART_ROWS) {
+    const T* const part = sums + before / PART_ROWS * 3 * columns;
+    const double size = double(min_of(PART_ROWS, rows - before)), one_by_size = 1 / size;
+    const double share = size / (double(before) + size), weight = double(before) * share;
+    const double sum = double(part[columns]), offset = sum * one_by_size;
+    const double squares = double(part[2 * columns]) - sum * offset;
+    const double delta = double(part[0]) + offset - mean;
+    mean = mean + delta * share;
+    variance = variance + ((squares < 0 ? 0 : squares) + delta * delta * weight);
+  }
+  return {mean, variance / double(rows)};
+}
+
+/// The sum of values `step` apart, in order, in float64.
+template <class T>
+__device__ double sum_of_parts(int64_t parts, const T* values, int64_t step) {
+  double sum = 0;
+#pragma unroll 8
+  for (int64_t part = 0; part < parts; ++part) sum = sum + double(values[part * step]);
+  return sum;
+}
+
+/// gamma * inverse.
+template <class T>
+__device__ T scaled(const T* gamma, int64_t c, T inverse) {
+  return gamma ? gamma[c] * inverse : inverse;
+}
+
+}  // namespace lamina::cuda
