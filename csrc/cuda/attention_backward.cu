@@ -33,7 +33,7 @@ struct Space {
 };
 template <class T>
 int64_t bytes_of(int each, int64_t size) {
-  return each == 4 ? Space<T, 4>::bytes(size) : each == 2 ? Space<T, 2>::bytes(size) : Space<T, 1>::bytes(size);
+  return each == 4 ? Space<T, 4>::bytes(size) : Space<T, 1>::bytes(size);
 }
 
 /// dy . y of a row: what its softmax takes off every dp. By place.
@@ -195,7 +195,7 @@ void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T
                 lines_of_packs(s.k, s.size) && lines_of_packs(s.q, s.size),
                 lines_of_packs(s.v, s.value_size) && lines_of_packs(dy, s.value_size)};
   if (heads * rows > 0)
-    with_rows(
+    with_rows<T>(
         rows, [&](int each) { return bytes_of<T>(each, s.size); },
         [&](auto each) {
           constexpr int EACH = decltype(each)();
@@ -205,7 +205,7 @@ void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T
         });
   const int64_t both = s.size + s.value_size;
   if (heads * s.keys > 0)
-    with_rows(
+    with_rows<T>(
         s.keys, [&](int each) { return bytes_of<T>(each, both); },
         [&](auto each) {
           constexpr int EACH = decltype(each)();

@@ -120,11 +120,9 @@ void attention_forward(const Attention<T>& s, T* y, T* lse, Stream stream) {
   const int64_t heads = s.batch * s.key_heads, rows = s.heads / s.key_heads * s.queries;
   if (heads == 0 || rows == 0) return;
   const auto bytes = [&](int each) {
-    return each == 4   ? Space<T, 4>::bytes(s.value_size)
-           : each == 2 ? Space<T, 2>::bytes(s.value_size)
-                       : Space<T, 1>::bytes(s.value_size);
+    return each == 4 ? Space<T, 4>::bytes(s.value_size) : Space<T, 1>::bytes(s.value_size);
   };
-  with_rows(rows, bytes, [&](auto each) {
+  with_rows<T>(rows, bytes, [&](auto each) {
     constexpr int EACH = decltype(each)();
     const int64_t row_tiles = ceil_div(rows, DOWN * EACH);
     launch(attend<EACH, T>, unsigned(heads * row_tiles), ATTENTION_THREADS, size_t(bytes(EACH)), stream,

@@ -248,7 +248,7 @@ void run(int64_t layers, Steps<T>& p, Stream stream) {
 
 template <RecurrentKind KIND, class T>
 void run_kind(int64_t layers, Steps<T>& p, Stream stream) {
-  constexpr int MANY = sizeof(T) == 4 ? 4 : 2;  // rows a thread
+  constexpr int MANY = sizeof(T) == 4 ? 4 : 1;  // rows a thread; float64 is for checks
   p.s[0].rows.count <= STEP_THREADS / 16 ? run<KIND, 1>(layers, p, stream) : run<KIND, MANY>(layers, p, stream);
 }
 

@@ -297,13 +297,12 @@ bool lines_of_packs(const T* p, int64_t size) {
   return is_packed<PER_PACK<T>>(p) && size % PER_PACK<T> == 0;
 }
 
-/// f(Int<rows a thread>): the most for which a kernel's shared memory (bytes(rows a thread)) is there and of which a
-/// tile has use.
-template <class Bytes, class F>
+/// f(Int<rows a thread>): 4 where a tile has use of them and shared memory is there (bytes(rows a thread)), else 1;
+/// float64 is for checks.
+template <class T, class Bytes, class F>
 void with_rows(int64_t rows, Bytes&& bytes, F&& f) {
-  const auto fits = [&](int each) { return size_t(bytes(each)) <= most_shared_bytes(); };
-  if (rows > 2 * DOWN && fits(4)) return f(Int<4>{});
-  if (rows > DOWN && fits(2)) return f(Int<2>{});
+  if constexpr (sizeof(T) == 4)
+    if (rows > DOWN && size_t(bytes(4)) <= most_shared_bytes()) return f(Int<4>{});
   f(Int<1>{});
 }
 
