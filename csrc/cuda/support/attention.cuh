@@ -10,14 +10,15 @@ namespace lamina::cuda {
 
 constexpr int ATTENTION_THREADS = 256, DOWN = 8, ACROSS = 32;  // threads down and across a tile
 constexpr int COLUMNS_EACH = 2, COLUMNS = ACROSS * COLUMNS_EACH;
-constexpr int STAGE = 32;  // steps of k that are in shared memory at once
-static_assert(CHAIN % STAGE == 0);
 constexpr int64_t KEEP_TILE = 128;
 
 template <class T>
 constexpr int PER_PACK = 16 / int(sizeof(T));
 template <class T>
-constexpr int STAGE_PITCH = STAGE + PER_PACK<T>;  // of rows of STAGE values: neighbours lie in different banks
+constexpr int STAGE = 8 * PER_PACK<T>;  // steps of k that are in shared memory at once
+static_assert(CHAIN % STAGE<float> == 0 && CHAIN % STAGE<double> == 0);
+template <class T>
+constexpr int STAGE_PITCH = STAGE<T> + PER_PACK<T>;  // of rows of STAGE values: neighbours lie in different banks
 
 template <class T>
 constexpr T LOG2_E = T(0x1.71547652b82fep+0);
@@ -156,20 +157,20 @@ __device__ void tile_chains(int64_t depth, Stage&& stage, A&& a, B&& b, T (&tota
 #pragma unroll
     for (int j = 0; j < COLUMNS_EACH; ++j) total[i][j] = sum[i][j] = 0;
   const auto begin = [&](int at, int64_t k0) {
-    stage(at, k0, int(min_of(depth - k0, STAGE)));
+    stage(at, k0, int(min_of(depth - k0, STAGE<T>)));
     commit_copies();
   };
   if (depth > 0) begin(0, 0);
   int at = 0;
-  for (int64_t k0 = 0; k0 < depth; k0 += STAGE, at ^= 1) {
-    if (k0 + STAGE < depth) {
-      begin(at ^ 1, k0 + STAGE);
+  for (int64_t k0 = 0; k0 < depth; k0 += STAGE<T>, at ^= 1) {
+    if (k0 + STAGE<T> < depth) {
+      begin(at ^ 1, k0 + STAGE<T>);
       wait_for_copies<1>();
     } else {
       wait_for_copies<0>();
     }
     __syncthreads();
-    const int n = int(min_of(depth - k0, STAGE));
+    const int n = int(min_of(depth - k0, STAGE<T>));
 #pragma unroll 2
     for (int k = 0; k < n; k += N) {
       Pack<T, N> x[EACH];
@@ -187,7 +188,7 @@ __device__ void tile_chains(int64_t depth, Stage&& stage, A&& a, B&& b, T (&tota
           for (int j = 0; j < COLUMNS_EACH; ++j) sum[i][j] = fma(x[i][e], y[j][e], sum[i][j]);
       }
     }
-    if ((k0 + STAGE) % CHAIN == 0 || k0 + STAGE >= depth)
+    if ((k0 + STAGE<T>) % CHAIN == 0 || k0 + STAGE<T> >= depth)
 #pragma unroll
       for (int i = 0; i < EACH; ++i)
 #pragma unroll
