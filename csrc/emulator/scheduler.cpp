@@ -418,6 +418,8 @@ void wait_for_block(Place where) {
   Block& b = *t.block;
   t.where = where;
   s.moments = 0;
+  if (s.now.strict && b.live < int(blockDim.x * blockDim.y * blockDim.z))
+    fail(where, "a barrier that a thread of the block returned before");
   char* const tag = &b.tag[b.phase & 1];  // one a phase, or a fast thread's next barrier would hide a race
   happens_before(tag);
   if (b.waiting++ == 0)
