@@ -25,6 +25,8 @@
 #pragma once
 #include <cstdint>
 
+#include "support/stream.h"
+
 namespace lamina {
 
 constexpr int64_t ATTENTION_KEYS = 512, ATTENTION_KEYS_BACK = 128, ATTENTION_QUERIES_BACK = 128, ATTENTION_PIECE = 1024;
@@ -60,4 +62,14 @@ void attention_forward(const Attention<T>& s, T* y, T* lse);
 template <class Target, class T>
 void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T* dy, T* dq, T* dk, T* dv);
 
+namespace cuda {  // the same, and the same bits, over device memory; a block of a few rows or keys, none of whose sums
+                  // another block has a part in
+
+template <class T>
+void attention_forward(const Attention<T>& s, T* y, T* lse, Stream stream);
+template <class T>
+void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T* dy, T* dq, T* dk, T* dv,
+                        Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

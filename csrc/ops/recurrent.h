@@ -22,6 +22,7 @@
 #include <cstdint>
 
 #include "ops/activation.h"
+#include "support/stream.h"
 
 namespace lamina {
 
@@ -86,4 +87,15 @@ void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOut
 template <class Target, class T>
 void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGradients<T>* to);
 
+namespace cuda {  // the same, and the same bits, over device memory; one cooperative kernel for all steps
+
+/// y_rows[l]: how many rows layer l's y (or dy) has. Places beyond the arrays are passed over.
+template <class T>
+void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOutputs<T>* to, const int64_t* y_rows,
+                       Stream stream);
+template <class T>
+void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGradients<T>* to, const int64_t* y_rows,
+                        Stream stream);
+
+}  // namespace cuda
 }  // namespace lamina

@@ -86,6 +86,9 @@ def test_without_a_bug_nothing_is_found(run: Run, build: str, program: str) -> N
         ("plain", "reversed", "no_barrier", "exit 1: wrong"),
         ("plain", "reversed", "early_return", "return"),
         ("plain", "summed", "lanes_missing", "exit 2: error: emulator"),
+        ("plain", "summed", "two_masks", "one warp operation with two masks"),
+        ("plain", "reversed", "two_barriers", "wait at two barriers"),
+        ("plain", "filled", "large_block", "a block of 1025 threads"),
         ("plain", "summed", "lane_outside", "from lane 9, which is not in the mask"),
     ],
 )

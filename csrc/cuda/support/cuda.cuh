@@ -9,7 +9,7 @@
 //   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row)
 //   copies     copy_async<16>(to, from, valid), commit_copies(), wait_for_copies<PENDING>()
 //   atomics    atomicAdd, Max, Min, Or, Exch, CAS on whole numbers; none on floats (sums have a fixed order)
-//   grid       wait_for_grid(arrived, round) in a cooperative launch
+//   grid       wait_for_grid(arrived, round), wait_for_blocks(arrived, all) in a cooperative launch
 //   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once
 //   memory     Scratch<T> scratch(count, stream)
 #pragma once
@@ -67,17 +67,20 @@ class Scratch {
   Stream stream_;
 };
 
-/// Everybody in a cooperative grid waits for all others, and sees what they wrote. `arrived` was 0 at the launch;
-/// round: 1 at the first meeting, 2 at the second.
-__device__ inline void wait_for_grid(unsigned* arrived, unsigned round) {
+/// Waits until `all` blocks of a cooperative grid have come here since `arrived` was 0, and sees what they wrote.
+__device__ inline void wait_for_blocks(unsigned* arrived, unsigned all) {
   __syncthreads();
   if (threadIdx.x == 0 && threadIdx.y == 0 && threadIdx.z == 0) {
-    const unsigned all = round * gridDim.x * gridDim.y * gridDim.z;
     __threadfence();
     atomicAdd(arrived, 1u);
     while (load_acquire(arrived) < all) __nanosleep(20);
   }
   __syncthreads();
+}
+/// Everybody in a cooperative grid waits for all others, and sees what they wrote. `arrived` was 0 at the launch;
+/// round: 1 at the first meeting, 2 at the second.
+__device__ inline void wait_for_grid(unsigned* arrived, unsigned round) {
+  wait_for_blocks(arrived, round * gridDim.x * gridDim.y * gridDim.z);
 }
 
 constexpr int BLOCK = 256;

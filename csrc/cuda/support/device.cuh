@@ -55,6 +55,7 @@ inline int attribute_of_device(cudaDeviceAttr attribute) {
   return value;
 }
 inline int multiprocessors() { return attribute_of_device(cudaDevAttrMultiProcessorCount); }
+inline size_t most_shared_bytes() { return size_t(attribute_of_device(cudaDevAttrMaxSharedMemoryPerBlockOptin)); }
 /// How many blocks of a kernel are on the device at once.
 template <class... Parameters>
 int resident_blocks(void (*kernel)(Parameters...), int threads, size_t shared_bytes) {

@@ -23,6 +23,9 @@ enum class Bug {
   misaligned,
   lanes_missing,
   lane_outside,
+  two_masks,
+  two_barriers,
+  large_block,
   no_grid_barrier,
   no_fence,
   wrong_wait,
@@ -30,10 +33,9 @@ enum class Bug {
   deep_stack,
 };
 constexpr const char* NAMES[] = {
-    "none",         "global_overrun", "shared_overrun", "no_barrier",   "early_return",    "barrier_in_branch",
-    "unset_shared", "misaligned",     "lanes_missing",  "lane_outside", "no_grid_barrier", "no_fence",
-    "wrong_wait",   "two_writers",    "deep_stack",
-};
+    "none",         "global_overrun",  "shared_overrun", "no_barrier",   "early_return", "barrier_in_branch",
+    "unset_shared", "misaligned",      "lanes_missing",  "lane_outside", "two_masks",    "two_barriers",
+    "large_block",  "no_grid_barrier", "no_fence",       "wrong_wait",   "two_writers",  "deep_stack"};
 
 constexpr int SIZE = 64;
 
@@ -56,6 +58,8 @@ __global__ void reversed(Bug bug, const float* x, float* y, int n) {
     tile[t] = i < n ? x[i] : 0;
   if (bug == Bug::barrier_in_branch) {
     if (t < 32) __syncthreads();
+  } else if (bug == Bug::two_barriers && t < 32) {
+    __syncthreads();  // not where the others wait
   } else if (bug != Bug::no_barrier) {
     __syncthreads();
   }
@@ -70,6 +74,7 @@ __global__ void summed(Bug bug, const float* x, float* y) {
   float sum = pack[0] + pack[1] + pack[2] + pack[3];
   if (bug != Bug::lanes_missing || threadIdx.x < 8)
     for (int half = 16; half > 0; half /= 2) sum += __shfl_xor_sync(ALL_LANES, sum, half);
+  if (bug == Bug::two_masks) sum += float(__any_sync(threadIdx.x % 2 ? ALL_LANES : ALL_LANES >> 1, sum < 0));
   if (bug == Bug::lane_outside && threadIdx.x < 8) sum = __shfl_sync(0xffu, sum, 9);
   if (threadIdx.x == 0) *y = sum;
 }
@@ -156,7 +161,7 @@ bool is_right(const char* program, Bug bug) {
     for (int t = 0; t < SIZE / 4; ++t) right = right && y[size_t(t)] == x[SIZE - 1 - t] + x[2 * SIZE - 1 - t];
     return right;
   }
-  launch(filled, 2, SIZE, 0, nullptr, bug, y.data());
+  launch(filled, 2, bug == Bug::large_block ? 1025 : SIZE, 0, nullptr, bug, y.data());
   return y[0] == 1;
 }
 

@@ -1,0 +1,339 @@
+#include "cuda/support/recurrent.cuh"
+#include "ops/bias_backward.h"
+#include "support/activation.h"
+
+namespace lamina::cuda {
+namespace recurrent_backward_op {
+
+/// Gates whose gradients meet U's leading columns in one product: all but gru_reset_before's candidate.
+constexpr int64_t leading_gates(RecurrentKind kind) {
+  return kind == RecurrentKind::gru_reset_before ? 2 : gates_of(kind);
+}
+
+/// The columns of U's rows, for a tile's units: `depth` of them, from `column` on. Resident rows lie `pitch` apart.
+template <class T>
+struct UnitWeights {
+  const T *u, *own;  // own: the columns' place in resident rows, or null
+  int64_t columns, units, unit0, pitch;
+  int width;
+
+  __device__ void load(T* to, int64_t step, int64_t k0, int64_t n) const {
+    for (int64_t i = threadIdx.x; i < n * width; i += STEP_THREADS) {
+      const int64_t k = i % n, unit = i / n;
+      const bool valid = unit0 + unit < units;
+      copy_async<int(sizeof(T))>(to + unit * step + k, valid ? u + (unit0 + unit) * columns + k0 + k : u, valid);
+    }
+  }
+  __device__ void stage(T* to, int64_t k0, int n) const {
+    if (!own) load(to, ROW_PITCH<T>, k0, n);
+  }
+  template <int N>
+  __device__ void read(const T* staged, int64_t k0, int k, int, T (&y)[N][1]) const {
+    const int unit = int(threadIdx.x) % width;
+    const auto pack = load_pack<N>(own ? own + unit * pitch + k0 + k : staged + unit * ROW_PITCH<T> + k);
+#pragma unroll
+    for (int e = 0; e < N; ++e) y[e][0] = pack[e];
+  }
+};
+
+template <class T>
+struct Steps {
+  StepPlan plan;
+  Recurrent<T> s[2];
+  RecurrentGradients<T> to[2];
+  int64_t y_rows[2];
+  int64_t line, units_line, pitch;
+  T *d, *d_candidate, *carry;  // as on the CPU: gradients of the gates, of two steps in turn, for the products; of the
+                               // candidate; what passes from step to step beside U
+  unsigned* counters;
+};
+
+template <RecurrentKind KIND, class T>
+struct Layer {
+  const Recurrent<T>& s;
+  const RecurrentGradients<T>& to;
+  const RecurrentRows& q;
+  int64_t y_rows, units, kept, line, units_line;
+  T *d, *d_candidate, *carry;
+
+  __device__ Layer(const Steps<T>& p, int64_t layer)
+      : s(layer ? p.s[1] : p.s[0]),
+        to(layer ? p.to[1] : p.to[0]),
+        q(s.rows),
+        y_rows(layer ? p.y_rows[1] : p.y_rows[0]),
+        units(s.units),
+        kept(kept_of(KIND) * s.units),
+        line(p.line),
+        units_line(p.units_line),
+        d(p.d + layer * 2 * q.count * line),
+        d_candidate(p.d_candidate + layer * q.count * units_line),
+        carry(p.carry + layer * q.count * units_line) {}
+
+  __device__ T* d_of(int64_t t) const { return d + (t & 1) * q.count * line; }
+  __device__ T scaled(T v, int64_t row, int64_t j) const { return s.scale ? v * s.scale[row * units + j] : v; }
+  /// The gradient of a state, where nothing came back from a later step.
+  __device__ T ended(const T* last, int64_t row, int64_t j) const { return last ? last[row * units + j] : T(0); }
+  /// dy of every row of y that has this h.
+  __device__ T with_dy(T dh, int64_t t, int64_t r, int64_t slot, int64_t j) const {
+    if (!to.dy) return dh;
+    T sum = 0;
+    bool begun = false;
+    each_y(q, t, r, slot, y_rows, [&](int64_t at) {
+      const T v = to.dy[at * units + j];
+      sum = begun ? sum + v : v;
+      begun = true;
+    });
+    return sum + dh;
+  }
+
+  /// Unit j of row r at step t. goes_on: the product with U's transpose has brought `sum` from step t + 1.
+  __device__ void cell(int64_t t, int64_t r, int64_t j, T sum, bool goes_on) const {
+    const int64_t n = units, row = batch_row_of(q, r), slot = t < 0 ? 0 : slot_of(q, t, r);
+    if (row < 0 || slot < 0) return;
+    constexpr bool GRU = KIND == RecurrentKind::gru || KIND == RecurrentKind::gru_reset_before;
+    T* const carried = carry + r * units_line + j;
+    T back = goes_on ? scaled(sum, row, j) : ended(to.dh_last, row, j);
+    if (GRU && goes_on) back = back + *carried;
+    T dc_back = 0;
+    if (KIND == RecurrentKind::lstm) dc_back = goes_on ? *carried : ended(to.dc_last, row, j);
+    if (t < 0) {
+      if (to.dh0) to.dh0[row * n + j] = back;
+      if (KIND == RecurrentKind::lstm && to.dc0) to.dc0[row * n + j] = dc_back;
+      return;
+    }
+    const T one = 1;
+    T* const p = s.gates + slot * kept + j;
+    T* const product = d_of(t) + r * line + j;
+    const auto give = [&](int g, T value) {
+      p[g * n] = value;
+      product[g * n] = value;
+    };
+    const T dh = with_dy(back, t, r, slot, j);
+    if constexpr (KIND == RecurrentKind::simple) {
+      T value = dh;
+      with_activation(s.activation, [&](auto f) { value = activation_gradient<decltype(f)::value, T>(p[0], value); });
+      give(0, value);
+    } else if constexpr (KIND == RecurrentKind::lstm) {
+      const T input = p[0], forget = p[n], g = p[2 * n], output = p[3 * n], tanh_c = tanh(s.c[slot * n + j]);
+      const int64_t before = t ? slot_of(q, t - 1, r) : 0;
+      const T c_before = t ? (before < 0 ? T(0) : s.c[before * n + j]) : ended(s.c0, row, j);
+      const T dc = fma(dh * output, fnma(tanh_c, tanh_c, one), dc_back);
+      *carried = dc * forget;
+      give(0, (dc * g) * (input * (one - input)));
+      give(1, (dc * c_before) * (forget * (one - forget)));
+      give(2, (dc * input) * fnma(g, g, one));
+      give(3, (dh * tanh_c) * (output * (one - output)));
+    } else {
+      const T z = p[0], g = p[2 * n], h = s.h_before[slot * n + j];
+      const T dg = (dh * (one - z)) * fnma(g, g, one);
+      *carried = dh * z;
+      if constexpr (KIND == RecurrentKind::gru) {
+        const T reset = p[n], inner = p[3 * n];
+        give(0, (dh * (h - g)) * (z * (one - z)));
+        give(1, (dg * inner) * (reset * (one - reset)));
+        p[3 * n] = dg * reset;
+        product[2 * n] = dg * reset;
+      } else {
+        give(0, (dh * (h - g)) * (z * (one - z)));
+        d_candidate[r * units_line + j] = dg;
+      }
+      p[2 * n] = dg;
+    }
+  }
+  /// gru_reset_before: `sum` is the gradient of reset * h.
+  __device__ void candidate_cell(int64_t t, int64_t r, int64_t j, T sum) const {
+    const int64_t n = units, row = batch_row_of(q, r), slot = slot_of(q, t, r);
+    if (row < 0 || slot < 0) return;
+    T* const carried = carry + r * units_line + j;
+    T* const p = s.gates + slot * kept + j;
+    const T reset = p[n], h = s.h_before[slot * n + j], back = scaled(sum, row, j);
+    *carried = fma(back, reset, *carried);
+    const T value = (back * h) * (reset * (T(1) - reset));
+    p[n] = value;
+    d_of(t)[r * line + n + j] = value;
+  }
+};
+
+/// f(row, unit, i) for the rows of a thread before `rows`.
+template <int ROWS, class F>
+__device__ void each_own(const StepPlan& plan, const StepTile& at, int64_t rows, int64_t units, F&& f) {
+  const int64_t j = at.unit0 + int(threadIdx.x) % plan.width;
+  const int slot = int(threadIdx.x) / plan.width;
+#pragma unroll
+  for (int i = 0; i < ROWS; ++i) {
+    const int64_t r = at.row0 + slot + i * plan.slots;
+    if (r < rows && j < units) f(r, j, i);
+  }
+}
+
+template <RecurrentKind KIND, int ROWS, class T>
+__device__ void run_tile(const Steps<T>& p, const StepMemory<T>& memory, int64_t tile, int64_t t) {
+  const StepTile at(p.plan, tile);
+  const Layer<KIND, T> layer(p, at.layer);
+  if (t < 0 && !layer.to.dh0 && !layer.to.dc0) return;
+  const int64_t later = active_rows(layer.q, t + 1), now = t < 0 ? layer.q.count : active_rows(layer.q, t);
+  if (at.row0 >= now) return;
+  const int64_t columns = gates_of(KIND) * layer.units, depth = leading_gates(KIND) * layer.units;
+  const UnitWeights<T> weights{
+      layer.s.u, p.plan.resident ? memory.weights[0] : nullptr, columns, layer.units, at.unit0, p.pitch, p.plan.width};
+  T sums[ROWS][1];
+  step_product(p.plan, memory, layer.d_of(t + 1), layer.line, at.row0, later, at.row0 < later ? depth : 0, weights,
+               sums);
+  each_own<ROWS>(p.plan, at, now, layer.units,
+                 [&](int64_t r, int64_t j, int i) { layer.cell(t, r, j, sums[i][0], r < later); });
+}
+template <int ROWS, class T>
+__device__ void run_candidate(const Steps<T>& p, const StepMemory<T>& memory, int64_t tile, int64_t t) {
+  const StepTile at(p.plan, tile);
+  const Layer<RecurrentKind::gru_reset_before, T> layer(p, at.layer);
+  const int64_t rows = active_rows(layer.q, t), n = layer.units;
+  if (at.row0 >= rows) return;
+  const T* const own = p.plan.resident ? memory.weights[0] + whole_packs<T>(2 * n) : nullptr;
+  const UnitWeights<T> weights{layer.s.u + 2 * n, own, 3 * n, n, at.unit0, p.pitch, p.plan.width};
+  T sums[ROWS][1];
+  step_product(p.plan, memory, layer.d_candidate, layer.units_line, at.row0, rows, n, weights, sums);
+  each_own<ROWS>(p.plan, at, rows, n, [&](int64_t r, int64_t j, int i) { layer.candidate_cell(t, r, j, sums[i][0]); });
+}
+
+template <RecurrentKind KIND, int ROWS, class T>
+__global__ void __launch_bounds__(STEP_THREADS) backward_steps(Steps<T> p) {
+  constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
+  const StepPlan& plan = p.plan;
+  const StepMemory<T> memory(plan, int64_t(ROW_PITCH<T>) * plan.width);
+  const StepTile first(plan, blockIdx.x);
+  Meeting meeting(plan, p.counters, first.group);
+  if (plan.resident) {
+    const Recurrent<T>& s = first.layer ? p.s[1] : p.s[0];
+    const int64_t n = s.units, depth = leading_gates(KIND) * n;
+    UnitWeights<T> weights{s.u, nullptr, gates_of(KIND) * n, n, first.unit0, p.pitch, plan.width};
+    weights.load(memory.weights[0], p.pitch, 0, depth);
+    if (BEFORE) weights.load(memory.weights[0] + whole_packs<T>(depth), p.pitch, depth, n);
+    commit_copies();
+    wait_for_copies<0>();
+    __syncthreads();
+  }
+  const bool to_start = p.to[0].dh0 || p.to[0].dc0 || p.to[1].dh0 || p.to[1].dc0;
+  for (int64_t t = p.s[0].rows.steps - 1; t >= (to_start ? -1 : 0); --t) {
+    for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_tile<KIND, ROWS>(p, memory, tile, t);
+    meeting.meet();
+    if constexpr (BEFORE) {
+      if (t < 0) break;
+      for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_candidate<ROWS>(p, memory, tile, t);
+      meeting.meet();
+    }
+  }
+}
+
+template <RecurrentKind KIND, int ROWS, class T>
+void run(int64_t layers, Steps<T>& p, Stream stream) {
+  constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
+  const int64_t n = p.s[0].units, count = p.s[0].rows.count;
+  p.line = whole_packs<T>(leading_gates(KIND) * n);
+  p.units_line = whole_packs<T>(n);
+  p.pitch = p.line + (BEFORE ? p.units_line : 0) + STEP_PACK<T>;
+  p.plan = plan_steps<T>(backward_steps<KIND, ROWS, T>, layers, n, count, ROWS, [&](int width, bool resident) {
+    return width * (resident ? p.pitch : 2 * int64_t(ROW_PITCH<T>));
+  });
+  const int64_t rows = layers * count, groups = layers * p.plan.row_tiles;
+  const Scratch<T> d(2 * rows * p.line, stream), d_candidate(BEFORE ? rows * p.units_line : 0, stream);
+  const Scratch<T> carry(KIND == RecurrentKind::simple ? 0 : rows * p.units_line, stream);
+  const Scratch<unsigned> counters(groups, stream);
+  fill_bytes(counters.data(), 0, size_t(groups) * sizeof(unsigned), stream);
+  p.d = d.data();
+  p.d_candidate = d_candidate.data();
+  p.carry = carry.data();
+  p.counters = counters.data();
+  launch_cooperative(backward_steps<KIND, ROWS, T>, p.plan.grid, STEP_THREADS, p.plan.shared_bytes, stream, p);
+}
+
+template <RecurrentKind KIND, class T>
+void run_kind(int64_t layers, Steps<T>& p, Stream stream) {
+  constexpr int MANY = sizeof(T) == 4 ? 4 : 2;  // rows a thread
+  p.s[0].rows.count <= STEP_THREADS / 16 ? run<KIND, 1>(layers, p, stream) : run<KIND, MANY>(layers, p, stream);
+}
+
+/// h_before as it entered the products with U: times the scale.
+template <class T>
+struct ScaledStates {
+  Recurrent<T> s;
+  T* to;
+  __device__ void operator()(int64_t i) const {
+    const int64_t n = s.units, j = i % n, r = i / n % s.rows.count, t = i / n / s.rows.count;
+    if (r >= active_rows(s.rows, t)) return;
+    const int64_t slot = slot_of(s.rows, t, r), row = batch_row_of(s.rows, r);
+    if (slot >= 0 && row >= 0) to[slot * n + j] = s.h_before[slot * n + j] * s.scale[row * n + j];
+  }
+};
+
+/// Products with the saved gradients of the gates: those of x, W, U and the biases.
+template <class T>
+void weight_gradients(const Recurrent<T>& s, const RecurrentGradients<T>& to, Stream stream) {
+  const int64_t n = s.units, columns = gates_of(s.kind) * n, kept = kept_of(s.kind) * n, slots = s.rows.slots;
+  const T* const d = s.gates;
+  if (to.dw) gemm(Gemm<T>{s.inputs, columns, slots, s.x, s.inputs, true, d, kept, false, to.dw, columns}, stream);
+  if (to.du) {
+    const Scratch<T> scaled(s.scale ? slots * n : 0, stream);
+    if (s.scale) each(s.rows.steps * s.rows.count * n, stream, ScaledStates<T>{s, scaled.data()});
+    const T* const h = s.scale ? scaled.data() : s.h_before;
+    const auto part = [&](const T* a, int64_t lda, int64_t from, int64_t column, int64_t width) {
+      gemm(Gemm<T>{n, width, slots, a, lda, true, d + from, kept, false, to.du + column, columns}, stream);
+    };
+    if (s.kind == RecurrentKind::gru || s.kind == RecurrentKind::gru_reset_before) {
+      const bool before = s.kind == RecurrentKind::gru_reset_before;
+      part(h, n, 0, 0, 2 * n);
+      before ? part(s.gates + 3 * n, kept, 2 * n, 2 * n, n) : part(h, n, 3 * n, 2 * n, n);
+    } else {
+      part(h, n, 0, 0, columns);
+    }
+  }
+  if (to.db) {
+    const Scratch<T> sums(kept, stream);
+    bias_backward(slots, kept, static_cast<const T*>(nullptr), d, Activation::linear, static_cast<T*>(nullptr),
+                  sums.data(), stream);
+    const auto copy = [&](T* at, const T* from, int64_t count) {
+      copy_bytes(at, from, size_t(count) * sizeof(T), stream);
+    };
+    copy(to.db, sums.data(), columns);
+    if (to.d_recurrent_bias) {
+      copy(to.d_recurrent_bias, sums.data(), 2 * n);
+      copy(to.d_recurrent_bias + 2 * n, sums.data() + 3 * n, n);
+    }
+  }
+  if (to.dx) gemm(Gemm<T>{slots, s.inputs, columns, d, kept, false, s.w, columns, true, to.dx, s.inputs}, stream);
+}
+
+}  // namespace recurrent_backward_op
+using namespace recurrent_backward_op;
+
+template <class T>
+void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGradients<T>* to, const int64_t* y_rows,
+                        Stream stream) {
+  Steps<T> p{};
+  for (int64_t l = 0; l < layers; ++l) {
+    p.s[l] = s[l];
+    p.to[l] = to[l];
+    p.y_rows[l] = y_rows[l];
+  }
+  if (s->rows.count > 0 && s->units > 0) switch (s->kind) {
+      case RecurrentKind::simple:
+        run_kind<RecurrentKind::simple>(layers, p, stream);
+        break;
+      case RecurrentKind::gru:
+        run_kind<RecurrentKind::gru>(layers, p, stream);
+        break;
+      case RecurrentKind::gru_reset_before:
+        run_kind<RecurrentKind::gru_reset_before>(layers, p, stream);
+        break;
+      case RecurrentKind::lstm:
+        run_kind<RecurrentKind::lstm>(layers, p, stream);
+        break;
+    }
+  for (int64_t l = 0; l < layers; ++l) weight_gradients(s[l], to[l], stream);
+}
+
+template void recurrent_backward(int64_t, const Recurrent<float>*, const RecurrentGradients<float>*, const int64_t*,
+                                 Stream);
+template void recurrent_backward(int64_t, const Recurrent<double>*, const RecurrentGradients<double>*, const int64_t*,
+                                 Stream);
+
+}  // namespace lamina::cuda

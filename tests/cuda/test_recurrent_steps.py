@@ -1,0 +1,140 @@
+"""Recurrent layers over whole sequences: the CPU's bits, with resident weights and without, dense and packed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernel_testing import FLOATS, Output, check_kernel, emulated, numbers, updated, written
+from lamina import _cpu
+from lamina.ops.recurrent import GATES, Kind
+from lamina.ops.recurrent_rows import dense_rows, masked_rows
+
+FEW = (("forward", True), ("random:1", False))
+
+
+class Layer:
+    """The arrays of one layer, and the tuples that the kernels take."""
+
+    def __init__(self, kind: Kind, rows: Any, shape: tuple[int, ...], dtype: Any, seed: int, **options: bool):
+        self.kind, self.rows, self.dtype = kind, rows.kernel, dtype
+        count, steps, inputs, units = shape
+        columns = GATES[kind] * units
+        self.slots = count * steps if rows.source is None else len(rows.source)
+        self.states, self.y_shape = (count, units), (count * steps, units)
+        state, bias = options.get("state", True), options.get("bias", True)
+
+        def array(shape: Any, wanted: bool, number: int, scale: float = 1.0) -> np.ndarray | None:
+            return numbers(shape, dtype, 10 * seed + number, scale=scale) if wanted else None
+
+        self.inputs = [
+            array((self.slots, inputs), True, 1),
+            array((inputs, columns), True, 2, inputs**-0.5),
+            array((units, columns), True, 3, units**-0.5),
+            array(columns, bias, 4),
+            array(columns, bias and kind is Kind.gru, 5),
+            array(self.states, state, 6),
+            array(self.states, state and kind is Kind.lstm, 7),
+            array(self.states, options.get("scale", False), 8),
+        ]
+        self.saved_shapes = [(self.slots, units if kind is Kind.simple else 4 * units)]
+        self.saved_shapes += [(self.slots, units)] * 2
+
+    def forward(self, keep: bool) -> tuple[Any, ...]:
+        lstm = self.kind is Kind.lstm
+        gates, c, h = (written(shape, self.dtype) for shape in self.saved_shapes)
+        saved = (gates, c if keep and lstm else None, h if keep else None)
+        ends = (written(self.states, self.dtype), written(self.states, self.dtype) if lstm else None)
+        return (self.rows, *self.inputs, *saved, updated(np.zeros(self.y_shape, self.dtype)), *ends)
+
+    def backward(self, activation: int, wanted: bool = True) -> tuple[Any, ...]:
+        """After the CPU's forward."""
+        plain = [a if isinstance(a, np.ndarray | tuple | None) else a.start.copy() for a in self.forward(True)]
+        _cpu.recurrent_forward(self.kind, activation, [tuple(plain)])
+        lstm, gru = self.kind is Kind.lstm, self.kind is Kind.gru
+        x, w, u = self.inputs[:3]
+        dy, dh, dc = (numbers(shape, self.dtype, n) for n, shape in enumerate((self.y_shape, self.states, self.states)))
+        columns = w.shape[1]
+        shapes = [x.shape, w.shape, u.shape, columns, columns if gru else None, self.states]
+        shapes += [self.states if lstm else None]
+        gradients = [None if s is None or not wanted else written(s, self.dtype) for s in shapes]
+        if not wanted:
+            gradients[1] = written(w.shape, self.dtype)
+        given = (dy, dh if wanted else None, dc if wanted and lstm else None)
+        return (*plain[:9], updated(plain[9]), *plain[10:12], *given, *gradients)
+
+
+def check(kind: Kind, layers: list[Layer], activation: int = 3, schedules: Any = FEW) -> None:
+    def named(tuples: list[Any]) -> dict[str, Any]:
+        return {"kind": kind, "activation": activation, "layers": tuples, "schedules": schedules}
+
+    check_kernel("recurrent_forward", **named([layer.forward(True) for layer in layers]))
+    check_kernel("recurrent_forward", **named([layer.forward(False) for layer in layers]))
+    check_kernel("recurrent_backward", **named([layer.backward(activation) for layer in layers]))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", Kind)
+def test_dense(kind: Kind, dtype: Any) -> None:
+    for shape, options in [((5, 3, 4, 7), {}), ((1, 2, 1, 1), {"state": False, "bias": False}), ((3, 1, 2, 9), {})]:
+        rows = dense_rows(*shape[:2], False, False, False)
+        check(kind, [Layer(kind, rows, shape, dtype, 1, **options)])
+    rows = dense_rows(4, 3, True, True, True)
+    check(kind, [Layer(kind, rows, (4, 3, 2, 6), dtype, 2, scale=True)], activation=1)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", Kind)
+def test_tiles_that_blocks_take_by_turns(kind: Kind, dtype: Any) -> None:
+    """More units than resident blocks have, and rows for several of a thread."""
+    one = (("random:1", True),)
+    for shape in [(3, 2, 2, 114), (70, 2, 1, 35), (20, 1, 1, 18)]:
+        rows = dense_rows(*shape[:2], False, False, False)
+        check(kind, [Layer(kind, rows, shape, dtype, 1)], schedules=one)
+
+
+def test_products_of_several_chains() -> None:
+    """Forward over the units, backward over the columns of the gates."""
+    for kind, units in [(Kind.simple, 521), (Kind.gru, 173), (Kind.gru_reset_before, 260), (Kind.lstm, 130)]:
+        rows = dense_rows(2, 2, False, False, False)
+        check(kind, [Layer(kind, rows, (2, 2, 1, units), np.float32, 1)], schedules=(("forward", True),))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("kind", Kind)
+def test_packed_rows_of_both_directions(kind: Kind, dtype: Any) -> None:
+    mask = np.random.default_rng(1).random((6, 5)) < 0.6
+    mask[2] = False
+    for in_time, zero_output in [(True, True), (False, False)]:
+        rows = [masked_rows(mask, back, False, in_time, zero_output, np.zeros(1)) for back in (False, True)]
+        check(kind, [Layer(kind, r, (6, 5, 3, 10), dtype, i, scale=True) for i, r in enumerate(rows)])
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_no_rows_and_no_steps(kind: Kind) -> None:
+    for shape in [(0, 3, 2, 4), (3, 0, 2, 4)]:
+        rows = dense_rows(*shape[:2], False, False, False)
+        check(kind, [Layer(kind, rows, shape, np.float32, 1)])
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_gradients_that_nobody_wants_are_left_out(kind: Kind) -> None:
+    layer = Layer(kind, dense_rows(3, 2, False, False, False), (3, 2, 2, 5), np.float32, 1)
+    check_kernel("recurrent_backward", kind=kind, activation=3, layers=[layer.backward(3, wanted=False)])
+
+
+def test_places_out_of_range_are_passed_over() -> None:
+    mask = np.ones((3, 4), bool)
+    mask[0, 2:] = False
+    rows = masked_rows(mask, False, False, True, True, np.zeros(1))
+
+    for entry, bad in [(8, 1 << 40), (8, -9), (10, 3), (10, -1), (11, 12), (11, -1)]:
+        kernel = list(rows.kernel)
+        kernel[entry] = np.full_like(kernel[entry], bad)
+        layer = Layer(Kind.lstm, rows, (3, 4, 2, 5), np.float32, 1)
+        layer.rows = tuple(kernel)
+        given = tuple(a.start if isinstance(a, Output) else a for a in layer.forward(True))
+        emulated().recurrent_forward(Kind.lstm, 3, [given], 0)
+        assert not given[12].any()
