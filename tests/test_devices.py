@@ -160,7 +160,7 @@ def module(**status):
 
 
 @pytest.mark.parametrize(("kernels", "cupy", "message"), [
-    (None, None, "the CUDA module is not built .*: pip install lamina-cuda13, or build Lamina with"),
+    (None, None, "the CUDA module is not built .*: build Lamina with pip install"),
     (module(device_count=0, message="no CUDA-capable device is detected", driver_version=0), None,
      "no NVIDIA GPU can be used .no CUDA-capable device is detected.: a GPU and its driver must be installed"),
     (module(device_count=0, message="insufficient", driver_version=12040), None,

@@ -77,10 +77,7 @@ def cuda_status() -> dict[str, Any]:
 def _missing(status: dict[str, Any]) -> str:
     """What there is not, and how to get it."""
     if not status["built"]:
-        return (
-            f"{status['message']}: pip install lamina-cuda13, or build Lamina with "
-            "pip install . -C cmake.define.LAMINA_CUDA=ON"
-        )
+        return f"{status['message']}: build Lamina with pip install . -C cmake.define.LAMINA_CUDA=ON"
     runtime, driver = status["runtime_version"], status["driver_version"]
     if driver // 1000 < runtime // 1000 and driver:
         return (

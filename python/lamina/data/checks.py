@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.ops.checks import is_integer
+from lamina.kinds import is_integer
 
 
 def positive(value: Any, what: str) -> int:

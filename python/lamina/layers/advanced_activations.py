@@ -9,11 +9,11 @@ import numpy as np
 
 from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import MaskArguments
 from lamina.layers.shapes import Shape
 from lamina.ops.activation_function import number
-from lamina.ops.checks import is_integer
 
 MASKED = -1e9  # what stands for a value that is masked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina.ops.checks import is_integer
+from lamina.kinds import is_integer
 
 
 def positive(value: Any, owner: str, name: str) -> int:

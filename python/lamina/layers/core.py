@@ -10,6 +10,7 @@ import numpy as np
 from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers import activations
 from lamina.layers.checks import channels_last as channels_last
 from lamina.layers.checks import positive as positive
@@ -17,7 +18,6 @@ from lamina.layers.checks import share
 from lamina.layers.layer import Layer, register
 from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape, sample_shape
-from lamina.ops.checks import is_integer
 
 
 @register

@@ -8,9 +8,9 @@ from typing import Any
 
 from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 from lamina.ops.shapes import one_axis
 
 EPSILON = 1e-7  # Keras's: the least norm that Dot divides by

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.kinds import is_integer
 from lamina.layers.attention_heads import HeadsAttention
 from lamina.layers.checks import positive
 from lamina.layers.layer import register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 
 
 @register

@@ -9,10 +9,10 @@ import numpy as np
 
 from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.kinds import is_integer
 from lamina.layers.checks import number, real, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 
 Array = Any
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from lamina import initializers, ops
 from lamina.autograd.tape import no_grad
+from lamina.kinds import is_integer
 from lamina.layers.layer import Layer, class_named, register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 
 
 @register

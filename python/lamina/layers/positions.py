@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from lamina import initializers, ops
+from lamina.kinds import is_integer
 from lamina.layers.checks import above_zero
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 
 
 class _Positions(Layer):

@@ -11,11 +11,11 @@ import numpy as np
 from lamina import backend, ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.categories import ENCODINGS, as_indices, encode, encoded_shape
 from lamina.layers.checks import choice, positive
 from lamina.layers.layer import Layer, register
 from lamina.layers.on_host import HostLayer
-from lamina.ops.checks import is_integer
 
 Array = Any
 

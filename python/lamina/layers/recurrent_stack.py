@@ -8,9 +8,9 @@ import numpy as np
 
 from lamina.autograd.symbolic import leaves_of
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.layer import Layer, class_named, register
 from lamina.layers.shapes import Shape
-from lamina.ops.checks import is_integer
 
 
 def check_cell(cell: Any, owner: str) -> Any:

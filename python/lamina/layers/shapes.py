@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lamina.ops.checks import is_integer
+from lamina.kinds import is_integer
 
 Shape = tuple[Any, ...]  # of integers; None where any size may come, as the batch in (None, 28, 28, 1)
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.checks import choice
 from lamina.layers.layer import register
 from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
 from lamina.layers.vocabulary import MODES
 from lamina.layers.words import WordLayer
-from lamina.ops.checks import is_integer
 
 Array = Any
 

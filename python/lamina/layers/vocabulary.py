@@ -11,11 +11,11 @@ import numpy as np
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.categories import ENCODINGS, as_indices, check_range, encoded_shape, vectors
 from lamina.layers.checks import choice, positive
 from lamina.layers.preprocessing import batches_of, not_sparse
 from lamina.layers.words import WordLayer, hashed, mean_in_order, salt_of
-from lamina.ops.checks import is_integer
 
 Array = Any
 

@@ -11,7 +11,7 @@ import numpy as np
 from lamina import backend, constraints, initializers, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
 from lamina.autograd.tensor import Tensor, Variable
-from lamina.ops.checks import is_integer
+from lamina.kinds import is_integer
 
 # Attributes that hold no weights, as most do.
 PLAIN = frozenset({int, float, str, bool, type(None), Tensor, np.ndarray, SymbolicTensor})

@@ -8,9 +8,9 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.layers.fingerprints import fingerprint64, siphash24
 from lamina.layers.on_host import HostLayer
-from lamina.ops.checks import is_integer
 
 
 class WordLayer(HostLayer):

@@ -8,9 +8,9 @@ import numpy as np
 
 from lamina import backend, ops
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.kinds import is_integer
 from lamina.losses.loss import FusedLoss, Loss, carried, class_numbers, input_of, mask_of, values_of, without_axis
 from lamina.losses.plain import PlainLoss
-from lamina.ops.checks import is_integer
 from lamina.ops.elementary import SigmoidFunction
 from lamina.ops.loss import number, weights_of
 from lamina.ops.softmax import SoftmaxFunction

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lamina.kinds import is_integer
 from lamina.metrics.metric import Array, MeanMetricWrapper, aligned
-from lamina.ops.checks import is_integer
 
 
 def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: str, **arguments: Any) -> Array:

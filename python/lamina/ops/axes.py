@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import is_integer
+from lamina.kinds import is_integer
 from lamina.ops.shapes import transpose
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.kinds import is_integer
 
 SEVERAL = {1: "an integer", 2: "an integer or a pair of them", 3: "an integer or three of them"}
 
@@ -64,19 +64,6 @@ def same_dtype(op: str, **tensors: Tensor | None) -> None:
             first, first_name = dtype, name
         elif dtype is not first and dtype != first:
             raise TypeError(f"{op}: {name} must have the dtype of {first_name}, {first}, got {dtype}")
-
-
-def is_integer(value: Any) -> bool:
-    """Whether this is one integer, Python's or NumPy's, and no truth value. Every array has an __index__."""
-    if isinstance(value, int):
-        return not isinstance(value, bool)
-    if not hasattr(value, "__index__"):
-        return False
-    try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
 
 
 def integer(value: Any, op: str, name: str, minimum: int | None = None) -> int:

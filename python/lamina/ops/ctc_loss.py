@@ -9,7 +9,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor, in_place, is_integer
+from lamina.kinds import is_integer
+from lamina.ops.checks import float_tensor, in_place
 from lamina.ops.gather import checked_indices
 from lamina.ops.loss import constant, scaled
 

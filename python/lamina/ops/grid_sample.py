@@ -9,8 +9,9 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.ops.arithmetic import add, multiply
-from lamina.ops.checks import float_tensor, is_integer, same_dtype
+from lamina.ops.checks import float_tensor, same_dtype
 from lamina.ops.shapes import reshape
 
 SAMPLINGS = {"nearest": 0, "bilinear": 1, "bicubic": 2}  # the numbers of csrc/ops/grid_sample.h

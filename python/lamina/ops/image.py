@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.kinds import is_integer
 from lamina.ops.arithmetic import add, multiply
-from lamina.ops.checks import float_tensor, is_integer
+from lamina.ops.checks import float_tensor
 from lamina.ops.indexing import getitem
 from lamina.ops.pad import pad
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import integers, is_integer
+from lamina.kinds import is_integer
+from lamina.ops.checks import integers
 
 Ints = tuple[int, ...]
 NAMES = {1: "(N, L, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}

@@ -12,7 +12,8 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import float_tensor, is_integer, real_number
+from lamina.kinds import is_integer
+from lamina.ops.checks import float_tensor, real_number
 from lamina.ops.power import power
 from lamina.ops.shapes import one_axis
 from lamina.ops.transcendental import cos, sin

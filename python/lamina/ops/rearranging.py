@@ -8,7 +8,8 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.checks import integer, is_integer
+from lamina.kinds import is_integer
+from lamina.ops.checks import integer
 from lamina.ops.shapes import one_axis, reshape, swapaxes
 
 

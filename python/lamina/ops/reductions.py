@@ -11,9 +11,10 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.ops.arithmetic import compute, number_tensor, scaled
 from lamina.ops.broadcasting import inverse, sum_over, three_axes
-from lamina.ops.checks import float_tensor, is_integer
+from lamina.ops.checks import float_tensor
 
 
 def reduced_axes(op: str, axis: Any, ndim: int) -> tuple[int, ...]:

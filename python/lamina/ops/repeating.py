@@ -10,8 +10,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.kinds import is_integer
 from lamina.ops.broadcasting import reduce_to
-from lamina.ops.checks import is_integer
 from lamina.ops.indexing import getitem
 from lamina.ops.shapes import one_axis, reshape
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
-from lamina.ops.checks import float_tensor, integer, is_integer
+from lamina.kinds import is_integer
+from lamina.ops.checks import float_tensor, integer
 from lamina.ops.loss import (
     LossFunction,
     check_reduction,
