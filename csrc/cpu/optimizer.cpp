@@ -3,7 +3,7 @@
 #include "cpu/runtime/isa.h"
 #include "cpu/support/row.h"
 #include "cpu/support/row_ahead.h"
-#include "support/math.h"
+#include "support/optimizer_rule.h"
 
 namespace lamina {
 using namespace LAMINA_ISA;
@@ -84,183 +84,23 @@ INLINE void each_weight(int64_t count, const Parameter<T>* parameters, const Opt
   });
 }
 
-/// The same on every machine, unlike the C library's pow.
-INLINE double power(double base, int64_t exponent) {
-  double result = 1;
-  for (; exponent > 0; exponent /= 2, base *= base)
-    if (exponent % 2) result *= base;
-  return result;
-}
-
-/// average += share * (value - average), in a slot; the new average.
-template <class T>
-INLINE V<T> follow(T* slot, V<T> value, V<T> share, auto mask) {
-  const V<T> before = load(slot, mask), now = fma(value - before, share, before);
-  store(slot, now, mask);
-  return now;
-}
-
-/// keep * slot + (1 - keep) * value, in the slot.
-template <class T>
-INLINE V<T> blend(T* slot, V<T> value, V<T> keep, V<T> fresh, auto mask) {
-  const V<T> now = fma(keep, load(slot, mask), fresh * value);
-  store(slot, now, mask);
-  return now;
-}
-
-/// The moments of adam, nadam and lamb: m and v after the step.
-template <class T>
-struct Moments {
-  V<T> fresh_1, fresh_2;
-  INLINE explicit Moments(const OptimizerSettings& s)
-      : fresh_1(set(T(1 - s.values[1]))), fresh_2(set(T(1 - s.values[2]))) {}
-  INLINE V<T> first_of(const Parameter<T>& p, V<T> g, int64_t i, auto mask) const {
-    return follow(p.slots[0] + i, g, fresh_1, mask);
-  }
-  INLINE V<T> second_of(const Parameter<T>& p, V<T> g, int64_t i, auto mask) const {
-    const V<T> before = load(p.slots[1] + i, mask);
-    const V<T> v = fma(fma(g, g, -before), fresh_2, before);
-    store(p.slots[1] + i, v, mask);
-    return v;
-  }
-};
-
-template <class T>
-INLINE void sgd(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> minus_rate = set(T(-s.values[0])), keep = set(T(s.values[1]));
-  const bool nesterov = s.values[2] != 0;
-  each_weight(count, parameters, s, 0.4,
+/// A rule that needs nothing but the element: slots are read where they are kept, and written back.
+template <class Rule, class T>
+INLINE void step(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, double work) {
+  const Rule rule(s);
+  each_weight(count, parameters, s, work,
               [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                if (!p.slots[0]) return fma(minus_rate, g, w);
-                const V<T> change = minus_rate * g, velocity = fma(keep, load(p.slots[0] + i, mask), change);
-                store(p.slots[0] + i, velocity, mask);
-                return w + (nesterov ? fma(keep, velocity, change) : velocity);
-              });
-}
-
-template <class T>
-INLINE void rmsprop(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> rate = set(T(s.values[0])), rho = set(T(s.values[1])), fresh = set(T(1 - s.values[1]));
-  const V<T> momentum = set(T(s.values[2])), small = set(T(s.values[3]));
-  each_weight(count, parameters, s, 0.8,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                V<T> v = blend(p.slots[0] + i, g * g, rho, fresh, mask);
-                if (p.slots[2]) {
-                  const V<T> a = blend(p.slots[2] + i, g, rho, fresh, mask);
-                  v = fnma(a, a, v);
-                }
-                V<T> change = rate * g / sqrt(v + small);
-                if (p.slots[1]) {
-                  change = fma(momentum, load(p.slots[1] + i, mask), change);
-                  store(p.slots[1] + i, change, mask);
-                }
-                return w - change;
-              });
-}
-
-template <class T>
-INLINE void adam(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const double beta_1 = power(s.values[1], s.step), beta_2 = power(s.values[2], s.step);
-  const V<T> minus_alpha = set(T(-s.values[0] * __builtin_sqrt(1 - beta_2) / (1 - beta_1)));
-  const V<T> small = set(T(s.values[3]));
-  const Moments<T> moments(s);
-  each_weight(count, parameters, s, 0.8,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> m = moments.first_of(p, g, i, mask);
-                V<T> v = moments.second_of(p, g, i, mask);
-                if (p.slots[2]) {
-                  v = max(load(p.slots[2] + i, mask), v);
-                  store(p.slots[2] + i, v, mask);
-                }
-                return w + minus_alpha * m / (sqrt(v) + small);
-              });
-}
-
-template <class T>
-INLINE void adagrad(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> rate = set(T(s.values[0])), small = set(T(s.values[1]));
-  each_weight(count, parameters, s, 0.7,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> sum = fma(g, g, load(p.slots[0] + i, mask));
-                store(p.slots[0] + i, sum, mask);
-                return w - rate * g / sqrt(sum + small);
-              });
-}
-
-template <class T>
-INLINE void adadelta(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> minus_rate = set(T(-s.values[0])), rho = set(T(s.values[1])), fresh = set(T(1 - s.values[1]));
-  const V<T> small = set(T(s.values[2]));
-  each_weight(count, parameters, s, 1.0,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> a = blend(p.slots[0] + i, g * g, rho, fresh, mask);
-                const V<T> u = g * sqrt(load(p.slots[1] + i, mask) + small) / sqrt(a + small);
-                blend(p.slots[1] + i, u * u, rho, fresh, mask);
-                return fma(minus_rate, u, w);
-              });
-}
-
-template <class T>
-INLINE void adamax(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> minus_alpha = set(T(-s.values[0] / (1 - power(s.values[1], s.step))));
-  const V<T> fresh = set(T(1 - s.values[1])), keep = set(T(s.values[2])), small = set(T(s.values[3]));
-  each_weight(count, parameters, s, 0.7,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> m = follow(p.slots[0] + i, g, fresh, mask);
-                const V<T> u = max(keep * load(p.slots[1] + i, mask), magnitude<T>(g));
-                store(p.slots[1] + i, u, mask);
-                return w + minus_alpha * m / (u + small);
-              });
-}
-
-template <class T>
-INLINE void nadam(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> of_m = set(T(-s.values[0] * s.values[4])), of_g = set(T(-s.values[0] * s.values[5]));
-  const V<T> correction = set(T(1 / (1 - power(s.values[2], s.step)))), small = set(T(s.values[3]));
-  const Moments<T> moments(s);
-  each_weight(count, parameters, s, 0.8,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> m = moments.first_of(p, g, i, mask), v = moments.second_of(p, g, i, mask);
-                return w + fma(of_m, m, of_g * g) / (sqrt(v * correction) + small);
-              });
-}
-
-/// x^p for x of at least 0.
-template <class T>
-INLINE V<T> raised(V<T> x, double p) {
-  if (p == 0.5) return sqrt(x);
-  if (p == 0) return set(T(1));
-  return exp(set(T(p)) * log(x));
-}
-
-template <class T>
-INLINE void ftrl(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const double p_of = s.values[1];
-  const V<T> by_rate = set(T(1 / s.values[0])), l1 = set(T(s.values[2])), twice_l2 = set(T(2 * s.values[3]));
-  const V<T> shrinkage = set(T(2 * s.values[4]));
-  each_weight(count, parameters, s, 2.0,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> before = load(p.slots[0] + i, mask), sum = fma(g, g, before);
-                const V<T> root = raised<T>(sum, p_of);
-                const V<T> sigma = (root - raised<T>(before, p_of)) * by_rate;
-                const V<T> z = load(p.slots[1] + i, mask) + fnma(sigma, w, fma(shrinkage, w, g));
-                store(p.slots[0] + i, sum, mask);
-                store(p.slots[1] + i, z, mask);
-                return (max(-l1, min(l1, z)) - z) / fma(root, by_rate, twice_l2);
-              });
-}
-
-template <class T>
-INLINE void lion(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
-  const V<T> rate = set(T(s.values[0])), minus_rate = -rate;
-  const V<T> keep_1 = set(T(s.values[1])), fresh_1 = set(T(1 - s.values[1]));
-  const V<T> keep_2 = set(T(s.values[2])), fresh_2 = set(T(1 - s.values[2]));
-  each_weight(count, parameters, s, 0.5,
-              [=](const Parameter<T>& p, V<T> g, V<T> w, int64_t i, auto mask) INLINE_LAMBDA -> V<T> {
-                const V<T> c = fma(keep_1, load(p.slots[0] + i, mask), fresh_1 * g);
-                blend(p.slots[0] + i, g, keep_2, fresh_2, mask);
-                const V<T> down = select(less(zero<T>(), c), minus_rate, zero<T>());
-                return w + select(unordered(c, c), c, select(less(c, zero<T>()), rate, down));
+                V<T> slot[OPTIMIZER_SLOTS];
+                unsigned kept = 0;
+                unroll<OPTIMIZER_SLOTS>([&](auto k) INLINE_LAMBDA {
+                  slot[k] = p.slots[k] ? load(p.slots[k] + i, mask) : zero<T>();
+                  kept |= unsigned(p.slots[k] != nullptr) << k;
+                });
+                const V<T> changed = rule.step(g, w, slot, kept);
+                unroll<OPTIMIZER_SLOTS>([&](auto k) INLINE_LAMBDA {
+                  if (p.slots[k]) store(p.slots[k] + i, slot[k], mask);
+                });
+                return changed;
               });
 }
 
@@ -285,13 +125,9 @@ INLINE void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerS
   constexpr int64_t PIECE = Parameter<T>::PIECE;
   if (count == 0) return;
   double* const sums = scratch_for<double>(Slot::caller, max_of(1, 2 * pieces_of(count, parameters)));
-  const V<T> correction_1 = set(T(1 / (1 - power(s.values[1], s.step))));
-  const V<T> correction_2 = set(T(1 / (1 - power(s.values[2], s.step)))), small = set(T(s.values[3]));
-  const Moments<T> moments(s);
+  const Lamb<T> rule(s);
   const bool prepares = s.prepares;
   const V<T> most = set(s.clip > 0 ? T(s.clip) : T(__builtin_inf()));
-  const auto change = [=](V<T> m, V<T> v)
-                          INLINE_LAMBDA -> V<T> { return m * correction_1 / (sqrt(v * correction_2) + small); };
   each_piece(count, parameters, 1.2, [&](const Parameter<T>& p, int64_t piece, int64_t from, int64_t to) INLINE_LAMBDA {
     const V<T> scale = set(T(p.scale)), decay = set(T(p.decay));
     for (; from < to; from += PIECE, ++piece) {
@@ -306,7 +142,11 @@ INLINE void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerS
       sums[2 * piece + 1] = squares_of_row<T>(n, [=](int64_t k, auto mask) INLINE_LAMBDA -> V<T> {
         V<T> g = load(p.gradients + from + k, mask);
         if (prepares) g = max(-most, min(most, g * scale));
-        return change(moments.first_of(p, g, from + k, mask), moments.second_of(p, g, from + k, mask));
+        V<T> m = load(p.slots[0] + from + k, mask), v = load(p.slots[1] + from + k, mask);
+        rule.averages.step(g, m, v);
+        store(p.slots[0] + from + k, m, mask);
+        store(p.slots[1] + from + k, v, mask);
+        return rule.change(m, v);
       });
     }
   });
@@ -317,7 +157,7 @@ INLINE void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerS
     const V<T> minus_rate = set(T(-s.values[0] * trust));
     each_vector<T>(to - from, [=](int64_t k, auto mask) INLINE_LAMBDA {
       const int64_t i = from + k;
-      const V<T> u = change(load(p.slots[0] + i, mask), load(p.slots[1] + i, mask));
+      const V<T> u = rule.change(load(p.slots[0] + i, mask), load(p.slots[1] + i, mask));
       store(p.weights + i, fma(minus_rate, u, load(p.weights + i, mask)), mask);
     });
   });
@@ -329,23 +169,23 @@ template <class Target, class T>
 void optimizer_step(OptimizerRule rule, int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s) {
   switch (rule) {
     case OptimizerRule::sgd:
-      return sgd(count, parameters, s);
+      return step<Sgd<T>>(count, parameters, s, 0.4);
     case OptimizerRule::rmsprop:
-      return rmsprop(count, parameters, s);
+      return step<RmsProp<T>>(count, parameters, s, 0.8);
     case OptimizerRule::adam:
-      return adam(count, parameters, s);
+      return step<Adam<T>>(count, parameters, s, 0.8);
     case OptimizerRule::adagrad:
-      return adagrad(count, parameters, s);
+      return step<Adagrad<T>>(count, parameters, s, 0.7);
     case OptimizerRule::adadelta:
-      return adadelta(count, parameters, s);
+      return step<Adadelta<T>>(count, parameters, s, 1.0);
     case OptimizerRule::adamax:
-      return adamax(count, parameters, s);
+      return step<Adamax<T>>(count, parameters, s, 0.7);
     case OptimizerRule::nadam:
-      return nadam(count, parameters, s);
+      return step<Nadam<T>>(count, parameters, s, 0.8);
     case OptimizerRule::ftrl:
-      return ftrl(count, parameters, s);
+      return step<Ftrl<T>>(count, parameters, s, 2.0);
     case OptimizerRule::lion:
-      return lion(count, parameters, s);
+      return step<Lion<T>>(count, parameters, s, 0.5);
     case OptimizerRule::lamb:
       return lamb(count, parameters, s);
   }

@@ -156,21 +156,31 @@ INLINE V<T> expm1_of(V<T> x) {
 CALLED V<float> expm1(V<float> x) { return expm1_of<float>(x); }
 CALLED V<double> expm1(V<double> x) { return expm1_of<double>(x); }
 
+/// a = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2), for a positive and finite; denormals are lifted.
+template <class T>
+struct PowerOfTwo {
+  V<T> k, f;
+};
+template <class T>
+INLINE PowerOfTwo<T> split_power_of_two(V<T> a) {
+  using E = Elementary<T>;
+  using Int = typename E::Int;
+  constexpr Int SQRT_HALF = sizeof(T) == 4 ? Int(0x3f3504f3) : Int(0x3fe6a09e667f3bcd);
+  constexpr Int ONE = Int(E::BIAS) << E::MANTISSA, FRACTION = (Int(1) << E::MANTISSA) - 1;
+  constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
+  const Mask<T> tiny = less(a, set(E::SMALLEST_NORMAL));
+  const V<T> lifted = select(tiny, a * set(E::LIFT), a);
+  const I<T> u = bits(min(lifted, set(E::INFINITE))) + (ONE - SQRT_HALF);  // NaN's bits would overflow
+  const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
+  const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
+  return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(T(1))};
+}
+
 /// The natural logarithm; -infinity at +-0, NaN below.
 template <class T>
 INLINE V<T> log_of(V<T> x) {
   using E = Elementary<T>;
-  using Int = typename E::Int;
-  // x = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2); denormals are lifted first.
-  constexpr Int SQRT_HALF = sizeof(T) == 4 ? Int(0x3f3504f3) : Int(0x3fe6a09e667f3bcd);
-  constexpr Int ONE = Int(E::BIAS) << E::MANTISSA, FRACTION = (Int(1) << E::MANTISSA) - 1;
-  constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
-  const Mask<T> tiny = less(x, set(E::SMALLEST_NORMAL));
-  const V<T> lifted = select(tiny, x * set(E::LIFT), x);
-  const I<T> u = bits(min(lifted, set(E::INFINITE))) + (ONE - SQRT_HALF);  // NaN's bits would overflow; see below
-  const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
-  const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
-  const V<T> f = from_bits((u & FRACTION) + SQRT_HALF) - set(T(1));
+  const auto [k, f] = split_power_of_two<T>(x);
   // log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)), s = f / (2 + f)
   const V<T> s = f / (f + set(T(2))), z = s * s, half = f * f * set(T(0.5));
   const V<T> r = z * polynomial<E::LOG, T>(z);

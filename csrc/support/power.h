@@ -21,26 +21,6 @@ INLINE DoubleWord product_of(DoubleWord a, DoubleWord b) {
   return quick_sum(p, fma(a.high, b.high, -p) + fma(a.high, b.low, a.low * b.high));
 }
 
-/// a = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt(2), for a positive and finite; denormals are lifted.
-template <class T>
-struct Split {
-  V<T> k, f;
-};
-template <class T>
-INLINE Split<T> split_power_of_two(V<T> a) {
-  using E = Elementary<T>;
-  using Int = typename E::Int;
-  constexpr Int SQRT_HALF = sizeof(T) == 4 ? Int(0x3f3504f3) : Int(0x3fe6a09e667f3bcd);
-  constexpr Int ONE = Int(E::BIAS) << E::MANTISSA, FRACTION = (Int(1) << E::MANTISSA) - 1;
-  constexpr Int MAGIC_BITS = (Int(E::BIAS + E::MANTISSA) << E::MANTISSA) | (Int(1) << (E::MANTISSA - 1));
-  const Mask<T> tiny = less(a, set(E::SMALLEST_NORMAL));
-  const V<T> lifted = select(tiny, a * set(E::LIFT), a);
-  const I<T> u = bits(min(lifted, set(E::INFINITE))) + (ONE - SQRT_HALF);  // NaN's bits would overflow
-  const V<T> biased = from_bits((u >> E::MANTISSA) + MAGIC_BITS);
-  const V<T> k = biased - select(tiny, set(E::MAGIC + T(E::BIAS + E::MANTISSA)), set(E::MAGIC + T(E::BIAS)));
-  return {k, from_bits((u & FRACTION) + SQRT_HALF) - set(T(1))};
-}
-
 /// (log((1 + s) / (1 - s)) - 2 s - 2/3 s^3) / s^5 in z = s^2; see tools/fit_math.py
 constexpr double LOG_TAIL[] = {0x1.e03a7acf07f85p-4, 0x1.df7ba1f4809c3p-4, 0x1.1118cd67251c5p-3, 0x1.3b1395b82701ep-3,
                                0x1.745d177ad436ap-3, 0x1.c71c71c6ea5acp-3, 0x1.2492492492522p-2, 0x1.999999999999ap-2};
@@ -48,7 +28,7 @@ constexpr double LOG_TAIL[] = {0x1.e03a7acf07f85p-4, 0x1.df7ba1f4809c3p-4, 0x1.1
 /// log(a) as a double word, within 2^-64 of it, for a positive and finite.
 INLINE DoubleWord log_of_two_words(V<double> a) {
   constexpr double LN2 = 0x1.62e42fefa3800p-1, LN2_REST = 0x1.ef35793c76730p-45;  // k LN2 is exact
-  const Split<double> x = split_power_of_two<double>(a);
+  const PowerOfTwo<double> x = split_power_of_two<double>(a);
   const V<double> u = x.f + set(2.0), u_low = x.f - (u - set(2.0)), s = x.f / u;
   const V<double> s_low = fnma(s, u_low, fnma(s, u, x.f)) / u;
   const DoubleWord sine{s, s_low}, z = product_of(sine, sine);
@@ -110,7 +90,7 @@ template <class T>
 INLINE V<T> log_to_base(V<T> x, TwoWords of_two, TwoWords scale) {
   using E = Elementary<T>;
   const Mask<T> ordinary = less(zero<T>(), x) & less(x, set(E::INFINITE));
-  const Split<T> split = split_power_of_two<T>(select(ordinary, x, set(T(1))));
+  const PowerOfTwo<T> split = split_power_of_two<T>(select(ordinary, x, set(T(1))));
   const V<T> f = split.f, k = split.k;
   const V<T> s = f / (f + set(T(2))), z = s * s, half = f * f * set(T(0.5));  // as log does
   const V<T> l = f - (half - s * (half + z * polynomial<E::LOG, T>(z)));

@@ -1,27 +1,22 @@
 #include "ops/arithmetic.h"
 
 #include "bind/cpu/bind.h"
+#include "bind/names.h"
 
 namespace lamina::bind::arithmetic_op {
 
-template <Arithmetic OPERATION>
-static void run(const py::array& a, const py::array& b, const py::array& y) {
+static void run(Arithmetic operation, const py::array& a, const py::array& b, const py::array& y) {
   const Broadcast s("arithmetic", int(a.ndim()), a.shape(), int(b.ndim()), b.shape());
   launch(y, [&]<class Target, class T>(Target, T) {
-    arithmetic<Target>(OPERATION, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
+    arithmetic<Target>(operation, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
   });
 }
 
 static const Registration registration([](py::module_& m) {
-  const auto def = [&](const char* name, auto function) {
-    m.def(name, function, py::arg("a"), py::arg("b"), py::arg("y"));
-  };
-  def("add", &run<Arithmetic::add>);
-  def("subtract", &run<Arithmetic::subtract>);
-  def("multiply", &run<Arithmetic::multiply>);
-  def("divide", &run<Arithmetic::divide>);
-  def("maximum", &run<Arithmetic::maximum>);
-  def("minimum", &run<Arithmetic::minimum>);
+  for (const auto& [name, kind] : ARITHMETIC)
+    m.def(
+        name, [kind = kind](const py::array& a, const py::array& b, const py::array& y) { run(kind, a, b, y); },
+        py::arg("a"), py::arg("b"), py::arg("y"));
 });
 
 }  // namespace lamina::bind::arithmetic_op

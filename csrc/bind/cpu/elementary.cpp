@@ -2,6 +2,7 @@
 #include "ops/elementary.h"
 
 #include "bind/cpu/bind.h"
+#include "bind/names.h"
 #include "ops/transcendental.h"
 
 namespace lamina::bind::elementary_op {
@@ -40,47 +41,20 @@ static void transcendental(py::module_& m, const char* name, TranscendentalFunct
       });
 }
 
-template <TranscendentalPair F>
-static void pair(const py::array& a, const py::array& b, const py::array& y) {
+static void pair(TranscendentalPair f, const py::array& a, const py::array& b, const py::array& y) {
   const Broadcast s("transcendental", int(a.ndim()), a.shape(), int(b.ndim()), b.shape());
   launch(y, [&]<class Target, class T>(Target, T) {
-    transcendental_pair<Target>(F, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
+    transcendental_pair<Target>(f, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, s.elements));
   });
 }
 
 static const Registration registration([](py::module_& m) {
-  using E = ElementaryFunction;
-  elementary(m, "exp", E::exp);
-  elementary(m, "expm1", E::expm1);
-  elementary(m, "log", E::log);
-  elementary(m, "log1p", E::log1p);
-  elementary(m, "sqrt", E::sqrt);
-  elementary(m, "rsqrt", E::rsqrt);
-  elementary(m, "erf", E::erf);
-  elementary(m, "sigmoid", E::sigmoid);
-  elementary(m, "tanh", E::tanh);
-  elementary(m, "binary_step", E::binary_step);
-  using F = TranscendentalFunction;
-  transcendental(m, "sin", F::sin);
-  transcendental(m, "cos", F::cos);
-  transcendental(m, "tan", F::tan);
-  transcendental(m, "arcsin", F::arcsin);
-  transcendental(m, "arccos", F::arccos);
-  transcendental(m, "arctan", F::arctan);
-  transcendental(m, "sinh", F::sinh);
-  transcendental(m, "cosh", F::cosh);
-  transcendental(m, "arcsinh", F::arcsinh);
-  transcendental(m, "arccosh", F::arccosh);
-  transcendental(m, "arctanh", F::arctanh);
-  transcendental(m, "log2", F::log2);
-  transcendental(m, "log10", F::log10);
-  const auto def = [&](const char* name, auto function) {
-    m.def(name, function, py::arg("a"), py::arg("b"), py::arg("y"));
-  };
-  def("arctan2", &pair<TranscendentalPair::arctan2>);
-  def("hypot", &pair<TranscendentalPair::hypot>);
-  def("logaddexp", &pair<TranscendentalPair::logaddexp>);
-  def("power", &pair<TranscendentalPair::power>);
+  for (const auto& [name, kind] : ELEMENTARY_FUNCTIONS) elementary(m, name, kind);
+  for (const auto& [name, kind] : TRANSCENDENTAL_FUNCTIONS) transcendental(m, name, kind);
+  for (const auto& [name, kind] : TRANSCENDENTAL_PAIRS)
+    m.def(
+        name, [kind = kind](const py::array& a, const py::array& b, const py::array& y) { pair(kind, a, b, y); },
+        py::arg("a"), py::arg("b"), py::arg("y"));
 });
 
 }  // namespace lamina::bind::elementary_op

@@ -2,6 +2,7 @@
 #include "ops/loss.h"
 
 #include "bind/cpu/bind.h"
+#include "bind/names.h"
 #include "ops/focal_cross_entropy.h"
 #include "ops/pointwise_loss.h"
 #include "ops/row_loss.h"
@@ -128,23 +129,7 @@ static const Registration registration([](py::module_& m) {
   of_rows("categorical_hinge_loss", [](auto target, const auto&, auto... arrays) {
     row_loss<decltype(target)>(RowLoss::categorical_hinge, arrays...);
   });
-  const std::pair<const char*, PointwiseLoss> pointwise[] = {
-      {"sigmoid_cross_entropy", PointwiseLoss::sigmoid_cross_entropy},
-      {"binary_cross_entropy_from_probabilities", PointwiseLoss::binary_cross_entropy},
-      {"sigmoid_focal_cross_entropy", PointwiseLoss::sigmoid_focal},
-      {"binary_focal_cross_entropy", PointwiseLoss::binary_focal},
-      {"mean_squared_error", PointwiseLoss::squared_error},
-      {"mean_absolute_error", PointwiseLoss::absolute_error},
-      {"mean_absolute_percentage_error", PointwiseLoss::absolute_percentage_error},
-      {"mean_squared_logarithmic_error", PointwiseLoss::squared_logarithmic_error},
-      {"huber_loss", PointwiseLoss::huber},
-      {"log_cosh_loss", PointwiseLoss::log_cosh},
-      {"kl_divergence_loss", PointwiseLoss::kl_divergence},
-      {"poisson_loss", PointwiseLoss::poisson},
-      {"hinge_loss", PointwiseLoss::hinge},
-      {"squared_hinge_loss", PointwiseLoss::squared_hinge},
-  };
-  for (const auto& [name, loss] : pointwise)
+  for (const auto& [name, loss] : POINTWISE_LOSSES)
     define(m, name,
            [loss = loss]<class T>(auto target, int64_t rows, int64_t n, const T* x, const T* t, const T* weights,
                                   T divisor, T* losses, T* dx, const LossParameters<T>& parameters) {

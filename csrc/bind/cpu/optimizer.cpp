@@ -4,22 +4,9 @@
 #include <vector>
 
 #include "bind/cpu/bind.h"
+#include "bind/names.h"
 
 namespace lamina::bind::optimizer_op {
-
-/// How many slots a rule must have, and what it is called here: name_step.
-struct Rule {
-  OptimizerRule rule;
-  const char* name;
-  int needed;
-};
-constexpr Rule RULES[] = {
-    {OptimizerRule::sgd, "sgd_step", 0},           {OptimizerRule::rmsprop, "rmsprop_step", 1},
-    {OptimizerRule::adam, "adam_step", 2},         {OptimizerRule::adagrad, "adagrad_step", 1},
-    {OptimizerRule::adadelta, "adadelta_step", 2}, {OptimizerRule::adamax, "adamax_step", 2},
-    {OptimizerRule::nadam, "nadam_step", 2},       {OptimizerRule::ftrl, "ftrl_step", 2},
-    {OptimizerRule::lion, "lion_step", 1},         {OptimizerRule::lamb, "lamb_step", 2},
-};
 
 static const py::array& item(const py::list& list, size_t i) {
   const PyObject* const* at = &PyList_GET_ITEM(list.ptr(), Py_ssize_t(i));
@@ -51,7 +38,7 @@ struct RowSparse {
   int64_t count = 0;
   bool whole = false;
 };
-static std::vector<RowSparse> row_sparse(const py::object& object, const py::list& weights, const Rule& rule) {
+static std::vector<RowSparse> row_sparse(const py::object& object, const py::list& weights, const NamedRule& rule) {
   std::vector<RowSparse> found;
   if (object.is_none()) return found;
   const auto list = object.cast<py::list>();
@@ -124,7 +111,7 @@ static std::vector<Parameter<T>> parameters_of(const py::list* weights, const py
   return parameters;
 }
 
-static void step(const Rule& rule, const py::list& weights, const py::list& gradients, const py::tuple& slots,
+static void step(const NamedRule& rule, const py::list& weights, const py::list& gradients, const py::tuple& slots,
                  const py::tuple& settings, int64_t step_number, const py::object& scales, const py::object& decays,
                  double clip, const py::object& rows) {
   if (step_number < 1) throw py::value_error("step: steps count from 1");
@@ -163,7 +150,7 @@ static void squares(const py::list& gradients, const py::array& sums) {
 }
 
 static const Registration registration([](py::module_& m) {
-  for (const Rule& rule : RULES)
+  for (const NamedRule& rule : OPTIMIZER_RULES)
     m.def(
         rule.name,
         [&rule](const py::list& weights, const py::list& gradients, const py::tuple& slots, const py::tuple& settings,

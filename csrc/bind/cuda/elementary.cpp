@@ -2,6 +2,7 @@
 #include "ops/elementary.h"
 
 #include "bind/cuda/bind.h"
+#include "bind/names.h"
 #include "ops/transcendental.h"
 
 namespace lamina::bind::elementary_op {
@@ -41,48 +42,21 @@ static void transcendental(nb::module_& m, const char* name, TranscendentalFunct
       });
 }
 
-template <TranscendentalPair F>
-static void pair(const In& a, const In& b, const Out& y, uintptr_t stream) {
+static void pair(TranscendentalPair f, const In& a, const In& b, const Out& y, uintptr_t stream) {
   const Broadcast s("transcendental", int(a.ndim()), a.shape_ptr(), int(b.ndim()), b.shape_ptr());
   launch(y, [&]<class T>(T) {
-    cuda::transcendental_pair(F, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, size_t(s.elements)),
+    cuda::transcendental_pair(f, s, in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, size_t(s.elements)),
                               stream_of(stream));
   });
 }
 
 static const Registration registration([](nb::module_& m) {
-  using E = ElementaryFunction;
-  elementary(m, "exp", E::exp);
-  elementary(m, "expm1", E::expm1);
-  elementary(m, "log", E::log);
-  elementary(m, "log1p", E::log1p);
-  elementary(m, "sqrt", E::sqrt);
-  elementary(m, "rsqrt", E::rsqrt);
-  elementary(m, "erf", E::erf);
-  elementary(m, "sigmoid", E::sigmoid);
-  elementary(m, "tanh", E::tanh);
-  elementary(m, "binary_step", E::binary_step);
-  using F = TranscendentalFunction;
-  transcendental(m, "sin", F::sin);
-  transcendental(m, "cos", F::cos);
-  transcendental(m, "tan", F::tan);
-  transcendental(m, "arcsin", F::arcsin);
-  transcendental(m, "arccos", F::arccos);
-  transcendental(m, "arctan", F::arctan);
-  transcendental(m, "sinh", F::sinh);
-  transcendental(m, "cosh", F::cosh);
-  transcendental(m, "arcsinh", F::arcsinh);
-  transcendental(m, "arccosh", F::arccosh);
-  transcendental(m, "arctanh", F::arctanh);
-  transcendental(m, "log2", F::log2);
-  transcendental(m, "log10", F::log10);
-  const auto def = [&](const char* name, auto function) {
-    m.def(name, function, array("a"), array("b"), array("y"), nb::arg("stream"));
-  };
-  def("arctan2", &pair<TranscendentalPair::arctan2>);
-  def("hypot", &pair<TranscendentalPair::hypot>);
-  def("logaddexp", &pair<TranscendentalPair::logaddexp>);
-  def("power", &pair<TranscendentalPair::power>);
+  for (const auto& [name, kind] : ELEMENTARY_FUNCTIONS) elementary(m, name, kind);
+  for (const auto& [name, kind] : TRANSCENDENTAL_FUNCTIONS) transcendental(m, name, kind);
+  for (const auto& [name, kind] : TRANSCENDENTAL_PAIRS)
+    m.def(
+        name, [kind = kind](const In& a, const In& b, const Out& y, uintptr_t stream) { pair(kind, a, b, y, stream); },
+        array("a"), array("b"), array("y"), nb::arg("stream"));
 });
 
 }  // namespace lamina::bind::elementary_op

@@ -4,22 +4,9 @@
 #include <vector>
 
 #include "bind/cuda/bind.h"
+#include "bind/names.h"
 
 namespace lamina::bind::optimizer_op {
-
-/// How many slots a rule must have, and what it is called here: name_step.
-struct Rule {
-  OptimizerRule rule;
-  const char* name;
-  int needed;
-};
-constexpr Rule RULES[] = {
-    {OptimizerRule::sgd, "sgd_step", 0},           {OptimizerRule::rmsprop, "rmsprop_step", 1},
-    {OptimizerRule::adam, "adam_step", 2},         {OptimizerRule::adagrad, "adagrad_step", 1},
-    {OptimizerRule::adadelta, "adadelta_step", 2}, {OptimizerRule::adamax, "adamax_step", 2},
-    {OptimizerRule::nadam, "nadam_step", 2},       {OptimizerRule::ftrl, "ftrl_step", 2},
-    {OptimizerRule::lion, "lion_step", 1},         {OptimizerRule::lamb, "lamb_step", 2},
-};
 
 /// An array of a list, which keeps it alive; never a copy of it.
 template <class A>
@@ -72,7 +59,7 @@ static void add_rows(nb::handle rows, const Out& weights, OptimizerRule rule, Pa
 /// The parameters that have a gradient; the others are left alone. weights: None, or a list; slots: a list, or None,
 /// for each slot.
 template <class T>
-static std::vector<Parameter<T>> parameters_of(const Rule& rule, nb::handle weights, const nb::list& gradients,
+static std::vector<Parameter<T>> parameters_of(const NamedRule& rule, nb::handle weights, const nb::list& gradients,
                                                const nb::tuple& slots, const std::vector<double>& scales,
                                                const std::vector<double>& decays, nb::handle rows) {
   const size_t count = gradients.size();
@@ -110,7 +97,7 @@ static std::vector<Parameter<T>> parameters_of(const Rule& rule, nb::handle weig
   return parameters;
 }
 
-static void step(const Rule& rule, const nb::list& weights, const nb::list& gradients, const nb::tuple& slots,
+static void step(const NamedRule& rule, const nb::list& weights, const nb::list& gradients, const nb::tuple& slots,
                  const nb::tuple& settings, int64_t step_number, nb::handle scales, nb::handle decays, double clip,
                  nb::handle rows, uintptr_t stream) {
   if (step_number < 1) throw nb::value_error("step: steps count from 1");
@@ -135,7 +122,7 @@ static void squares(const nb::list& gradients, const Out& sums, uintptr_t stream
   if (gradients.size() == 0) return;
   typed(gradients, [&]<class T>(T) {
     const std::vector<Parameter<T>> parameters =
-        parameters_of<T>(RULES[0], nb::none(), gradients, nb::tuple(), {}, {}, nb::none());
+        parameters_of<T>(OPTIMIZER_RULES[0], nb::none(), gradients, nb::tuple(), {}, {}, nb::none());
     if (parameters.size() != gradients.size()) throw nb::type_error("step: expected lists of arrays");
     nb::gil_scoped_release release;
     cuda::gradient_squares(int64_t(parameters.size()), parameters.data(), to, stream_of(stream));
@@ -143,7 +130,7 @@ static void squares(const nb::list& gradients, const Out& sums, uintptr_t stream
 }
 
 static const Registration registration([](nb::module_& m) {
-  for (const Rule& rule : RULES)
+  for (const NamedRule& rule : OPTIMIZER_RULES)
     m.def(
         rule.name,
         [&rule](const nb::list& weights, const nb::list& gradients, const nb::tuple& slots, const nb::tuple& settings,

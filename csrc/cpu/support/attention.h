@@ -1,4 +1,4 @@
-// What attention's forward and backward share: one head's view of the arrays, masks, 2^x, packing, products.
+// What attention's forward and backward share: one head's view of the arrays, masks, packing, products.
 #pragma once
 #include "cpu/support/gemm_tile.h"
 #include "cpu/support/keep_flags.h"
@@ -6,7 +6,7 @@
 #include "cpu/support/transpose.h"
 #include "ops/attention.h"
 #include "ops/gemm.h"
-#include "support/math.h"
+#include "support/exp2.h"
 
 namespace lamina::LAMINA_ISA {
 
@@ -14,38 +14,6 @@ constexpr int64_t PANEL = 64;  // k' is packed as panels: [keys / 64][size][64]
 constexpr int64_t AHEAD = 12;  // rows to fetch early: the processor does not follow short rows far apart by itself
 template <class T>
 constexpr int64_t STRIP = Tiles<T>::ROWS;  // rows of a register tile
-
-template <class T>
-constexpr T LOG2_E = T(0x1.71547652b82fep+0);
-template <class T>
-constexpr T LN_2 = T(0x1.62e42fefa39efp-1);
-template <class T>
-constexpr T INFINITE = Elementary<T>::INFINITE;
-
-/// 2^x for x <= 0: exactly 1 at 0, 0 where 2^x is below the normal range. The rounding constant carries the exponent's
-/// bias, so that its low bits, shifted, are the factor 2^n.
-template <class T>
-struct SplitPower {
-  V<T> f, scale;  // 2^x = 2^f * scale
-};
-template <class T>
-INLINE SplitPower<T> split_power(V<T> x) {
-  using E = Elementary<T>;
-  const V<T> round = set(E::MAGIC + T(E::BIAS));
-  x = max(set(-T(E::BIAS)), x);  // NaN stays
-  const V<T> shifted = x + round;
-  return {x - (shifted - round), from_bits(bits(shifted) << E::MANTISSA)};
-}
-INLINE V<float> exp2_below(V<float> x) {
-  constexpr float POWER[] = {0x1.5bba14p-10f, 0x1.3cea88p-7f, 0x1.c6b752p-5f, 0x1.ebf9bcp-3f, 0x1.62e42ap-1f, 1.f};
-  const auto [f, scale] = split_power<float>(x);
-  return polynomial<float>(POWER, f) * scale;
-}
-INLINE V<double> exp2_below(V<double> x) {
-  const auto [f, scale] = split_power<double>(x);
-  const V<double> r = f * set(LN_2<double>);
-  return (fma(r * r, polynomial<double>(Elementary<double>::EXP, r), r) + set(1.0)) * scale;
-}
 
 /// A key head, and the query heads that share it: their queries are rows, one head after the other.
 template <class T>

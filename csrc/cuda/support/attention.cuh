@@ -1,9 +1,10 @@
-// What attention's forward and backward share: one head's view of the arrays, masks, 2^x, products of tiles. The
+// What attention's forward and backward share: one head's view of the arrays, masks, products of tiles. The
 // constants and the order of every sum are the CPU's (cpu/support/attention.h), and so are the bits.
 #pragma once
 #include "cuda/support/row.cuh"
 #include "ops/attention.h"
 #include "ops/gemm.h"
+#include "support/exp2.h"
 #include "support/philox.h"
 
 namespace lamina::cuda {
@@ -19,31 +20,6 @@ constexpr int STAGE = 8 * PER_PACK<T>;  // steps of k that are in shared memory 
 static_assert(CHAIN % STAGE<float> == 0 && CHAIN % STAGE<double> == 0);
 template <class T>
 constexpr int STAGE_PITCH = STAGE<T> + PER_PACK<T>;  // of rows of STAGE values: neighbours lie in different banks
-
-template <class T>
-constexpr T LOG2_E = T(0x1.71547652b82fep+0);
-template <class T>
-constexpr T LN_2 = T(0x1.62e42fefa39efp-1);
-template <class T>
-constexpr T INFINITE = Elementary<T>::INFINITE;
-
-constexpr float EXP2_FLOAT[] = {0x1.5bba14p-10f, 0x1.3cea88p-7f, 0x1.c6b752p-5f, 0x1.ebf9bcp-3f, 0x1.62e42ap-1f, 1.f};
-
-/// 2^x for x <= 0: exactly 1 at 0, 0 where 2^x is below the normal range.
-template <class T>
-__device__ __forceinline__ T exp2_below(T x) {
-  using E = Elementary<T>;
-  const T round = E::MAGIC + T(E::BIAS);
-  x = max(-T(E::BIAS), x);  // NaN stays
-  const T shifted = x + round, f = x - (shifted - round);
-  const T scale = from_bits(I<T>(uint64_t(bits(shifted)) << E::MANTISSA));
-  if constexpr (sizeof(T) == 4) {
-    return polynomial<EXP2_FLOAT, T>(f) * scale;
-  } else {
-    const T r = f * LN_2<T>;
-    return (fma(r * r, polynomial<E::EXP, T>(r), r) + T(1)) * scale;
-  }
-}
 
 /// A key head, and the query heads that share it: their queries are rows, one head after the other.
 template <class T>
