@@ -18,9 +18,9 @@ from lamina import utils as utils
 from lamina.autograd.grad_check import grad_check as grad_check
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
-from lamina.autograd.tensor import Variable as Variable
 from lamina.autograd.tensor import from_dlpack as from_dlpack
 from lamina.autograd.tensor import tensor as tensor
+from lamina.autograd.variable import Variable as Variable
 from lamina.backend import device as device
 from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads

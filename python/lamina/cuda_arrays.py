@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 Array = Any
-CPU, CUDA, PINNED, MANAGED = 1, 2, 3, 13  # DLPack's numbers of devices
+CUDA, MANAGED = 2, 13  # DLPack's numbers of devices
 
 
 class Kernels:

@@ -17,7 +17,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd import operators
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 
 public_ops: dict[str, Callable[..., Any]] = {}  # what a graph may name
 numbers = itertools.count()  # of nodes: each is greater than those it came from

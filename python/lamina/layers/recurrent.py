@@ -6,7 +6,8 @@ from typing import Any
 
 from lamina import backend, ops
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
-from lamina.autograd.tensor import Tensor, Variable, as_tensor
+from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.autograd.variable import Variable
 from lamina.layers.layer import Layer, register, registry
 from lamina.layers.masks import step_mask
 from lamina.layers.recurrent_base import RecurrentCell

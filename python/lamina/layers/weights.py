@@ -10,7 +10,8 @@ import numpy as np
 
 from lamina import backend, constraints, initializers, regularizers
 from lamina.autograd.symbolic import SymbolicTensor
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 from lamina.kinds import is_integer
 
 # Attributes that hold no weights, as most do.

@@ -10,7 +10,7 @@ import numpy as np
 
 from lamina import backend, initializers
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Variable
+from lamina.autograd.variable import Variable
 
 Array = Any
 

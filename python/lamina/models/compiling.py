@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, losses, metrics, ops
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 
 Logs = dict[str, float]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from lamina import optimizers
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 from lamina.layers.layer import Layer, call_state
 from lamina.models.batches import Batches, arrays_in, as_arrays, make_batches, placed
 from lamina.models.callbacks import CallbackList, History

@@ -10,7 +10,8 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.symbolic import Node, SymbolicTensor, symbols_in
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 from lamina.layers.layer import Layer, class_named
 
 MOST = 1 << 24  # bytes of a constant in a graph

@@ -11,7 +11,8 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.symbolic import SymbolicTensor, map_leaves
 from lamina.autograd.tape import no_grad, state
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 from lamina.layers.layer import Layer, register
 from lamina.layers.naming import snake_case, unique_name
 from lamina.layers.shapes import shape_leaves, shape_of_batch

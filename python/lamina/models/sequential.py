@@ -6,7 +6,8 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, symbols_in
-from lamina.autograd.tensor import Tensor, Variable
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import with_masks

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lamina import random
-from lamina.autograd.tensor import Variable
+from lamina.autograd.variable import Variable
 from lamina.layers.checks import real
 from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, placed, split_end
 from lamina.models.callbacks import CallbackList, History

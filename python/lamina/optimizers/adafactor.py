@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina import backend
-from lamina.autograd.tensor import Variable
+from lamina.autograd.variable import Variable
 from lamina.optimizers.checks import number, positive, power
 from lamina.optimizers.optimizer import Array, Optimizer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import backend
-from lamina.autograd.tensor import Variable
+from lamina.autograd.variable import Variable
 from lamina.optimizers.checks import at_least_zero, fraction, positive
 from lamina.optimizers.optimizer import Array, Optimizer
 

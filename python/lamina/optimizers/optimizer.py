@@ -11,7 +11,8 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.row_sparse import RowSparse
-from lamina.autograd.tensor import Variable, as_tensor, placement
+from lamina.autograd.tensor import as_tensor
+from lamina.autograd.variable import Variable, placement
 from lamina.optimizers import preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
