@@ -59,5 +59,11 @@ target_compile_options(_cuda PRIVATE
   "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--fmad=false;--extended-lambda;--expt-relaxed-constexpr;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra>")
 target_link_libraries(_cuda PRIVATE lamina_options CUDA::cudart_static)
 set_target_properties(_cuda PROPERTIES CUDA_RUNTIME_LIBRARY Static)
-install(TARGETS _cuda LIBRARY DESTINATION lamina COMPONENT python)
+# The distribution lamina-cuda13 (cuda/pyproject.toml) has the module in a package of its own, and nothing else.
+set(LAMINA_CUDA_PACKAGE lamina CACHE STRING "The Python package that _cuda is installed into")
+if(LAMINA_CUDA_PACKAGE STREQUAL "lamina")
+  install(TARGETS _cuda LIBRARY DESTINATION lamina COMPONENT python)
+else()
+  install(TARGETS _cuda LIBRARY DESTINATION ${LAMINA_CUDA_PACKAGE} COMPONENT cuda)
+endif()
 message(STATUS "lamina: the CUDA module is built for ${CMAKE_CUDA_ARCHITECTURES}")
