@@ -114,7 +114,7 @@ fi
 
 several=()
 if has xdist; then several=(-n "$(($(nproc) < 8 ? $(nproc) : 8))" --dist worksteal); fi
-pytest=("$python" -m pytest -p no:cacheprovider --tb=short --no-header -rfE -W default)
+pytest=("$python" -m pytest -p no:cacheprovider -p no:benchmark --tb=short --no-header -rfE -W default)
 
 # Every kernel on the GPU, against the CPU's bits.
 if wanted kernels; then
