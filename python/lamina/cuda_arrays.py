@@ -24,13 +24,13 @@ class Kernels:
     """
 
     def __init__(self, module: ModuleType, current_stream: Callable[[], Any]) -> None:
-        self._module = module
+        self.module = module
         self._current_stream = current_stream
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)
-        kernel = getattr(self._module, name, None)
+        kernel = getattr(self.module, name, None)
         if kernel is None:
             raise NotImplementedError(f'{name}: there is no kernel for the device "cuda"; move the tensors to "cpu"')
         current_stream = self._current_stream
