@@ -16,7 +16,7 @@ import lamina
 from kernel_testing import emulated
 from lamina import _cpu, backend
 
-OWN = {"device_count", "status", "emulator_configure", "emulator_counts"}  # what has no namesake on the CPU
+OWN = {"device_count", "status", "sixteen_bit", "emulator_configure", "emulator_counts"}  # no namesake on the CPU
 
 #: What a GPU has no namesake of, and why.
 CPU_ONLY = {
