@@ -23,6 +23,8 @@ CPU_ONLY = {
     "winograd_forward": "conv2d is direct on a GPU, whatever the mode: its bits are those of the CPU's direct mode",
     "winograd_backward_input": "as winograd_forward",
     "winograd_backward_kernel": "as winograd_forward",
+    "conv2d_pool_forward": "a GPU takes the two ops one by one",
+    "conv2d_pool_backward_kernel": "as conv2d_pool_forward",
     "all_binary": "its answer is for the host, which would wait for the GPU",
 }
 RUNTIME = {  # memory, threads and instruction sets of the CPU
