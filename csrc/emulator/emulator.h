@@ -83,6 +83,7 @@ void launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, si
 }
 
 inline int multiprocessors() { return emulator::MULTIPROCESSORS; }
+inline bool multiplies_bfloat16() { return true; }
 inline size_t most_shared_bytes() { return emulator::MOST_SHARED_BYTES; }
 /// A small device: what needs more is run in several waves, or refused.
 template <class... Parameters>

@@ -55,6 +55,7 @@ inline int attribute_of_device(cudaDeviceAttr attribute) {
   return value;
 }
 inline int multiprocessors() { return attribute_of_device(cudaDevAttrMultiProcessorCount); }
+inline bool multiplies_bfloat16() { return attribute_of_device(cudaDevAttrComputeCapabilityMajor) >= 8; }
 inline size_t most_shared_bytes() { return size_t(attribute_of_device(cudaDevAttrMaxSharedMemoryPerBlockOptin)); }
 /// How many blocks of a kernel are on the device at once.
 template <class... Parameters>
@@ -187,7 +188,7 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[2]), "r"(a[3]), "r"(b[1]));
   } else {
-    __trap();  // bfloat16 begins with sm_80; Python refuses it before
+    __trap();  // bfloat16 begins with sm_80: tensor_product.cuh refuses it before
   }
 #endif
 }
