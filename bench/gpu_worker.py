@@ -116,11 +116,6 @@ class Worker:
         PLACE.ours, PLACE.peer = "cuda", "cuda" if self.real else "cpu"
         self.clock: Any = DeviceClock(self.torch) if self.real else WallClock()
         self._inputs: tuple[Any, Arrays] | None = None
-        if self.torch is not None and self.real:
-            self.torch.set_default_device("cuda")
-            self.torch.backends.cudnn.benchmark = True
-            self.torch.backends.cuda.matmul.allow_tf32 = False
-            self.torch.backends.cudnn.allow_tf32 = False
 
     @staticmethod
     def _import_torch() -> Any:
@@ -131,7 +126,7 @@ class Worker:
         return torch
 
     def hello(self) -> dict[str, Any]:
-        """Names and versions, and the rate of a copy, the roof of memory-bound work."""
+        """Comes first: sets PyTorch up; gives names, versions and the rate of a copy, the roof of memory-bound work."""
         import cupy
 
         import lamina
@@ -141,6 +136,11 @@ class Worker:
             found["torch"] = self.torch.__version__
         if not self.real:
             return found | {"bandwidth": 1.0}
+        if self.torch is not None:
+            self.torch.set_default_device("cuda")
+            self.torch.backends.cudnn.benchmark = True
+            self.torch.backends.cuda.matmul.allow_tf32 = False
+            self.torch.backends.cudnn.allow_tf32 = False
         properties = cupy.cuda.runtime.getDeviceProperties(0)
         found["gpu"] = properties["name"].decode()
         found["multiprocessors"] = properties["multiProcessorCount"]
