@@ -9,24 +9,22 @@ stay as they are, and inputs must not change. docs/cuda_emulator.md says what el
 
 The module is looked for at LAMINA_EMULATED_MODULE, then in build/emulator (tools/build_emulator.sh makes it).
 LAMINA_SCHEDULES=2 runs the first two schedules alone, and the arrays off their boundaries; 1 the first: for sanitizers.
+LAMINA_KERNEL_TESTS=gpu takes lamina._cuda on the GPU that is here in the emulator's place (gpu_kernels.py).
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.machinery
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import device_stand_in
+import gpu_kernels
 from lamina import _cpu
 
 FLOATS = (np.float32, np.float64)
@@ -50,19 +48,13 @@ SANITIZED = bool(os.environ.get("LAMINA_SANITIZED"))  # AddressSanitizer looks a
 
 
 @functools.cache
-def emulated() -> ModuleType:
+def emulated() -> Any:
     """lamina._cuda_emulated; skips the test where it is not built."""
-    root = Path(__file__).parents[1]
-    named = os.environ.get("LAMINA_EMULATED_MODULE")
-    found = [Path(named)] if named else sorted((root / "build" / "emulator").glob("_cuda_emulated*.so"))
-    if not found:
+    if os.environ.get("LAMINA_KERNEL_TESTS") == "gpu":
+        return gpu_kernels.kernels()
+    module = device_stand_in.emulated_kernels()
+    if module is None:
         pytest.skip("lamina._cuda_emulated is not built: tools/build_emulator.sh")
-    loader = importlib.machinery.ExtensionFileLoader("_cuda_emulated", str(found[-1]))
-    spec = importlib.util.spec_from_loader("_cuda_emulated", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    sys.modules["_cuda_emulated"] = module
     return module
 
 
