@@ -26,6 +26,7 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.capture import cuda_graph as cuda_graph
 from lamina.layers import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, cuda_arrays
+from lamina import _cpu, cuda_arrays, recording
 from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -229,7 +229,10 @@ def moved(array: Array, like: Array | None) -> Array:
     if like is None or isinstance(like, np.ndarray):
         return to_host(array)
     gpu = _cuda_array(like)
-    return gpu.module.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
+    if not isinstance(array, np.ndarray | np.generic):
+        return array
+    recorder = recording.state.recorder
+    return gpu.module.asarray(array) if recorder is None else recorder.constant(array)
 
 
 def to_host(array: Array) -> Array:

@@ -75,6 +75,7 @@ static void backward(const In& q, const In& k, const In& v, const OptionalIn& le
 }
 
 static const Registration registration([](nb::module_& m) {
+  takes_sixteen_bits({"attention_forward", "attention_backward"}, {"lse"});
   m.def("attention_forward", &forward, array("q"), array("k"), array("v"), array("lengths").none(),
         array("added").none(), array("seen").none(), array("y"), array("lse").none(), nb::arg("settings"),
         nb::arg("stream"));
