@@ -208,17 +208,19 @@ def _recording(device: Cuda, recorder: Recorder) -> Any:
 
 def _told(error: RuntimeError) -> str:
     """Which function of Lamina it was that a graph cannot hold."""
-    name = ""
+    name = layer = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         inside = path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
         if inside and inside not in PLUMBING:
-            owner = type(frame.f_locals["self"]).__name__ + "." if "self" in frame.f_locals else ""
-            module = ".".join(Path(inside).with_suffix("").parts)
-            name = f"{module}: {owner}{frame.f_code.co_name}"
+            owner = frame.f_locals.get("self")
+            of_class = "" if owner is None else type(owner).__name__ + "."
+            name = f"lamina.{'.'.join(Path(inside).with_suffix('').parts)}.{of_class}{frame.f_code.co_name}"
+            if inside.startswith("layers/") and isinstance(getattr(owner, "name", None), str):
+                layer = f" in the layer {owner.name}"
     return (
-        f"capture: {name or 'the function'} waits for the GPU, or moves data, which cannot be part of a CUDA graph "
-        f"({error}); leave jit_compile and cuda_graph away"
+        f"capture: {name or 'the function'}{layer} waits for the GPU, or moves data, which cannot be part of a "
+        f"CUDA graph ({error}); leave jit_compile and cuda_graph away"
     )
 
 
