@@ -56,7 +56,7 @@ class cuda_graph:
         >>> model, optimizer = lm.layers.Dense(1), lm.optimizers.Adam(0.01)
         >>> @lm.cuda_graph
         ... def step(x, y):
-        ...     loss = lm.ops.mean_squared_error(model(x), y)
+        ...     loss = lm.ops.mean_squared_error(y, model(x))
         ...     loss.backward()
         ...     optimizer.step(model.trainable_weights)
         ...     return loss
