@@ -12,10 +12,12 @@ Unlike CuPy's, these arrays do not take NumPy's functions either (`np.add(x, x)`
 from __future__ import annotations
 
 import functools
+import importlib.machinery
 import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -434,13 +436,33 @@ def install(kernels: ModuleType | None = None) -> None:
 
 
 @functools.cache
+def emulated_kernels() -> ModuleType | None:
+    """lamina._cuda_emulated: LAMINA_EMULATED_MODULE, or what tools/build_emulator.sh built; None if it is not."""
+    named = os.environ.get("LAMINA_EMULATED_MODULE")
+    folder = Path(__file__).parents[1] / "build" / "emulator"
+    found = [Path(named)] if named else sorted(folder.glob("_cuda_emulated*.so"))
+    if not found:
+        return None
+    loader = importlib.machinery.ExtensionFileLoader("_cuda_emulated", str(found[-1]))
+    spec = importlib.util.spec_from_loader("_cuda_emulated", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    sys.modules["_cuda_emulated"] = module
+    return module
+
+
+@functools.cache
 def at_hand() -> str:
     """What "cuda" is in this process: "GPU" where there is one, else "stand-in", which is installed.
 
     With LAMINA_EMULATOR=1 it is "emulator": the stand-in's arrays with the CUDA kernels as the emulator runs them.
     """
     if os.environ.get("LAMINA_EMULATOR") == "1":
-        install(importlib.import_module("lamina._cuda_emulated"))
+        kernels = emulated_kernels()
+        if kernels is None:
+            raise RuntimeError("LAMINA_EMULATOR=1: lamina._cuda_emulated is not built: tools/build_emulator.sh")
+        install(kernels)
         return "emulator"
     if backend.cuda_status()["device_count"] and importlib.util.find_spec("cupy"):
         return "GPU"
