@@ -23,7 +23,9 @@ from lamina.recording import Drawn, Recorder
 Array = Any
 HERE = Path(__file__).parent
 PLUMBING = {"backend.py", "recording.py", "capture.py", "cuda_arrays.py", "autograd/tape.py", "autograd/function.py"}
-READ_ANEW = ("dropout", "random_uniform", "random_normal", "random_words")  # kernels that read seeds from memory
+READ_ANEW = {  # kernels that read seeds from memory
+    "attention_backward", "attention_forward", "dropout", "random_normal", "random_uniform", "random_words",
+}  # fmt: skip
 
 
 class cuda_graph:

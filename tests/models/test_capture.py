@@ -101,7 +101,14 @@ def test_accumulated_gradients(steps: int) -> None:
     check(mlp, X[:20], LABELS[:20], make, 2, epochs=5)
 
 
-@pytest.mark.parametrize(("make", "x"), [(cnn, PICTURES), (lstm, SEQUENCES)])
+def transformer() -> Any:
+    x = layers.Input((5, 3))
+    y = layers.MultiHeadAttention(2, 4, dropout=0.3)(x, x)
+    y = layers.LayerNormalization()(layers.Add()([x, layers.Dropout(0.2, seed=7)(y)]))
+    return Model(x, layers.Dense(3)(layers.GlobalAveragePooling1D()(y)))
+
+
+@pytest.mark.parametrize(("make", "x"), [(cnn, PICTURES), (lstm, SEQUENCES), (transformer, SEQUENCES)])
 def test_networks(make: Any, x: Any) -> None:
     check(make, x, LABELS[:10], OPTIMIZERS["adam"], 2)
 
