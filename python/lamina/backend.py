@@ -17,6 +17,7 @@ from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
+int64 = np.dtype(np.int64)
 ndarray = np.ndarray
 
 
@@ -307,6 +308,10 @@ def as_array(value: Any, dtype: Any = None, floats: Any = float32, like: Array |
     Raises:
         TypeError: if the values are no numbers (object, complex, longdouble, strings).
     """
+    if type(value) is ndarray and dtype is None and (like is None or type(like) is ndarray):
+        found = value.dtype
+        if found is float32 or found is float64 or found is int64:  # as most are
+            return value
     if not isinstance(value, np.ndarray) and not _in_python(value):
         found = _on_gpu(value)
         if found is not None:

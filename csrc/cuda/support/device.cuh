@@ -193,4 +193,32 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
 #endif
 }
 
+/// Two floats rounded to 16 bits, the first in the lower half: what mma takes.
+template <class N>
+__device__ __forceinline__ uint32_t narrow_pair(float low, float high) {
+  uint32_t pair;
+#if __CUDA_ARCH__ >= 800
+  if constexpr (std::is_same_v<N, Float16>)
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+#else
+  pair = uint32_t(N(low).bits) | uint32_t(N(high).bits) << 16;
+#endif
+  return pair;
+}
+
+/// x, of which the compiler knows nothing: what is computed from it is computed again, and held in no register.
+__device__ __forceinline__ int again(int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
+/// 2^x by the instruction for it: off by 2 ULP at most, denormal results 0. The same on every GPU, not on the CPU.
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 }  // namespace lamina::cuda
