@@ -41,7 +41,7 @@ def cuda() -> ModuleType:
         spec = importlib.util.find_spec("lamina_cuda13._cuda")
     if spec is None or spec.loader is None:
         pytest.skip("neither lamina._cuda nor lamina-cuda13 is here")
-    given = sys.modules.get("lamina._cuda")
+    given = sys.modules.get(spec.name)
     if getattr(given, "__file__", None):
         return given
     module = importlib.util.module_from_spec(spec)
