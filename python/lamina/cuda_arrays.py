@@ -60,6 +60,8 @@ class Cuda:
                 f"pip install cupy-cuda{major}x"
             ) from None
         kernels = importlib.import_module("lamina._cuda")
+        # The kernels that take floats of 16 bits as they are.
+        self.narrow_kernels: frozenset[str] = frozenset(getattr(kernels, "sixteen_bit", tuple)())
         self.array_type: type = self.module.ndarray
         self.kernels = Kernels(kernels, self.module.cuda.get_current_stream)
         self.here: Array = self.module.empty(0, "float32")

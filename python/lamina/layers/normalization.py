@@ -59,6 +59,7 @@ class BatchNormalization(Layer):
     """
 
     supports_masking = True
+    _in_float32 = True
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ class Evaluated(Layer):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Says how to train.
 
@@ -52,10 +53,16 @@ class Evaluated(Layer):
             weighted_metrics: the same, but heeding sample_weight.
             run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; they change nothing.
 
+            auto_scale_loss: whether a model of the policy "mixed_float16", or with layers of it, gets a
+                `LossScaleOptimizer` around the optimizer.
+
         Raises:
             ValueError: for an unknown name, or another number of entries than outputs.
         """
         self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and not isinstance(self.optimizer, optimizers.LossScaleOptimizer) and any(
+                layer.dtype_policy.name == "mixed_float16" for layer in self.layers_inside()):  # fmt: skip
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         objective = Objective(loss, loss_weights, metrics, weighted_metrics, self._known_outputs())
         self.loss = objective.loss
         if len(objective.outputs) == 1 and isinstance(self.loss, list | dict):
