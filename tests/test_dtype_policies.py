@@ -170,8 +170,9 @@ def test_layers_follow_float32_within_16_bits(policy, make, shape):
         assert y.dtype.name == layer.compute_dtype
         tolerance = 2e-2 if policy == "mixed_float16" else 1e-1
         np.testing.assert_allclose(y.numpy().astype("float32"), wanted.numpy(), atol=tolerance, rtol=tolerance)
-        (lm.ops.cast(y, "float32") ** 2).sum().backward()
-        (wanted**2).sum().backward()
+        direction = np.random.default_rng(2).uniform(-1, 1, wanted.shape).astype("float32")
+        (lm.ops.cast(y, "float32") * direction).sum().backward()
+        (wanted * direction).sum().backward()
         scale = np.abs(u.grad.numpy()).max()
         np.testing.assert_allclose(t.grad.numpy() / scale, u.grad.numpy() / scale, atol=2 * tolerance)
         for v, w in zip(layer.weights, plain.weights, strict=True):
@@ -229,16 +230,15 @@ def test_normalization_of_data():
 
 
 def digits():
-    rng = np.random.default_rng(0)
-    prototypes = rng.uniform(0, 1, (10, 8, 8, 1))
-    y = rng.integers(0, 10, 600)
-    x = prototypes[y] + rng.normal(0, 0.25, (600, 8, 8, 1))
-    return x.astype("float32"), y
+    pytest.importorskip("sklearn")
+    (x, y), (test_x, test_y) = lm.data.digits()
+    return x, y, test_x, test_y
 
 
 def network(kind):
     if kind == "cnn":
-        return Sequential([Input((8, 8, 1)), Conv2D(8, 3, activation="relu"), BatchNormalization(), MaxPooling2D(),
+        return Sequential([Input((8, 8, 1)), Conv2D(8, 3, activation="relu"), BatchNormalization(momentum=0.9),
+                           MaxPooling2D(),
                            Flatten(), Dense(10, activation="softmax")])  # fmt: skip
     return Sequential([Input((8, 8, 1)), Flatten(), Dense(32, activation="relu"), Dense(10, activation="softmax")])
 
@@ -247,10 +247,10 @@ def trained(kind, policy):
     lm.set_seed(3)
     lm.set_dtype_policy(policy)
     model = network(kind)
-    model.compile(lm.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    x, y = digits()
-    model.fit(x[:500], y[:500], epochs=6, verbose=0)
-    return model, model.evaluate(x[500:], y[500:], verbose=0)
+    model.compile(lm.optimizers.Adam(1e-2), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    x, y, test_x, test_y = digits()
+    model.fit(x, y, epochs=16, batch_size=64, verbose=0)
+    return model, model.evaluate(test_x, test_y, verbose=0)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
@@ -259,7 +259,7 @@ def test_training_reaches_the_accuracy_of_float32(kind):
     assert wanted > 0.95
     for policy in MIXED:
         model, (loss, accuracy) = trained(kind, policy)
-        assert accuracy > wanted - 0.011
+        assert accuracy > wanted - 0.01
         assert np.isfinite(loss)
         assert all(v.dtype == np.float32 for v in model.weights)
         assert isinstance(model.optimizer, lm.optimizers.LossScaleOptimizer) == (policy == "mixed_float16")
@@ -271,7 +271,7 @@ def test_training_reaches_the_accuracy_of_float32(kind):
 @pytest.mark.parametrize("policy", [*MIXED, "float16", "bfloat16"])
 def test_saved_and_gone_on(policy, tmp_path):
     lm.set_seed(1)
-    x, y = digits()
+    x, y, _, _ = digits()
     lm.set_dtype_policy(policy)
     model = network("mlp")
     model.compile("adam", "sparse_categorical_crossentropy")

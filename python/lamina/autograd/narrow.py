@@ -35,11 +35,16 @@ class _Scope(threading.local):
 
 scope = _Scope()
 
-# Ops that move values, tell of them, or make the dtype that they are asked for.
+# Ops that move values, whatever they are.
+MOVES = frozenset({
+    "convert_to_tensor", "copy", "expand_dims", "flatten", "moveaxis", "reshape", "squeeze", "stop_gradient",
+    "swapaxes", "transpose",
+})  # fmt: skip
+
+# Ops that tell of tensors, or make the dtype that they are asked for.
 AS_THEY_ARE = frozenset({
-    "cast", "convert_to_numpy", "convert_to_tensor", "copy", "dtype", "expand_dims", "flatten", "full_like",
-    "is_tensor", "moveaxis", "ndim", "ones_like", "reshape", "shape", "size", "squeeze", "stop_gradient", "swapaxes",
-    "to", "transpose", "zeros_like",
+    "cast", "convert_to_numpy", "dtype", "full_like", "is_tensor", "ndim", "ones_like", "shape", "size", "to",
+    "zeros_like",
 })  # fmt: skip
 
 # Ops with weights that stay in float32: statistics that they update, tables of which they read little.
@@ -90,6 +95,8 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
     dtype = result_dtype(arrays or numbers)
     if autocast is not None and name not in WITH_WEIGHTS:
         args, kwargs = map_leaves(lambda leaf: _cast(leaf, autocast) if _is_weight(leaf) else leaf, (args, kwargs))
+    if name in MOVES:
+        return function(*args, **kwargs)
     if not backend.is_narrow(dtype):
         args, kwargs = map_leaves(lambda leaf: widened(leaf, dtype), (args, kwargs))
         return function(*args, **kwargs)

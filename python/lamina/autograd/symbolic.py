@@ -364,10 +364,20 @@ def _accepting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def op(*args: Any, **kwargs: Any) -> Any:
+        if backend.narrow:
+            return with_narrow(args, kwargs)
         try:
-            if backend.narrow:
-                return narrow.call(name, function, args, kwargs)
             return function(*args, **kwargs)
+        except Exception:
+            if not has_symbols((args, kwargs)):
+                if backend.narrow:  # which came into use in this very call
+                    return with_narrow(args, kwargs)
+                raise
+        return record(name, args, kwargs)
+
+    def with_narrow(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return narrow.call(name, function, args, kwargs)
         except Exception:
             if not has_symbols((args, kwargs)):
                 raise

@@ -25,6 +25,10 @@ def float_tensor(x: Any, op: str, name: str = "x") -> Tensor:
         return x
     if dtype.kind in "iub":
         return Tensor(x.array.astype(backend.float32))
+    if backend.is_narrow(dtype):
+        backend.use_narrow()
+        if not backend.on_host(x.array):  # of an op that runs on them as they are: see autograd/narrow.py
+            return x
     raise TypeError(f"{op}: {name} must be float32 or float64, got {dtype}")
 
 
