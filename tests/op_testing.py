@@ -197,7 +197,9 @@ def check_narrow(op: Callable[..., Any], inputs: Sequence[Any], *, gradients: bo
                         _assert_same_bits(a, b, where)
                     a, b = a.astype(np.float32), b.astype(np.float32)
                     finite = b[np.isfinite(b)]
-                    scale = max(1.0, float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))) if finite.size else 1.0
+                    scale = (
+                        max(1.0, float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))) if finite.size else 1.0
+                    )
                     _assert_close(a / scale, b / scale, 8 * eps, where)
     finally:
         backend.narrow = before

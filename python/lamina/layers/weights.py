@@ -85,7 +85,7 @@ class Weighted:
         if any(n < 0 for n in sizes):
             raise ValueError(f"{self.name}: add_weight: sizes must be at least 0, got {shape!r}")
         if wanted not in (backend.float32, backend.float64) and not backend.is_narrow(wanted):
-            raise TypeError(f'{self.name}: add_weight: dtype must be "float32" or "float64", or of 16 bits, '
+            raise TypeError(f'{self.name}: add_weight: dtype must be "float32", "float64", "float16" or "bfloat16", '
                             f"got {dtype!r}")  # fmt: skip
         drawn = backend.float32 if backend.is_narrow(wanted) else wanted
         full_shape = tuple([int(n) for n in sizes])

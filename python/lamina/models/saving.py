@@ -334,7 +334,9 @@ def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str],
         blocks.append(block)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # arrays begin at multiples of 8 bytes
-    write_atomically(path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).view(np.uint8).data for b in blocks]])
+    write_atomically(
+        path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).view(np.uint8).data for b in blocks]]
+    )
 
 
 def write_atomically(path: str | Path, blocks: Iterable[bytes | memoryview]) -> None:

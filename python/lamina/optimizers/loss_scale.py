@@ -206,8 +206,7 @@ def all_finite(grads: list[Array]) -> bool:
     The square of a float32 fits into float64, in which they are summed: the sum is finite only if all are.
     """
     arrays = [backend.contiguous(a) for a in preparation.values_of([g for g in grads if g is not None])]
-    if backend.narrow:
-        arrays = [backend.cast(a, backend.float32) if backend.is_narrow(a.dtype) else a for a in arrays]
+    arrays = [backend.cast(a, backend.float32) if backend.is_narrow(a.dtype) else a for a in arrays]
     groups = [[a for a in arrays if a.dtype == dtype] for dtype in dict.fromkeys(a.dtype for a in arrays)]
     return all(np.isfinite(preparation.sums_of_squares(group)).all() for group in groups)
 
