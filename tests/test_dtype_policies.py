@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+import device_stand_in
 import lamina as lm
 from lamina import backend
 from lamina.dtype_policies import DTypePolicy
@@ -27,6 +28,7 @@ from lamina.layers import (
 from lamina.models import Model, Sequential
 
 MIXED = ("mixed_float16", "mixed_bfloat16")
+device_stand_in.at_hand()
 
 
 @pytest.fixture(autouse=True)
@@ -300,6 +302,23 @@ def test_weights_of_16_bits_are_changed_in_float32():
     assert w.dtype.name == "bfloat16"
     np.testing.assert_allclose(w.numpy().astype("float32"), [0.5, 2.5], atol=1e-2)
     assert all(slot.dtype == np.float32 for slot in optimizer._slots[w])
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_training_on_a_gpu(policy):
+    lm.set_dtype_policy(policy)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((16, 8, 8, 1)).astype("float32"), np.arange(16) % 10
+    weights = []
+    for device in ("cpu", "cuda"):
+        lm.set_seed(2)
+        model = network("cnn").to(device)
+        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, batch_size=8, verbose=0)
+        assert model.predict(x, verbose=0).dtype.name == model.layers[-1].compute_dtype
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-2)
 
 
 def test_losses_and_metrics_are_float32():

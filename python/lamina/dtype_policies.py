@@ -122,18 +122,6 @@ def get(identifier: Any) -> DTypePolicy:
     return DTypePolicy(name)
 
 
-def for_layer(dtype: Any, name: str) -> DTypePolicy:
-    """The policy that a layer of this name was given as its dtype.
-
-    Raises:
-        ValueError: if it names none.
-    """
-    try:
-        return get(dtype)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: dtype must be one of {[*FLOATS, *MIXED]}, got {dtype!r}") from None
-
-
 def serialize(policy: DTypePolicy) -> dict[str, Any]:
     """A configuration that `get` and `deserialize` take back.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+import op_testing
 from lamina import backend
 from lamina.autograd import narrow
 from op_testing import NARROW, check_narrow
@@ -137,7 +138,8 @@ def test_what_goes_with_what(name):
     other = "bfloat16" if name == "float16" else "float16"
     x = lm.tensor([1.0, 2.0], dtype=name)
     for y in (x + 1, 1.5 * x, x - True, x / np.float64(3), x * lm.tensor(2.0), lm.ops.add(x, [1.0, 2.0]),
-              lm.ops.add(x, [1, 2]), x + lm.tensor([1, 2]), lm.ops.maximum(x, 0.5), -x, x**2, x @ x, lm.ops.where([True, False], x, 0.0)):  # fmt: skip
+              lm.ops.add(x, [1, 2]), x + lm.tensor([1, 2]), lm.ops.maximum(x, 0.5), -x, x**2, x @ x,
+              lm.ops.where([True, False], x, 0.0)):  # fmt: skip
         assert dtype_of(y) == name
     for y in (x + lm.tensor([1.0, 2.0]), np.ones(2, "float32") * x, x + lm.tensor([1.0, 2.0], dtype=other)):
         assert dtype_of(y) == "float32"
@@ -187,6 +189,47 @@ def test_numpy_arrays_of_16_bits():
     assert dtype_of(lm.tensor([1.0, 2.0]) * x) == "float32"
     assert lm.from_dlpack(x).dtype == np.float16
     assert np.shares_memory(np.from_dlpack(lm.from_dlpack(x)), x)
+
+
+@pytest.mark.skipif(op_testing.DEVICE != "stand-in", reason="of the stand-in: a GPU has tests/cuda")
+def test_on_a_gpu_ops_run_natively_where_there_are_kernels(monkeypatch):
+    x = lm.tensor([[-1.0, 2.0]], dtype="float16", device="cuda", requires_grad=True)
+    seen = []
+
+    class Kernels:
+        def relu_forward(self, x, y):
+            seen.append((x.dtype, y.dtype))
+            y[...] = backend.array_module(x).maximum(x, 0)
+
+        def relu_backward(self, y, dy, dx):
+            seen.append((y.dtype, dy.dtype, dx.dtype))
+            dx[...] = dy * (y > 0)
+
+    y = lm.ops.relu(x)  # no kernels of 16 bits: in float32
+    assert (y.device, y.dtype.name) == ("cuda", "float16")
+    assert type(y.node).__name__ == "CastFunction"
+    monkeypatch.setattr(backend.cuda, "narrow_kernels", frozenset({"relu_forward", "relu_backward"}))
+    monkeypatch.setattr(backend.cuda, "kernels", Kernels())
+    y = lm.ops.relu(x)
+    assert type(y.node).__name__ == "ReluFunction"
+    y.backward(np.ones((1, 2)))
+    assert seen == [(np.float16,) * 2, (np.float16,) * 3]
+    assert x.grad.numpy().tolist() == [[0.0, 1.0]]
+    assert lm.ops.relu(x.cpu()).numpy().tolist() == [[0.0, 2.0]]
+
+
+@pytest.mark.parametrize("name", list(NARROW))
+def test_on_a_gpu_bits_are_those_of_the_cpu(name):
+    x, w = numbers(5, 6), numbers(6, 3)
+    results = []
+    for device in ("cpu", "cuda"):
+        a, b = (lm.tensor(v, True, device, dtype=name) for v in (x, w))
+        y = lm.ops.softmax(lm.ops.relu(a @ b) + 0.5)
+        assert (y.device, y.dtype.name) == (device, name)
+        (y * y).sum().backward()
+        results.append([y.numpy(), a.grad.numpy(), b.grad.numpy()])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_weights_in_a_file(tmp_path):

@@ -92,7 +92,7 @@ def test_all_finite():
         broken[2, 3] = bad
         assert not all_finite([two, broken])
         assert not all_finite([RowSparse(np.array([1]), broken[2:], (5, 4))])
-    assert all_finite([np.full(1000, 3e38, "float32")])
+    assert all_finite([np.full(1000, 1e17, "float32")])
     assert all_finite([np.full(3, 60000, "float16")])
     assert not all_finite([np.full(3, np.inf, "float16")])
     assert all_finite([one.T])

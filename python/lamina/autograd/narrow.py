@@ -129,7 +129,7 @@ def result_dtype(dtypes: set[np.dtype[Any]]) -> np.dtype[Any]:
 
 def _is_weight(leaf: Any) -> bool:
     """Whether it is a weight that is to be rounded within layers of a mixed policy."""
-    return isinstance(leaf, Variable) and leaf.autocast and leaf.array.dtype is backend.float32
+    return isinstance(leaf, Variable) and leaf.autocast and leaf.array.dtype == backend.float32
 
 
 def _cast(leaf: Any, dtype: Any) -> Any:
@@ -155,7 +155,7 @@ def _array_of(leaf: Any) -> Any:
 
 def rounded(value: Any, dtype: np.dtype[Any]) -> Any:
     """A tensor of float32 in this dtype of 16 bits; anything else as it is."""
-    if isinstance(value, Tensor) and value.array.dtype is backend.float32 and backend.is_narrow(dtype):
+    if isinstance(value, Tensor) and value.array.dtype == backend.float32 and backend.is_narrow(dtype):
         return operators.cast(value, dtype)
     return value
 

@@ -144,7 +144,7 @@ class Layer(Weighted):
                 "what every layer takes (name, trainable, dtype, input_shape, input_dim, activity_regularizer)"
             )
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else str(name)
-        self._policy = dtype_policies.for_layer(dtype, self.name)
+        self._policy = _policy_of(dtype, self.name)
         if self._on_host and backend.is_narrow(self._policy.compute):  # the CPU has no use for less
             self._policy = dtype_policies.DTypePolicy("float32")
         self._dtype = self._policy.compute
@@ -442,11 +442,24 @@ class Layer(Weighted):
 
     @dtype_policy.setter
     def dtype_policy(self, value: Any) -> None:
-        self._policy = dtype_policies.for_layer(value, self.name)
+        self._policy = _policy_of(value, self.name)
         self._dtype = self._policy.compute
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _policy_of(dtype: Any, name: str) -> dtype_policies.DTypePolicy:
+    """The policy that a layer of this name was given as its dtype.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    try:
+        return dtype_policies.get(dtype)
+    except (TypeError, ValueError):
+        known = [*dtype_policies.FLOATS, *dtype_policies.MIXED]
+        raise ValueError(f"{name}: dtype must be one of {known}, got {dtype!r}") from None
 
 
 def _described(x: Any) -> str:

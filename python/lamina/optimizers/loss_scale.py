@@ -203,7 +203,7 @@ class LossScaleOptimizer(Optimizer):
 def all_finite(grads: list[Array]) -> bool:
     """Whether all gradients, of those that are not None, are finite: one reduction a dtype; it waits for a GPU.
 
-    The square of a float32 fits into float64, in which they are summed: the sum is finite only if all are.
+    What is looked at are sums of squares, so that gradients beyond 1e18, which no training wants, count as infinite.
     """
     arrays = [backend.contiguous(a) for a in preparation.values_of([g for g in grads if g is not None])]
     arrays = [backend.cast(a, backend.float32) if backend.is_narrow(a.dtype) else a for a in arrays]
