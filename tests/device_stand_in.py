@@ -357,9 +357,11 @@ def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleT
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
             assert stream == STREAM, f"{name}: stream {stream}"
             inside = {key: _inside(value) for key, value in kwargs.items()}
+            found = [_inside(a) for a in args]
             if streams:
+                found, inside = _with_bits(found), _with_bits(inside)
                 inside["stream"] = 0
-            return kernel(*[_inside(a) for a in args], **inside)
+            return kernel(*found, **inside)
 
         return call
 
@@ -367,12 +369,23 @@ def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleT
         if not name.startswith("_") and callable(getattr(kernels, name)) and name not in HOST_ONLY:
             setattr(module, name, on_stream(name))
     module.status = status
+    module.sixteen_bit = getattr(kernels, "sixteen_bit", dict)
     module.device_count = lambda: 1
     return module
 
 
+def _with_bits(value: Any) -> Any:
+    """Arrays of bfloat16 as those of uint16, which the emulated kernels take for it: NumPy hands none on."""
+    if isinstance(value, dict):
+        return {key: _with_bits(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)([_with_bits(item) for item in value])
+    bits = isinstance(value, np.ndarray) and value.dtype.name == "bfloat16"
+    return value.view(np.uint16) if bits else value
+
+
 HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num_threads", "set_num_threads",
-             "pool_stats"}  # fmt: skip
+             "pool_stats", "sixteen_bit"}  # fmt: skip
 
 
 def install(kernels: ModuleType | None = None) -> None:

@@ -108,6 +108,11 @@ def is_narrow(dtype: np.dtype[Any]) -> bool:
     return dtype.itemsize == 2 and dtype.name in ("bfloat16", "float16")
 
 
+def state_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What statistics of arrays of this dtype are kept in: float32 for 16 bits, else the dtype itself."""
+    return dtype if dtype.itemsize > 2 else float32
+
+
 def use_narrow() -> None:
     """Has ops look out for floats of 16 bits from now on: see autograd/narrow.py."""
     global narrow

@@ -218,6 +218,64 @@ def test_on_a_gpu_ops_run_natively_where_there_are_kernels(monkeypatch):
     assert lm.ops.relu(x.cpu()).numpy().tolist() == [[0.0, 2.0]]
 
 
+class Sixteen:
+    """Kernels that take 16 bits as a GPU's do: those of float32 for the same numbers, their results rounded."""
+
+    def __init__(self, kernels):
+        self.kernels, self.calls = kernels, []
+
+    def __getattr__(self, name):
+        def call(*args, **kwargs):
+            given = [(a, self.widened(a)) for a in (*args, *kwargs.values())]
+            wide = [w for _, w in given]
+            self.calls += [name] if any(w is not a for a, w in given) else []
+            getattr(self.kernels, name)(*wide[: len(args)], **dict(zip(kwargs, wide[len(args) :], strict=True)))
+            for a, w in given:  # inputs get what they held
+                for one, other in zip(*((a, w) if isinstance(a, list) else ([a], [w])), strict=True):
+                    if one is not other:
+                        one[...] = other
+
+        return call
+
+    def widened(self, a):
+        if isinstance(a, list):
+            found = [self.widened(item) for item in a]
+            return found if any(x is not y for x, y in zip(a, found, strict=True)) else a
+        return a.astype("float32") if hasattr(a, "dtype") and backend.is_narrow(a.dtype) else a
+
+
+NATIVELY = {
+    **{name: (getattr(lm.ops, name), [numbers(7, 9)]) for name in ONE if name in narrow.NATIVE},
+    **{name: (getattr(lm.ops, name), [positive(7, 9)]) for name in OF_POSITIVE if name in narrow.NATIVE},
+    **{name: (getattr(lm.ops, name), [numbers(7, 9), positive(9)]) for name in TWO if name in narrow.NATIVE},
+    **{name: case for name, case in OTHERS.items() if name in narrow.NATIVE},
+}
+
+
+@pytest.mark.skipif(op_testing.DEVICE != "stand-in", reason="of the stand-in: a GPU has tests/cuda")
+@pytest.mark.parametrize("dtype", list(NARROW))
+@pytest.mark.parametrize("name", list(NATIVELY))
+def test_natively_within_rounding(name, dtype, monkeypatch):
+    op, inputs = NATIVELY[name]
+    results = []
+    kernels = Sixteen(backend.on("cuda") is not None and backend.cuda.kernels)
+    for device in ("cpu", "cuda"):
+        if device == "cuda":
+            every = frozenset(kernel for names in narrow.NATIVE.values() for kernel in names)
+            monkeypatch.setattr(backend.cuda, "narrow_kernels", every)
+            monkeypatch.setattr(backend.cuda, "kernels", kernels)
+        tensors = [lm.tensor(x.astype("float32"), True, device, dtype) for x in inputs]
+        y = op(*tensors)
+        assert (y.device, y.dtype.name) == (device, dtype)
+        y.backward(np.linspace(-1, 1, y.size).reshape(y.shape))
+        assert all(t.grad.dtype.name == dtype for t in tensors)
+        results.append([np.array(v, "float32") for v in (y.numpy(), *[t.grad.numpy() for t in tensors])])
+    assert kernels.calls
+    assert set(kernels.calls) <= set(narrow.NATIVE[name]), "other kernels than those that are asked for"
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=8 * NARROW[dtype], atol=8 * NARROW[dtype] * max(1, abs(one).max()))
+
+
 @pytest.mark.parametrize("name", list(NARROW))
 def test_on_a_gpu_bits_are_those_of_the_cpu(name):
     x, w = numbers(5, 6), numbers(6, 3)

@@ -53,30 +53,38 @@ WITH_WEIGHTS = frozenset({
 })  # fmt: skip
 
 _CONVOLUTION = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_kernel", "bias_backward")
+_FUNCTION = ("activation_function_forward", "activation_function_backward")
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "reduce_sum")
 
 # Ops that run on 16 bits as they are on a GPU whose module has these kernels for them.
 NATIVE: dict[str, tuple[str, ...]] = {
     "dense": ("gemm", "bias_backward"),
-    "conv1d": _CONVOLUTION,
-    "conv2d": _CONVOLUTION,
-    "conv3d": _CONVOLUTION,
-    "depthwise_conv1d": _CONVOLUTION,
-    "depthwise_conv2d": _CONVOLUTION,
-    "conv1d_transpose": _CONVOLUTION,
-    "conv2d_transpose": _CONVOLUTION,
-    "conv3d_transpose": _CONVOLUTION,
-    "relu": ("relu_forward", "relu_backward"),
-    "sigmoid": ("sigmoid_forward", "sigmoid_backward"),
-    "tanh": ("tanh_forward", "tanh_backward"),
-    "exp": ("exp_forward", "exp_backward"),
-    "add": ("add", "reduce_sum"),
-    "subtract": ("subtract", "multiply", "reduce_sum"),
-    "multiply": ("multiply", "reduce_sum"),
-    "softmax": ("softmax_forward", "softmax_backward"),
-    "log_softmax": ("softmax_forward", "softmax_backward"),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "depthwise_conv1d", "depthwise_conv2d"), _CONVOLUTION),
+    **dict.fromkeys(("conv1d_transpose", "conv2d_transpose", "conv3d_transpose"), _CONVOLUTION),
+    **dict.fromkeys(("add", "subtract", "multiply", "divide"), _ARITHMETIC),
+    **{
+        name: (f"{name}_forward", f"{name}_backward")
+        for name in ("erf", "exp", "expm1", "log", "log1p", "relu", "rsqrt", "sigmoid", "sqrt", "tanh")
+    },
+    **dict.fromkeys(
+        (
+            "celu", "elu", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid",
+            "mish", "relu6", "selu", "silu", "soft_shrink", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
+            "squareplus", "tanh_shrink", "threshold",
+        ),
+        _FUNCTION,
+    ),
+    **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d"), ("max_pool_forward", "max_pool_backward")),
+    **dict.fromkeys(("avg_pool1d", "avg_pool2d", "avg_pool3d"), ("avg_pool_forward", "avg_pool_backward")),
+    **dict.fromkeys(("softmax", "log_softmax"), ("softmax_forward", "softmax_backward")),
+    **dict.fromkeys(("concatenate", "stack"), ("copy_columns", "copy_parts")),
+    **dict.fromkeys(("rms_norm", "unit_norm"), ("row_norm_forward", "row_norm_backward")),
+    **dict.fromkeys(("group_norm", "instance_norm"), ("group_norm_forward", "group_norm_backward")),
+    "batch_norm": ("batch_norm_forward", "batch_norm_backward"),
+    "layer_norm": ("row_norm_forward", "row_norm_backward"),
     "dropout": ("dropout",),
     "attention": ("attention_forward", "attention_backward"),
-}
+}  # fmt: skip
 
 
 def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -84,16 +92,18 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
     if name in AS_THEY_ARE:
         return function(*args, **kwargs)
     autocast = scope.autocast
-    arrays, numbers = set[np.dtype[Any]](), set[np.dtype[Any]]()  # the dtypes of floats with axes, and without
+    keeps = name in WITH_WEIGHTS
+    # The dtypes of floats with axes, without any, and of weights that have no say beside others.
+    arrays, numbers, weights = set[np.dtype[Any]](), set[np.dtype[Any]](), set[np.dtype[Any]]()
     for leaf in leaves_of((args, kwargs)):
         array = _array_of(leaf)
         if array is not None and backend.is_float(array.dtype):
             dtype = array.dtype if autocast is None or not _is_weight(leaf) else autocast
-            (arrays if array.ndim else numbers).add(dtype)
-    if not any(map(backend.is_narrow, arrays | numbers)):
+            (weights if keeps and isinstance(leaf, Variable) else arrays if array.ndim else numbers).add(dtype)
+    if not any(map(backend.is_narrow, arrays | numbers | weights)):
         return function(*args, **kwargs)
-    dtype = result_dtype(arrays or numbers)
-    if autocast is not None and name not in WITH_WEIGHTS:
+    dtype = result_dtype(arrays or numbers or weights)
+    if autocast is not None and not keeps:
         args, kwargs = map_leaves(lambda leaf: _cast(leaf, autocast) if _is_weight(leaf) else leaf, (args, kwargs))
     if name in MOVES:
         return function(*args, **kwargs)
@@ -101,6 +111,9 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
         args, kwargs = map_leaves(lambda leaf: widened(leaf, dtype), (args, kwargs))
         return function(*args, **kwargs)
     if _native(name, (args, kwargs)):
+        if name in WITH_WEIGHTS:
+            given = {key: value if key in ("x", "residual") else widened(value) for key, value in kwargs.items()}
+            return function(*args[:1], *map(widened, args[1:]), **given)
         args, kwargs = map_leaves(lambda leaf: _cast(leaf, dtype), (args, kwargs))
         return function(*args, **kwargs)
     args, kwargs = map_leaves(lambda leaf: widened(leaf, backend.float32), (args, kwargs))
@@ -164,5 +177,8 @@ def _native(name: str, given: Any) -> bool:
     """Whether the op runs on 16 bits as they are: on a GPU, whose module has the kernels."""
     if backend.cuda is None or name not in NATIVE or not backend.cuda.narrow_kernels.issuperset(NATIVE[name]):
         return False
-    arrays = [leaf.array for leaf in leaves_of(given) if isinstance(leaf, Tensor)]
+    leaves = leaves_of(given)
+    if name == "layer_norm" and any(leaf is True for leaf in leaves):  # rms_scaling is made of several ops
+        return False
+    arrays = [leaf.array for leaf in leaves if isinstance(leaf, Tensor)]
     return bool(arrays) and not any(map(backend.on_host, arrays))
