@@ -125,6 +125,8 @@ def cast(array: Array, dtype: np.dtype[Any]) -> Array:
         return array
     if dtype.itemsize != 2:
         return array.astype(dtype)
+    if not on_host(array):
+        _cuda_array(array).check(dtype)
     with np.errstate(all="ignore"):
         return array.astype(dtype)
 
@@ -280,6 +282,8 @@ def moved(array: Array, like: Array | None) -> Array:
     if like is None or isinstance(like, np.ndarray):
         return to_host(array)
     gpu = _cuda_array(like)
+    if narrow:
+        gpu.check(array.dtype)
     return gpu.module.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
 
 
@@ -304,7 +308,10 @@ def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None
             return _cpu.empty(shape, dtype)
         except OverflowError:
             raise MemoryError(f"empty: cannot allocate an array of shape {shape}: its sizes pass 64 bits") from None
-    return _cuda_array(like).module.empty(shape, dtype)
+    gpu = _cuda_array(like)
+    if narrow:
+        gpu.check(dtype)
+    return gpu.module.empty(shape, dtype)
 
 
 def empty_like(array: Array) -> Array:

@@ -276,6 +276,23 @@ def test_natively_within_rounding(name, dtype, monkeypatch):
         np.testing.assert_allclose(one, other, rtol=8 * NARROW[dtype], atol=8 * NARROW[dtype] * max(1, abs(one).max()))
 
 
+@pytest.mark.skipif(op_testing.DEVICE != "stand-in", reason="of the stand-in")
+def test_older_gpus_and_cupy(monkeypatch):
+    backend.on("cuda")
+    every = frozenset(kernel for names in narrow.NATIVE.values() for kernel in names)
+    monkeypatch.setattr(backend.cuda, "narrow_kernels", every)
+    monkeypatch.setattr(backend.cuda, "narrow_dtypes", ("float16",))  # sm_75
+    y = lm.ops.exp(lm.tensor([1.0], dtype="bfloat16", device="cuda"))
+    assert y.numpy().astype("float32").tolist() == [2.71875]
+    monkeypatch.setattr(backend.cuda, "version", "13.4.1")
+    x = lm.tensor([1.0], device="cuda")
+    for make in (lambda: x.astype("bfloat16"), lambda: lm.tensor([1.0], dtype="bfloat16").to("cuda"),
+                 lambda: lm.ops.zeros_like(x, "bfloat16"), lambda: lm.tensor(x, dtype="bfloat16")):  # fmt: skip
+        with pytest.raises(RuntimeError, match=r"bfloat16 .* needs CuPy 14 or newer, this is 13\.4\.1: pip install"):
+            make()
+    assert x.astype("float16").dtype == np.float16
+
+
 @pytest.mark.parametrize("name", list(NARROW))
 def test_on_a_gpu_bits_are_those_of_the_cpu(name):
     x, w = numbers(5, 6), numbers(6, 3)

@@ -110,7 +110,7 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
     if not backend.is_narrow(dtype):
         args, kwargs = map_leaves(lambda leaf: widened(leaf, dtype), (args, kwargs))
         return function(*args, **kwargs)
-    if _native(name, (args, kwargs)):
+    if _native(name, dtype, (args, kwargs)):
         if name in WITH_WEIGHTS:
             given = {key: value if key in ("x", "residual") else widened(value) for key, value in kwargs.items()}
             return function(*args[:1], *map(widened, args[1:]), **given)
@@ -173,9 +173,12 @@ def rounded(value: Any, dtype: np.dtype[Any]) -> Any:
     return value
 
 
-def _native(name: str, given: Any) -> bool:
-    """Whether the op runs on 16 bits as they are: on a GPU, whose module has the kernels."""
-    if backend.cuda is None or name not in NATIVE or not backend.cuda.narrow_kernels.issuperset(NATIVE[name]):
+def _native(name: str, dtype: np.dtype[Any], given: Any) -> bool:
+    """Whether the op runs on 16 bits as they are: on a GPU that knows them, whose module has the kernels."""
+    gpu = backend.cuda
+    if gpu is None or name not in NATIVE or not gpu.narrow_kernels.issuperset(NATIVE[name]):
+        return False
+    if dtype.name not in gpu.narrow_dtypes:
         return False
     leaves = leaves_of(given)
     if name == "layer_norm" and any(leaf is True for leaf in leaves):  # rms_scaling is made of several ops
