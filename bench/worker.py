@@ -139,10 +139,10 @@ class Worker:
                 torch.set_num_threads(count)
 
 
-def main(library: str) -> None:
+def serve(worker: Any) -> None:
+    """Calls the worker's methods by their names, as the lines on standard input say."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints goes to standard error
-    worker = Worker(library)
     for line in sys.stdin:
         command = json.loads(line)
         try:
@@ -154,4 +154,4 @@ def main(library: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    serve(Worker(sys.argv[1]))

@@ -16,13 +16,15 @@ import lamina
 from kernel_testing import emulated
 from lamina import _cpu, backend
 
-OWN = {"device_count", "status", "emulator_configure", "emulator_counts"}  # what has no namesake on the CPU
+OWN = {"device_count", "status", "sixteen_bit", "emulator_configure", "emulator_counts"}  # no namesake on the CPU
 
 #: What a GPU has no namesake of, and why.
 CPU_ONLY = {
     "winograd_forward": "conv2d is direct on a GPU, whatever the mode: its bits are those of the CPU's direct mode",
     "winograd_backward_input": "as winograd_forward",
     "winograd_backward_kernel": "as winograd_forward",
+    "conv2d_pool_forward": "a GPU takes the two ops one by one",
+    "conv2d_pool_backward_kernel": "as conv2d_pool_forward",
     "all_binary": "its answer is for the host, which would wait for the GPU",
 }
 RUNTIME = {  # memory, threads and instruction sets of the CPU
@@ -35,8 +37,10 @@ RUNTIME = {  # memory, threads and instruction sets of the CPU
 def cuda() -> ModuleType:
     """The module that was built, by its file: elsewhere in the tests a stand-in may have its name."""
     spec = importlib.machinery.PathFinder.find_spec("lamina._cuda", lamina.__path__)
+    if spec is None and importlib.util.find_spec("lamina_cuda13"):
+        spec = importlib.util.find_spec("lamina_cuda13._cuda")
     if spec is None or spec.loader is None:
-        pytest.skip("lamina._cuda is not built")
+        pytest.skip("neither lamina._cuda nor lamina-cuda13 is here")
     given = sys.modules.get("lamina._cuda")
     if getattr(given, "__file__", None):
         return given

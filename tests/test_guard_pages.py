@@ -19,6 +19,7 @@ import pytest
 
 import lamina as lm
 from lamina import _cpu
+from lamina.ops.conv2d_pool import conv2d_pool
 
 PAGE = mmap.PAGESIZE
 PROT_NONE = 0
@@ -74,6 +75,13 @@ def case(name: str, op: str, *arrays: np.ndarray[Any, Any], **arguments: Any) ->
 
 def conv(name: str, x: tuple[int, ...], kernel: tuple[int, ...], **arguments: Any) -> Case:
     return case(f"conv2d-{name}", "conv2d", values(*x), values(*kernel), values(kernel[-1]), **arguments)
+
+
+def pooled(x: tuple[int, ...], kernel: tuple[int, ...], strides: int, padding: Any) -> Case:
+    def run(*tensors: Any) -> Any:
+        return conv2d_pool(*tensors, strides, padding, 1, 1, "relu", 2, None, "valid")
+
+    return f"conv2d_pool-{x[-1]}-{kernel[-1]}-{strides}", run, [values(*x), values(*kernel), values(kernel[-1])]
 
 
 def family(
@@ -151,6 +159,9 @@ CASES = [
     conv("narrow", (2, 7, 8, 20), (3, 3, 4, 20), groups=5, padding="same", activation="relu"),
     conv("narrow-uneven", (2, 7, 8, 15), (3, 2, 5, 21), groups=3, strides=(1, 2)),
     conv("dilated-winograd", (2, 17, 15, 33), (3, 3, 33, 35), dilation_rate=(2, 3), padding="same"),
+    pooled((3, 9, 11, 1), (3, 3, 1, 33), 1, "valid"),
+    pooled((2, 15, 14, 3), (5, 4, 3, 17), 2, ((2, 1), (0, 3))),
+    pooled((2, 9, 8, 19), (3, 3, 19, 5), 1, "same"),
     family("conv1d", (3, 21, 5), (4, 5, 7), 7, padding="causal", dilation_rate=2),
     family("conv3d", (2, 5, 6, 7, 5), (3, 2, 3, 5, 19), 19, padding="same"),
     family("conv3d", (2, 5, 6, 7, 19), (2, 3, 3, 19, 5), 5, strides=2),

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, cuda_arrays
+from lamina import _cpu, cuda_arrays, recording
 from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 
 Array = Any  # numpy.ndarray or cupy.ndarray
@@ -284,7 +284,10 @@ def moved(array: Array, like: Array | None) -> Array:
     gpu = _cuda_array(like)
     if narrow:
         gpu.check(array.dtype)
-    return gpu.module.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
+    if not isinstance(array, np.ndarray | np.generic):
+        return array
+    recorder = recording.state.recorder
+    return gpu.module.asarray(array) if recorder is None else recorder.constant(array)
 
 
 def to_host(array: Array) -> Array:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lamina import _cpu
 from lamina.layers import (
     LSTM,
     Conv2D,
@@ -175,3 +176,25 @@ def test_integers_of_a_nested_sequential_reach_the_next_layer():
     bins = Sequential([Discretization(bin_boundaries=[0.0, 1.0])])(x)
     model = Model(x, Embedding(3, 4)(bins))
     assert model(np.array([[-1.0, 2.0]])).shape == (1, 2, 4)
+
+
+def test_a_pool_behind_a_convolution_is_one_op_with_it(monkeypatch):
+    seen = []
+    before = _cpu.conv2d_pool_forward
+    monkeypatch.setattr(_cpu, "conv2d_pool_forward", lambda *a: [seen.append(a), before(*a)][1])
+    model = Sequential(
+        [
+            Conv2D(5, 3, activation="relu", input_shape=(12, 12, 1)),
+            MaxPooling2D(2),
+            Conv2D(4, 3, activation="sigmoid"),
+            MaxPooling2D(2),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(3, 12, 12, 1)).astype("float32")
+    y = model.predict(x)
+    assert len(seen) == 1  # sigmoid is an op of its own
+    for layer in model.layers:
+        x = layer(x)
+    np.testing.assert_array_equal(y, x.numpy())
+    assert len(seen) == 1
+    assert model.layers[1].output_shape == (None, 5, 5, 5)

@@ -9,6 +9,7 @@
 #include "ops/activation_function.h"
 #include "ops/attention.h"
 #include "ops/conv2d.h"
+#include "ops/conv2d_pool.h"
 #include "ops/ctc_loss.h"
 #include "ops/elementary.h"
 #include "ops/embedding.h"
@@ -100,6 +101,15 @@ void convolutions() {
   run("strided", {2, 17, 19, strided, strided}, ConvolutionMode::fast);
   run("dilated, grouped", {2, 12, 18, wide, wide, 3}, ConvolutionMode::fast);
   run("depthwise", {2, 21, 21, strided, wide, 21}, ConvolutionMode::fast);
+  const Conv2D pooled{3, 3, 21, strided, same};  // windows of 2 x 2: 3 x 6 of them an image
+  const auto x = numbers<T>(3 * 14 * 13 * 3, 8), y = numbers<T>(3 * 3 * 6 * 21, 9), dy = numbers<T>(3 * 3 * 6 * 21, 10);
+  std::vector<uint8_t> offsets(y.size());
+  for (size_t i = 0; i < offsets.size(); ++i) offsets[i] = uint8_t(i * 7 % 11 % 4);
+  std::vector<T> dw(3 * 3 * 3 * 21), db(21);
+  conv2d_pool_backward_kernel<Target>(pooled, x.data(), y.data(), dy.data(), offsets.data(), Activation::relu,
+                                      dw.data(), db.data());
+  print("pooled, dw", dw);
+  print("pooled, db", db);
 }
 
 template <class Target, class T>

@@ -1,17 +1,10 @@
 // conv2d and conv3d: the shapes tell which.
 #include "ops/conv2d.h"
 
-#include <pybind11/stl.h>
-
-#include <vector>
-
-#include "bind/cpu/bind.h"
+#include "bind/cpu/convolution.h"
 #include "ops/conv3d.h"
 
 namespace lamina::bind::conv2d_op {
-
-/// Strides, dilations, then padding before and after for each axis: what Python passes beside the arrays.
-using Window = std::vector<int64_t>;
 
 struct Problem {
   Conv2D s;
@@ -22,40 +15,13 @@ struct Problem {
 /// The convolution of an x and a w of these shapes whose output has the shape of y; throws where they do not fit.
 static Problem problem_of(const py::array& x, const py::array& w, const py::array& y, const Window& window,
                           int64_t groups) {
-  const py::ssize_t rank = x.ndim() - 2;
-  if (rank < 2 || rank > 3 || w.ndim() != rank + 2 || y.ndim() != rank + 2)
-    throw py::value_error("convolution: expected 4 or 5 dimensions");
-  if (int64_t(window.size()) != 4 * rank) throw py::value_error("convolution: the window has the wrong length");
-  Conv2D s{};
-  s.batch = x.shape(0);
-  s.channels = x.shape(rank + 1);
-  s.filters = w.shape(rank + 1);
-  s.groups = groups;
-  Axis axes[3];
-  for (size_t i = 0; i < size_t(rank); ++i) {
-    const size_t n = size_t(rank), pad = 2 * n + 2 * i;
-    axes[i] = {
-        x.shape(py::ssize_t(i) + 1), w.shape(py::ssize_t(i)), window[i], window[n + i], window[pad], window[pad + 1]};
-    axes[i].check("convolution");
-    if (y.shape(py::ssize_t(i) + 1) != axes[i].output())
-      throw py::value_error("convolution: the output has the wrong shape");
-  }
-  s.w = axes[rank - 1];
-  s.h = axes[rank - 2];
-  s.d = rank == 3 ? axes[0] : Axis{1, 1};
-  if (groups < 1 || s.channels < 1 || s.filters < 1 || s.channels % groups || s.filters % groups ||
-      w.shape(rank) != s.channels / groups)
-    throw py::value_error("convolution: channels, filters and groups do not fit");
-  if (y.shape(0) != s.batch || y.shape(rank + 1) != s.filters)
+  const Conv2D s = convolution_of(x, w, window, groups);
+  const bool volumes = x.ndim() == 5;
+  bool fits = y.ndim() == x.ndim() && y.shape(0) == s.batch && y.shape(y.ndim() - 1) == s.filters;
+  fits = fits && y.shape(y.ndim() - 2) == s.w.output() && y.shape(y.ndim() - 3) == s.h.output();
+  if (!fits || (volumes && y.shape(1) != s.d.output()))
     throw py::value_error("convolution: the output has the wrong shape");
-  const auto padded = [](const Axis& a) { return a.input + a.before + a.after; };
-  product(padded(s.d), padded(s.h), padded(s.w), s.channels + s.filters, 64);
-  return {s, rank == 3, x.size(), w.size(), y.size()};
-}
-
-static ConvolutionMode mode_of(int mode) {
-  if (mode < 0 || mode > int(ConvolutionMode::direct)) throw py::value_error("unknown convolution mode");
-  return ConvolutionMode(mode);
+  return {s, volumes, x.size(), w.size(), y.size()};
 }
 
 static void forward(const py::array& x, const py::array& w, const py::object& bias, const py::array& y,

@@ -10,8 +10,10 @@ from lamina.layers.checks import positive
 from lamina.layers.conv_base import ConvolutionLayer, product_of_sizes
 from lamina.layers.conv_base import padding_of as padding_of
 from lamina.layers.conv_base import window_count as window_count
-from lamina.layers.layer import register
+from lamina.layers.layer import Layer, register
+from lamina.layers.pooling import MaxPooling2D
 from lamina.layers.shapes import Shape
+from lamina.ops.conv2d_pool import conv2d_pool
 
 
 class Conv(ConvolutionLayer):
@@ -141,6 +143,28 @@ class Conv2D(Conv):
     """
 
     rank = 2
+
+    def call(self, x: Any, pool: MaxPooling2D | None = None) -> Any:
+        """With `pool`, what that layer makes of the output: one op does the work of both."""
+        if pool is None:
+            return super().call(x)
+        return conv2d_pool(
+            x, self.kernel, self.bias, self.strides, self.padding, self.dilation_rate, self.groups, self._fused,
+            pool.pool_size, pool.strides, pool.padding,
+        )  # fmt: skip
+
+    def takes_pool(self, after: Layer | None) -> bool:
+        """Whether `call` can do the work of the layer that comes next."""
+        return (
+            type(after) is MaxPooling2D
+            and type(self) is Conv2D
+            and after.built
+            and after._dtype == self._dtype
+            and self._dtype.itemsize > 2  # what lies between is rounded
+            and self._fused is not None
+            and self.activity_regularizer is None
+            and after.activity_regularizer is None
+        )
 
 
 @register

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend, ops
+from lamina import backend, ops, recording
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.autograd.variable import Variable
@@ -174,6 +174,7 @@ class RNN(Layer):
 
     def _keep_states(self, states: list[Any]) -> None:
         """Remembers copies of the last states, in other arrays: a tape may hold the old ones."""
+        recording.refuse(f"{self.name}: states that go on from batch to batch")
         for variable, state in zip(leaves_of(self._states), leaves_of(states), strict=True):
             variable.array = state.array.copy()
 

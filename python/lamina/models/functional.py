@@ -344,6 +344,8 @@ def from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         if "op" in call:
             if call["op"] not in public_ops:
                 raise ValueError(f"the graph names an unknown op {call['op']!r}")
+            if not has_symbols((args, kwargs)):
+                raise ValueError(f"the graph calls the op {call['op']} without inputs")
             outputs.append(getattr(ops, call["op"])(*args, **kwargs))
             continue
         layer = layers[call["layer"]]

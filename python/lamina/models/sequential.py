@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from lamina import ops
 from lamina.autograd.symbolic import SymbolicTensor, symbols_in
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.variable import Variable
+from lamina.layers.conv import Conv2D
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer, register
 from lamina.layers.masks import with_masks
@@ -143,8 +145,14 @@ class Sequential(Model):
         if layers and type(layers[0]) is InputLayer and expected is not None and expected[0] is None and (
                 type(x) is Tensor and x.array.dtype is layers[0]._dtype):  # fmt: skip
             layers = layers[1:]  # what an Input asks for is there
-        for layer in layers:
-            x = layer(x)
+        pooled = False
+        for layer, after in zip_longest(layers, layers[1:]):
+            if pooled:  # the layer before has done its work
+                pooled = False
+            elif isinstance(layer, Conv2D) and layer.takes_pool(after):
+                x, pooled = layer(x, pool=after), True
+            else:
+                x = layer(x)
         return x
 
     def _check_shape(self, shape: Any, expected: Any) -> None:

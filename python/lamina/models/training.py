@@ -201,6 +201,8 @@ class Trained(Evaluated):
 
     def _train_batch(self, x: Any, y: Any, sample_weight: Any, weights: list[Variable] | None = None) -> Any:
         """One step of gradient descent; the loss: a float, or on a GPU an array that the program has not waited for."""
+        if self._captured is not None and self._device == "cuda":
+            return self._captured(x, y, sample_weight, weights)
         if self._device is not None:
             x, y, sample_weight = (placed(part, self._device) for part in (x, y, sample_weight))
         y_pred = self(x, training=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,21 @@ def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
     """`integers` for two."""
     first, second = integers(value, 2, op, name, minimum)
     return first, second
+
+
+def remembered(function: Any) -> Any:
+    """A function of shapes and settings whose results are looked up for arguments that came before.
+
+    What cannot be looked up (a list) is computed anew each time.
+    """
+    known = functools.lru_cache(maxsize=1024, typed=True)(function)
+
+    @functools.wraps(function)
+    def wrapped(*args: Any) -> Any:
+        try:
+            return known(*args)
+        except TypeError:
+            pass
+        return function(*args)  # and what the arguments lack is said here
+
+    return wrapped

@@ -13,7 +13,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.autograd.unpooled import Unpooled
 from lamina.ops.activations import activation_number
-from lamina.ops.checks import float_tensor, integer, same_dtype
+from lamina.ops.checks import float_tensor, integer, remembered, same_dtype
 from lamina.ops.convolution_window import Shape, output_size, window_of
 
 IMAGES = {1: "(N, T, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
@@ -21,6 +21,8 @@ AXES = {1: "KT", 2: "KH, KW", 3: "KD, KH, KW"}
 
 MODES = {"fast": 0, "accurate": 1, "direct": 2}
 _mode = "fast"
+PAIRS = (1, 2, 2, 1, 2, 2, 0, 0, 0, 0, 0, 0)  # a pool over 2 x 2 pixels side by side, as its kernels take it
+FEW_CHANNELS = 8  # below, kernels read x tap by tap
 DEPTHWISE: Any = object()  # for groups: as many as there are channels
 
 
@@ -89,19 +91,47 @@ class ConvolutionFunction(Function):
         return _as(y, shape)
 
     def backward(self, dy: Any) -> Any:
-        x, kernel, y, g, shapes = self.saved
+        return self.gradients(dy, *self.saved)
+
+    def gradients(self, dy: Any, x: Any, kernel: Any, y: Any, g: Geometry, shapes: Any) -> Any:
         kernels = backend.kernels(x)
-        dz, db = _before_activation(self.needs[2], dy, g.y, y, g.activation)
-        dx = dkernel = None
-        if self.needs[1]:
+        needs_x, needs_kernel, needs_bias = self.needs
+        dx = dkernel = db = None
+        if needs_kernel and type(dy) is Unpooled and _sums_over_windows(x, dy, g):
+            dkernel = backend.empty_like(kernel)
+            db = backend.empty(g.y[-1], dy.dtype) if needs_bias else None
+            kernels.conv2d_pool_backward_kernel(
+                x, dy.y, backend.contiguous(dy.dy), dy.offsets, dkernel, db, g.window, g.activation
+            )
+            dkernel = _as(dkernel, shapes[1])
+            if not needs_x:
+                return None, dkernel, db
+            needs_kernel = needs_bias = False
+        dz, sums = _before_activation(needs_bias, dy, g.y, y, g.activation)
+        if needs_bias:
+            db = sums
+        if needs_kernel:
             dkernel = backend.empty_like(kernel)
             kernels.conv2d_backward_kernel(x, dz, dkernel, g.window, g.groups, g.mode)
             dkernel = _as(dkernel, shapes[1])
-        if self.needs[0]:
+        if needs_x:
             dx = backend.empty_like(x)
             kernels.conv2d_backward_input(dz, kernel, dx, g.window, g.groups, g.mode)
             dx = _as(dx, shapes[0])
         return dx, dkernel, db
+
+
+def _sums_over_windows(x: Any, dy: Unpooled, g: Geometry) -> bool:
+    """Whether the kernel's gradient is read from the pool's: few channels, and windows of 2 x 2 side by side."""
+    return (
+        dy.window == PAIRS
+        and dy.images == (g.y[0], 1, *g.y[1:])
+        and len(g.y) == 4
+        and g.groups == 1
+        and g.x[-1] < FEW_CHANNELS
+        and g.mode != MODES["direct"]  # whose bits are those of a GPU, step by step
+        and backend.on_host(x)
+    )
 
 
 class ConvolutionTransposeFunction(Function):
@@ -156,7 +186,12 @@ def _before_activation(needs_bias: bool, dy: Any, shape: Shape, y: Any, activati
     return dz, db
 
 
-def convolve(
+def convolve(op: str, rank: int, x: Any, kernel: Any, bias: Any, *arguments: Any) -> Tensor:
+    """A convolution over `rank` axes; arguments: strides, padding, dilation_rate, groups, activation."""
+    return ConvolutionFunction.apply(*prepared(op, rank, x, kernel, bias, *arguments))
+
+
+def prepared(
     op: str,
     rank: int,
     x: Any,
@@ -167,23 +202,33 @@ def convolve(
     dilation_rate: Any,
     groups: Any,
     activation: str | None,
-) -> Tensor:
-    """A convolution over `rank` axes, its arguments checked; groups DEPTHWISE: kernel (..., C, M)."""
+) -> tuple[tuple[Tensor, Tensor, Tensor | None], Geometry, Shape]:
+    """The tensors, the geometry and the output's shape, all checked; groups DEPTHWISE: kernel (..., C, M)."""
     number = activation_number(activation, op)
     x, kernel, bias = operands(op, rank, x, kernel, bias, "(C, M)" if groups is DEPTHWISE else "(C / groups, K)")
-    size, taps = x.shape[1:-1], kernel.shape[:-2]
-    if groups is DEPTHWISE:
-        groups, filters = depthwise_groups(op, x.shape, kernel.shape)
-    else:
-        filters = kernel.shape[-1]
-        groups = check_groups(op, x.shape[-1], kernel.shape, groups)
-    check_bias(op, bias, filters)
-    window = window_of(op, size, taps, strides, padding, dilation_rate)
-    output = output_size(size, taps, window)
-    geometry = geometry_of(
-        x.shape, (*taps, x.shape[-1] // groups, filters), (x.shape[0], *output, filters), window, groups, number
+    geometry, shape = _plan(
+        op, rank, x.shape, kernel.shape, strides, padding, dilation_rate, groups, number, MODES[_mode]
     )
-    return ConvolutionFunction.apply((x, kernel, bias), geometry, (x.shape[0], *output, filters))
+    check_bias(op, bias, shape[-1])
+    return (x, kernel, bias), geometry, shape
+
+
+@remembered
+def _plan(
+    op: str, rank: int, x: Shape, kernel: Shape, strides: Any, padding: Any, dilation_rate: Any, groups: Any,
+    activation: int, mode: int,
+) -> tuple[Geometry, Shape]:  # fmt: skip
+    """The geometry, and the shape of the output."""
+    size, taps = x[1:-1], kernel[:-2]
+    if groups is DEPTHWISE:
+        groups, filters = depthwise_groups(op, x, kernel)
+    else:
+        filters = kernel[-1]
+        groups = check_groups(op, x[-1], kernel, groups)
+    window = window_of(op, size, taps, strides, padding, dilation_rate)
+    shape = (x[0], *output_size(size, taps, window), filters)
+    geometry = geometry_of(x, (*taps, x[-1] // groups, filters), shape, window, groups, activation)
+    return geometry._replace(mode=mode), shape
 
 
 def operands(op: str, rank: int, x: Any, kernel: Any, bias: Any, channels: str) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -51,7 +51,7 @@ def _max_unpool(
     x: Any, indices: Any, count: int, pool_size: Any, strides: Any, padding: Any, output_size: Any, op: str
 ) -> Tensor:
     x = float_tensor(x, op)
-    check_images(x, count, op)
+    check_images(x.shape, count, op)
     found = beside(indices, x, op, "indices").array
     if found.dtype.kind not in "iu":
         raise TypeError(f"{op}: indices must be integers, got {found.dtype}")

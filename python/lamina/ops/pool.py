@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
-from lamina.ops.checks import integers
+from lamina.ops.checks import integers, remembered
 
 Ints = tuple[int, ...]
 NAMES = {1: "(N, L, C)", 2: "(N, H, W, C)", 3: "(N, D, H, W, C)"}
@@ -94,12 +94,12 @@ def windows_along(size: int, kernel: int, stride: int, sides: Any, op: str) -> t
     return (size + before + after - kernel) // stride + 1, before, after
 
 
-def check_images(x: Tensor, count: int, op: str) -> None:
-    """Raises ValueError unless x is (N, ..., C) with `count` axes between, none of them empty."""
-    if x.ndim != count + 2:
-        raise ValueError(f"{op}: x must have shape {NAMES[count]}, got {x.shape}")
-    if 0 in x.shape[1:]:
-        raise ValueError(f"{op}: x must have shape {NAMES[count]} with sizes of at least 1, got {x.shape}")
+def check_images(shape: Ints, count: int, op: str) -> None:
+    """Raises ValueError unless the shape is (N, ..., C) with `count` axes between, none of them empty."""
+    if len(shape) != count + 2:
+        raise ValueError(f"{op}: x must have shape {NAMES[count]}, got {shape}")
+    if 0 in shape[1:]:
+        raise ValueError(f"{op}: x must have shape {NAMES[count]} with sizes of at least 1, got {shape}")
 
 
 def _three(values: Any, fill: int, along_h: bool) -> Ints:
@@ -118,6 +118,12 @@ def pool(x: Tensor, count: int, pool_size: Any, strides: Any, padding: Any, op: 
         ValueError: for a wrong rank, empty images, unknown padding, padding of more than half the window, or a window
             larger than the padded input.
     """
+    return pool_of(x.array.shape, count, pool_size, strides, padding, op)
+
+
+@remembered
+def pool_of(x: Ints, count: int, pool_size: Any, strides: Any, padding: Any, op: str) -> Pool:
+    """The same for images of this shape."""
     check_images(x, count, op)
     kernel = several(pool_size, count, op, "pool_size")
     stride = kernel if strides is None else several(strides, count, op, "strides")
@@ -126,9 +132,9 @@ def pool(x: Tensor, count: int, pool_size: Any, strides: Any, padding: Any, op: 
         raise ValueError(f"{op}: pool_size is too large, got {kernel}")
     found = [
         windows_along(n, k, s, sides if isinstance(sides, str) else sides[i], op)
-        for i, (n, k, s) in enumerate(zip(x.shape[1:-1], kernel, stride, strict=True))
+        for i, (n, k, s) in enumerate(zip(x[1:-1], kernel, stride, strict=True))
     ]
-    along_h = x.shape[0] < _FEW_SAMPLES
+    along_h = x[0] < _FEW_SAMPLES
     outputs, before, after = zip(*found, strict=True)
     window = (
         *_three(kernel, 1, along_h),
@@ -136,8 +142,8 @@ def pool(x: Tensor, count: int, pool_size: Any, strides: Any, padding: Any, op: 
         *_three(before, 0, along_h),
         *_three(after, 0, along_h),
     )
-    shape = (x.shape[0], *_three(x.shape[1:-1], 1, along_h), x.shape[-1])
-    return Pool(window, shape, (x.shape[0], *outputs, x.shape[-1]), window[:3])
+    shape = (x[0], *_three(x[1:-1], 1, along_h), x[-1])
+    return Pool(window, shape, (x[0], *outputs, x[-1]), window[:3])
 
 
 def adaptive_pool(x: Tensor, count: int, output_size: Any, op: str) -> Pool:
@@ -147,7 +153,7 @@ def adaptive_pool(x: Tensor, count: int, output_size: Any, op: str) -> Pool:
         TypeError: if output_size is no integers.
         ValueError: for a wrong rank, empty images, or sizes below 1.
     """
-    check_images(x, count, op)
+    check_images(x.shape, count, op)
     sizes = x.shape[1:-1]
     if isinstance(output_size, tuple | list):
         output_size = [n if o is None else o for o, n in zip(output_size, (*sizes, *output_size[count:]), strict=False)]

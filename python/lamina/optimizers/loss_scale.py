@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend
+from lamina import backend, recording
 from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.variable import Variable
 from lamina.optimizers import preparation
@@ -205,10 +205,12 @@ def all_finite(grads: list[Array]) -> bool:
 
     What is looked at are sums of squares, so that gradients beyond 1e18, which no training wants, count as infinite.
     """
+    recording.refuse("loss_scale_optimizer: whether gradients are finite")
     arrays = [backend.contiguous(a) for a in preparation.values_of([g for g in grads if g is not None])]
     arrays = [backend.cast(a, backend.float32) if backend.is_narrow(a.dtype) else a for a in arrays]
     groups = [[a for a in arrays if a.dtype == dtype] for dtype in dict.fromkeys(a.dtype for a in arrays)]
-    return all(np.isfinite(preparation.sums_of_squares(group)).all() for group in groups)
+    sums = [preparation.sums_of_squares(group) for group in groups]
+    return all(np.isfinite(s if isinstance(s, list) else backend.to_host(s)).all() for s in sums)
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import backend
+from lamina import backend, recording
 from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.tensor import as_tensor
 from lamina.autograd.variable import Variable, placement
-from lamina.optimizers import preparation, schedules
+from lamina.optimizers import captured, preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
 
@@ -190,7 +190,8 @@ class Optimizer:
         if self._row_sparse:
             rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
             grads = preparation.values_of(grads)
-        kernel(weights, grads, self.kernel_slots(slots), self.settings(), self.iterations + 1, *self._prepared, rows)
+        settings = captured.settings(self) if recording.state.recorder is not None else self.settings()
+        kernel(weights, grads, self.kernel_slots(slots), settings, self.iterations + 1, *self._prepared, rows)
 
     def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
         """The slots as the kernel takes them: None for one that is not kept."""
@@ -201,8 +202,10 @@ class Optimizer:
         if not isinstance(grad, RowSparse):
             return None
         scales, decays, _ = self._prepared
-        still = self.keeps_without_gradient and not (decays and decays[place])
-        usual = scales is None or math.isfinite(scales[place])  # 0 times infinity is not 0
+        still = self.keeps_without_gradient and (decays is None or (isinstance(decays, list) and not decays[place]))
+        usual = scales is None or (
+            isinstance(scales, list) and math.isfinite(scales[place])
+        )  # 0 times infinity is not 0
         return grad.rows, not (grad.lazy or (still and usual))
 
     @property
@@ -305,6 +308,8 @@ class Optimizer:
             variable.array[...] = backend.cast(wide, variable.dtype)
         for variable in self._constrained:
             variable.array[...] = backend.moved(as_tensor(variable.constraint(variable.array)).array, variable.array)
+        if recording.state.recorder is not None:
+            captured.watch(self)
         self._calls += 1
         return None
 
@@ -334,16 +339,15 @@ class Optimizer:
             grads, scale, self._row_sparse = sums, 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
             scales = self._scales(grads, scale)
-            rate = self.learning_rate * (self.weight_decay or 0.0)
             for places, weights, slots in self._groups:
                 chosen = [grads[i] for i in places]
-                decays = [rate if self._decays(self._variables[i]) else 0.0 for i in places] if rate else None
-                own = None if scales is None else [scales[i] for i in places]
+                decays = self._shares([self._variables[i] for i in places])
+                own = preparation.of_places(scales, places)
                 if self.rule:
                     self._prepared = own, decays, self.clipvalue or 0.0
                 else:  # update gets gradients that are ready
                     chosen = preparation.scaled_and_clipped(chosen, own, self.clipvalue)
-                    if decays:
+                    if decays is not None:
                         preparation.decay(weights, decays)
                 self.update(weights, chosen, slots)
             self._prepared = UNPREPARED
@@ -353,16 +357,27 @@ class Optimizer:
         if self.use_ema:
             self._average()
 
-    def _scales(self, grads: list[Array], scale: float) -> list[float] | None:
+    def _shares(self, variables: list[Variable]) -> list[float] | Array | None:
+        """What decay takes off the weights, if anything: learning_rate * weight_decay of them."""
+        if not self.weight_decay:
+            return None
+        weight_decay = self.weight_decay
+
+        def shares() -> list[float]:
+            rate = self.learning_rate * weight_decay
+            return [rate if self._decays(variable) else 0.0 for variable in variables]
+
+        if recording.state.recorder is not None:
+            return recording.state.recorder.floats(shares)
+        return shares() if self.learning_rate * weight_decay else None
+
+    def _scales(self, grads: list[Array], scale: float) -> list[float] | Array | None:
         """What each gradient is multiplied by: for the loss's scale, the accumulated steps, and its norm."""
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return None if scale == 1 else [scale] * len(grads)
-        squares = [0.0] * len(grads)
-        for places, _, _ in self._groups:
-            found = preparation.sums_of_squares([grads[i] for i in places])
-            for i, square in zip(places, found, strict=True):
-                squares[i] = square
+        found = [(places, preparation.sums_of_squares([grads[i] for i in places])) for places, _, _ in self._groups]
+        squares = preparation.together(found, len(grads))
         rule = preparation.scales_by_norm if self.clipnorm else preparation.scales_by_global_norm
         return rule(squares, scale, limit)
 
@@ -386,6 +401,7 @@ class Optimizer:
     def _state(self, kind: str, variable: Variable) -> Array:
         known = self._extra[kind]
         if variable not in known:
+            recording.refuse(f"{self.name}: state for weights that it has not seen before")
             known[variable] = backend.zeros(variable.shape, preparation.state_dtype(variable), like=variable.array)
         return known[variable]
 
@@ -395,6 +411,7 @@ class Optimizer:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
+                recording.refuse(f"{self.name}: state for weights that it has not seen before")
                 self._slots[variable] = self.new_slots(preparation.in_float32(variable))
             elif self._placement is not placement.version:
                 self._follow(variable)
