@@ -159,6 +159,7 @@ class Conv2D(Conv):
             type(after) is MaxPooling2D
             and after.built
             and after._dtype == self._dtype
+            and self._dtype.itemsize > 2  # what lies between is rounded
             and self._fused is not None
             and self.activity_regularizer is None
             and after.activity_regularizer is None
