@@ -38,7 +38,7 @@ static void dropout_of(const In& x, int dropped, nb::handle seed, nb::handle ran
   if (dropped < 0 || dropped > 65536) throw nb::value_error("dropout: dropped must be in [0, 65536]");
   const size_t n = x.size();
   const Setting<uint64_t> of_seed = setting_of<uint64_t>(seed), of_stream = setting_of<uint64_t>(random_stream);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::dropout(int64_t(n), in<T>(x, n), dropped, of_seed, of_stream, out<T>(y, n), stream_of(stream));
   });
 }
@@ -52,6 +52,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stddev"), nb::arg("stream"));
   m.def("dropout", &dropout_of, array("x"), nb::arg("dropped"), nb::arg("seed"), nb::arg("random_stream"), array("y"),
         nb::arg("stream"));
+  takes_sixteen_bits({"dropout"});
 });
 
 }  // namespace lamina::bind::random_op
