@@ -394,7 +394,7 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
 
         def run(*args: Any, **kwargs: Any) -> Any:
             if emulated:
-                return kernel(*args, **kwargs, stream=0)
+                return kernel(*_with_bits(args), **_with_bits(kwargs), stream=0)
             return kernel(*_of_the_host(name, args), **kwargs)
 
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
@@ -409,8 +409,19 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
         if not name.startswith("_") and callable(getattr(kernels, name)) and name not in HOST_ONLY:
             setattr(module, name, on_stream(name))
     module.status = status
+    module.sixteen_bit = getattr(kernels, "sixteen_bit", dict)
     module.device_count = lambda: 1
     return module
+
+
+def _with_bits(value: Any) -> Any:
+    """Arrays of bfloat16 as those of uint16, which the emulated kernels take for it: NumPy hands none on."""
+    if isinstance(value, dict):
+        return {key: _with_bits(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)([_with_bits(item) for item in value])
+    bits = isinstance(value, np.ndarray) and value.dtype.name == "bfloat16"
+    return value.view(np.uint16) if bits else value
 
 
 def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
@@ -422,11 +433,19 @@ def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
         if isinstance(given[3], np.ndarray):
             given[3:5] = tuple(given[3][:6].tolist()), int(given[3][6])
         given[5:7] = [a.tolist() if isinstance(a, np.ndarray) else a for a in given[5:7]]
-    return [int(a.item()) if isinstance(a, np.ndarray) and a.dtype == np.uint64 and a.size == 1 else a for a in given]
+    return [_number(a) for a in given]
+
+
+def _number(value: Any) -> Any:
+    """Seeds in memory as numbers, in tuples too."""
+    if type(value) is tuple and any(isinstance(item, np.ndarray) for item in value):
+        return tuple([_number(item) for item in value])
+    seed = isinstance(value, np.ndarray) and value.dtype == np.uint64 and value.size == 1
+    return int(value.item()) if seed else value
 
 
 HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num_threads", "set_num_threads",
-             "pool_stats"}  # fmt: skip
+             "pool_stats", "sixteen_bit"}  # fmt: skip
 
 
 def install(kernels: ModuleType | None = None) -> None:

@@ -30,14 +30,9 @@ from lamina import _cpu
 FLOATS = (np.float32, np.float64)
 #: Kernels whose sums of 16-bit numbers have another order than the CPU's in float32: they have tests of their own.
 OTHER_ORDER = {
-    "attention_backward",
-    "attention_forward",
-    "conv2d_backward_input",
-    "conv2d_backward_kernel",
-    "conv2d_forward",
-    "gemm",
-    "gemm_batched",
-}
+    "attention_backward", "attention_forward", "conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward",
+    "gemm", "gemm_batched",
+}  # fmt: skip
 #: (schedule, whether asynchronous copies are late)
 SCHEDULES = (
     ("forward", True),
@@ -143,14 +138,18 @@ def _in_float32(name: str, kind: str, /, **arguments: Any) -> None:
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by id, as an output may be an input
 
     def in_float32(array: np.ndarray) -> np.ndarray:
-        if array.dtype not in (np.float16, np.uint16):
-            return array
-        return found.setdefault(id(array), (array, widened(array)))[1]
+        wide = _floats(array)
+        return array if wide is array else found.setdefault(id(array), (array, wide))[1]
 
     with np.errstate(all="ignore"):
         getattr(_cpu, name)(**{key: _mapped(value, in_float32) for key, value in arguments.items()})
     for array, wide in found.values():
         array[...] = rounded(wide, kind)[0]
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    """The array, in float32 if it is one of 16 bits."""
+    return np.asarray(widened(array)) if array.dtype in (np.float16, np.uint16) else array
 
 
 def _mapped(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -197,7 +196,7 @@ def _compare(
             got.check_untouched(where)
             for key, wanted in expected.outputs.items():
                 if narrow is None:
-                    _assert_same(widened(got.outputs[key]), widened(wanted), tolerance, f"{where}: {key}")
+                    _assert_same(_floats(got.outputs[key]), _floats(wanted), tolerance, f"{where}: {key}")
                 else:
                     off = narrow[key] if isinstance(narrow, Mapping) else narrow
                     np.testing.assert_allclose(
@@ -327,10 +326,10 @@ def rounded(x: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widened(x: np.ndarray) -> np.ndarray:
-    """16-bit numbers in float32; others as they are."""
-    if x.dtype == np.float16:
-        return np.asarray(x.astype(np.float32))
-    return (x.reshape(-1).astype(np.uint32) << 16).view(np.float32).reshape(x.shape) if x.dtype == np.uint16 else x
+    """16-bit numbers in float32, which stays."""
+    if x.dtype == np.float32:
+        return x
+    return x.astype(np.float32) if x.dtype == np.float16 else (x.astype(np.uint32) << 16).view(np.float32)
 
 
 def check_narrow(name: str, expected: np.ndarray, kind: str, output: str, **arguments: Any) -> None:

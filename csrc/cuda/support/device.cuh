@@ -188,7 +188,7 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[2]), "r"(a[3]), "r"(b[1]));
   } else {
-    __trap();  // bfloat16 begins with sm_80; Python refuses it before
+    __trap();  // bfloat16 begins with sm_80: tensor_product.cuh refuses it before
   }
 #endif
 }
