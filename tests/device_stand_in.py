@@ -394,7 +394,7 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
 
         def run(*args: Any, **kwargs: Any) -> Any:
             if emulated:
-                return kernel(*args, **kwargs, stream=0)
+                return kernel(*_with_bits(args), **_with_bits(kwargs), stream=0)
             return kernel(*_of_the_host(name, args), **kwargs)
 
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
@@ -409,8 +409,19 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
         if not name.startswith("_") and callable(getattr(kernels, name)) and name not in HOST_ONLY:
             setattr(module, name, on_stream(name))
     module.status = status
+    module.sixteen_bit = getattr(kernels, "sixteen_bit", dict)
     module.device_count = lambda: 1
     return module
+
+
+def _with_bits(value: Any) -> Any:
+    """Arrays of bfloat16 as those of uint16, which the emulated kernels take for it: NumPy hands none on."""
+    if isinstance(value, dict):
+        return {key: _with_bits(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)([_with_bits(item) for item in value])
+    bits = isinstance(value, np.ndarray) and value.dtype.name == "bfloat16"
+    return value.view(np.uint16) if bits else value
 
 
 def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
@@ -434,7 +445,7 @@ def _number(value: Any) -> Any:
 
 
 HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num_threads", "set_num_threads",
-             "pool_stats"}  # fmt: skip
+             "pool_stats", "sixteen_bit"}  # fmt: skip
 
 
 def install(kernels: ModuleType | None = None) -> None:

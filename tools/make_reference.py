@@ -33,6 +33,7 @@ PAGES = {
     "lamina.data": "Data",
     "lamina.random": "Random numbers",
     "lamina.saving": "Saving and loading",
+    "lamina.dtype_policies": "Dtype policies",
     "lamina.utils": "Labels, seeds, batches by number",
 }
 HEADINGS = {"parameters": "Arguments", "attributes": "Attributes", "raises": "Raises", "returns": "Returns",

@@ -63,9 +63,22 @@ class Cuda:
                 f"pip install cupy-cuda{major}x"
             ) from None
         kernels = cuda_module()
+        # The kernels that take floats of 16 bits as they are.
+        self.narrow_kernels: frozenset[str] = frozenset(getattr(kernels, "sixteen_bit", tuple)())
         self.array_type: type = self.module.ndarray
         self.kernels = Kernels(kernels, self.module.cuda.get_current_stream)
         self.here: Array = self.module.empty(0, "float32")
+        capability = getattr(self.module.cuda.Device(), "compute_capability", "80")  # "75" for sm_75
+        self.narrow_dtypes = ("float16", "bfloat16") if int(capability) >= 80 else ("float16",)  # that kernels know
+        self.version: str = getattr(self.module, "__version__", "14")
+
+    def check(self, dtype: Any) -> None:
+        """Raises RuntimeError for bfloat16, if this CuPy has none."""
+        if int(self.version.partition(".")[0]) < 14 and getattr(dtype, "name", dtype) == "bfloat16":
+            raise RuntimeError(
+                f'bfloat16 on the device "cuda" needs CuPy 14 or newer, this is {self.version}: '
+                "pip install -U cupy-cuda13x"
+            )
 
 
 def cuda_module() -> ModuleType:

@@ -157,9 +157,9 @@ class Conv2D(Conv):
         """Whether `call` can do the work of the layer that comes next."""
         return (
             type(after) is MaxPooling2D
-            and type(self) is Conv2D
             and after.built
             and after._dtype == self._dtype
+            and self._dtype.itemsize > 2  # what lies between is rounded
             and self._fused is not None
             and self.activity_regularizer is None
             and after.activity_regularizer is None

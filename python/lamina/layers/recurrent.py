@@ -85,9 +85,10 @@ class RNN(Layer):
     ) -> None:
         cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else check_cell(cell, type(self).__name__)
         super().__init__(**dtype_of(cell, kwargs))
-        if isinstance(cell, Layer) and cell._dtype != self._dtype:
+        if isinstance(cell, Layer) and cell.dtype_policy != self.dtype_policy:
             raise ValueError(
-                f"{self.name}: the cell computes in {cell.dtype}, the layer in {self.dtype}: give both one"
+                f"{self.name}: the cell computes in {cell.dtype_policy.name}, the layer in {self.dtype_policy.name}: "
+                "give both one"
             )
         self.cell = cell
         self.return_sequences = bool(return_sequences)

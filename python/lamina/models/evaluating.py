@@ -40,6 +40,7 @@ class Evaluated(Layer):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Says how to train.
 
@@ -58,12 +59,18 @@ class Evaluated(Layer):
                 is in docs/devices.md; it is refused by name. "auto" and False capture nothing. On the CPU, and with a
                 `train_step` of your own (see `lamina.cuda_graph`), all three are the same.
 
+            auto_scale_loss: whether a model of the policy "mixed_float16", or with layers of it, gets a
+                `LossScaleOptimizer` around the optimizer.
+
         Raises:
             ValueError: for an unknown name, another number of entries than outputs, or another jit_compile.
         """
         if jit_compile != "auto" and not isinstance(jit_compile, bool):
             raise ValueError(f'compile: jit_compile must be "auto", True or False, got {jit_compile!r}')
         self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and not isinstance(self.optimizer, optimizers.LossScaleOptimizer) and any(
+                layer.dtype_policy.name == "mixed_float16" for layer in self.layers_inside()):  # fmt: skip
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         objective = Objective(loss, loss_weights, metrics, weighted_metrics, self._known_outputs())
         self.loss = objective.loss
         if len(objective.outputs) == 1 and isinstance(self.loss, list | dict):

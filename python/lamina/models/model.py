@@ -86,7 +86,7 @@ class Model(Predictor):
         graph = self._graph = Graph(inputs, outputs, self.name)
         self._tells_shape = True
         first = graph.flat_inputs[0].dtype
-        self._dtype = first if first.kind == "f" else self._dtype
+        self._dtype = first if backend.is_float(first) else self._dtype
         self._build_shape = shape_of_symbols(inputs)
         self.built = True
         if not trainable:

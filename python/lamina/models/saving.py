@@ -30,7 +30,7 @@ Array = Any
 
 FORMAT = 1
 OPTIMIZER = "optimizer/"  # what the names of the optimizer's arrays begin with
-DTYPES = {"float32": "F32", "float64": "F64"}
+DTYPES = {"float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16"}
 
 
 def save_model(model: Model, filepath: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -237,7 +237,7 @@ def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_misma
         raise ValueError(f"weights of {path} do not fit {model.name}: " + "; ".join(wrong))
     for name, array in stored.items():
         if name in names and array.shape == names[name].shape:
-            names[name].assign(array.astype(names[name].dtype, copy=False))
+            names[name].assign(backend.cast(array, names[name].dtype))
 
 
 def save_state(model: Model, path: str | Path, note: dict[str, Any], extra: dict[str, Array]) -> None:
@@ -350,7 +350,9 @@ def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str],
         blocks.append(block)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # arrays begin at multiples of 8 bytes
-    write_atomically(path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).data for b in blocks]])
+    write_atomically(
+        path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).view(np.uint8).data for b in blocks]]
+    )
 
 
 def write_atomically(path: str | Path, blocks: Iterable[bytes | memoryview]) -> None:

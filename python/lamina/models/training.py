@@ -212,7 +212,7 @@ class Trained(Evaluated):
             for v in weights:  # what a backward of the user's own left, or a step that was broken off
                 v.grad_array = None
         loss = self.compute_loss(x, y, y_pred, sample_weight)
-        loss.backward()
+        self.optimizer.scale_loss(loss).backward()
         self.optimizer.step(weights)
         array = loss.array
         value = array.item() if type(array) is np.ndarray else number_of(loss)

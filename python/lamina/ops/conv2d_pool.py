@@ -10,7 +10,6 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.unpooled import Unpooled
 from lamina.ops.convolution import ConvolutionFunction, Geometry, convolve, prepared
-from lamina.ops.convolution_window import Shape
 from lamina.ops.max_pool import max_pool2d
 from lamina.ops.pool import Pool, pool_of
 
@@ -27,9 +26,7 @@ class ConvolutionPoolFunction(ConvolutionFunction):
         bias = None if bias is None else backend.contiguous(bias)
         y = backend.empty(pool.output, x.dtype, like=x)
         offsets = backend.empty(pool.output, pool.offset_dtype, like=x) if self.recording else None
-        backend.kernels(x).conv2d_pool_forward(
-            x, kernel, bias, y, offsets, g.window, g.activation, g.mode, pool.window
-        )
+        backend.kernels(x).conv2d_pool_forward(x, kernel, bias, y, offsets, g.window, g.activation, g.mode, pool.window)
         if self.recording:
             self.saved = (x, kernel, None, g, shapes), y, offsets, pool
         return y

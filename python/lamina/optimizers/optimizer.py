@@ -117,6 +117,7 @@ class Optimizer:
         self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
+        self._rounded: list[tuple[Variable, Array]] = []  # weights of 16 bits, with what steps change in float32
         self._placement = placement.version  # of the lists above: weights may go to another device
         self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
         self._row_sparse = False  # whether a gradient of this step is
@@ -296,11 +297,15 @@ class Optimizer:
         if self._placement is not placement.version or len(variables) != len(self._variables) or any(
                 map(operator.is_not, variables, self._variables)):  # fmt: skip
             self._gather(variables)
+        if self._rounded:
+            grads = preparation.widened(grads, self._rounded)
         if self._plain:
             for places, weights, slots in self._groups:
                 self.update(weights, grads if len(places) == len(grads) else [grads[i] for i in places], slots)
         else:
             self._prepared_step(grads)
+        for variable, wide in self._rounded:
+            variable.array[...] = backend.cast(wide, variable.dtype)
         for variable in self._constrained:
             variable.array[...] = backend.moved(as_tensor(variable.constraint(variable.array)).array, variable.array)
         if recording.state.recorder is not None:
@@ -397,7 +402,7 @@ class Optimizer:
         known = self._extra[kind]
         if variable not in known:
             recording.refuse(f"{self.name}: state for weights that it has not seen before")
-            known[variable] = backend.zeros(variable.shape, variable.dtype, like=variable.array)
+            known[variable] = backend.zeros(variable.shape, preparation.state_dtype(variable), like=variable.array)
         return known[variable]
 
     def _gather(self, variables: list[Variable]) -> None:
@@ -407,15 +412,17 @@ class Optimizer:
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
                 recording.refuse(f"{self.name}: state for weights that it has not seen before")
-                self._slots[variable] = self.new_slots(variable)
+                self._slots[variable] = self.new_slots(preparation.in_float32(variable))
             elif self._placement is not placement.version:
                 self._follow(variable)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []
-        for dtype in dict.fromkeys(v.dtype for v in variables):
-            places = [i for i, v in enumerate(variables) if v.dtype == dtype]
-            weights = [variables[i].array for i in places]
+        stand_ins = [preparation.in_float32(v) for v in variables]
+        self._rounded = [(v, s.array) for v, s in zip(variables, stand_ins, strict=True) if s is not v]
+        for dtype in dict.fromkeys(s.dtype for s in stand_ins):
+            places = [i for i, s in enumerate(stand_ins) if s.dtype == dtype]
+            weights = [stand_ins[i].array for i in places]
             slots = tuple([[self._slots[variables[i]][k] for i in places] for k in range(len(self.slot_names))])
             self._groups.append((places, weights, slots))
         self._variables, self._placement = variables, placement.version
@@ -452,7 +459,7 @@ class Optimizer:
         for name, variable in names.items():
             arrays = [state.get(f"{slot}/{name}") for slot in self.slot_names]
             if arrays and not any(a is None for a in arrays):
-                shapes = [a.shape for a in self.new_slots(variable)]
+                shapes = [a.shape for a in self.new_slots(preparation.in_float32(variable))]
                 self._slots[variable] = tuple(
                     [self._taken(a, shape, name, variable) for a, shape in zip(arrays, shapes, strict=True)]
                 )
@@ -465,7 +472,8 @@ class Optimizer:
     def _taken(self, array: Array, shape: tuple[int, ...], name: str, variable: Variable) -> Array:
         if array.shape != shape:
             raise ValueError(f"{self.name}: the state of {name} must have shape {shape}, got {array.shape}")
-        return backend.from_pool(backend.moved(np.asarray(backend.to_host(array), variable.dtype), variable.array))
+        dtype = preparation.state_dtype(variable)
+        return backend.from_pool(backend.moved(np.asarray(backend.to_host(array), dtype), variable.array))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as values that JSON takes.

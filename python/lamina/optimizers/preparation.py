@@ -10,6 +10,8 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.row_sparse import RowSparse
+from lamina.autograd.tensor import Tensor
+from lamina.autograd.variable import Variable
 
 Array = Any
 CHAIN = 512
@@ -111,3 +113,27 @@ def scaled_and_clipped(grads: list[Array], scales: list[float] | Array | None, c
     elif scales is not None:
         grads = [g * g.dtype.type(scale) for g, scale in zip(grads, scales, strict=True)]
     return grads if clipvalue is None else [g.clip(-clipvalue, clipvalue) for g in grads]
+
+
+# Weights of 16 bits: kernels change float32, and so do they keep their state
+
+
+def state_dtype(variable: Variable) -> np.dtype[Any]:
+    """The dtype of a weight's state: float32 for a weight of 16 bits, else the weight's own."""
+    return backend.float32 if backend.narrow and backend.is_narrow(variable.dtype) else variable.dtype
+
+
+def in_float32(variable: Variable) -> Any:
+    """The weight itself, or for one of 16 bits a copy in float32 that stands for it in a step."""
+    dtype = state_dtype(variable)
+    if dtype is variable.dtype or dtype == variable.dtype:
+        return variable
+    return Tensor(backend.cast(variable.array, dtype))
+
+
+def widened(grads: list[Array], rounded: list[tuple[Variable, Array]]) -> list[Array]:
+    """The gradients, those of 16 bits in float32; before a step the copies in float32 are what the weights are."""
+    for variable, wide in rounded:
+        wide[...] = backend.cast(variable.array, wide.dtype)
+    dense = [g.dense() if isinstance(g, RowSparse) and backend.is_narrow(g.dtype) else g for g in grads]
+    return [backend.cast(g, backend.float32) if backend.is_narrow(g.dtype) else g for g in dense]
