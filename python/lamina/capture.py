@@ -218,8 +218,9 @@ def _told(error: RuntimeError) -> str:
             owner = frame.f_locals.get("self")
             of_class = "" if owner is None else type(owner).__name__ + "."
             name = f"lamina.{'.'.join(Path(inside).with_suffix('').parts)}.{of_class}{frame.f_code.co_name}"
-            if inside.startswith("layers/") and isinstance(getattr(owner, "name", None), str):
-                layer = f" in the layer {owner.name}"
+            called = getattr(owner, "name", None)
+            if inside.startswith("layers/") and isinstance(called, str):
+                layer = f" in the layer {called}"
     return (
         f"capture: {name or 'the function'}{layer} waits for the GPU, or moves data, which cannot be part of a "
         f"CUDA graph ({error}); leave jit_compile and cuda_graph away"
