@@ -18,8 +18,7 @@ struct Drop {
   Setting<uint64_t> seed, stream;
   S* y;
   __device__ void operator()(int64_t number) const {
-    const Philox<uint64_t> random =
-        philox<uint64_t>(uint64_t(number), uint64_t(number) >> 32, stream.get(), seed.get());
+    const Philox<uint64_t> random = philox<uint64_t>(uint64_t(number), uint64_t(number) >> 32, stream, seed);
     const int64_t first = number / 16 * TILE + number % 16;
     T value[8];
 #pragma unroll
