@@ -78,12 +78,8 @@ struct WinogradKernelGradient {
   void transform_gradient(int64_t t0, int64_t t, T* d, const T* zeros) const {
     const TileGrid::Tile tile = grid.at(t0 + t);
     const T* from[F * F];
-    for (int i = 0; i < F; ++i)
-      for (int j = 0; j < F; ++j) {
-        const int64_t r = tile.row + i * grid.step_h, c = tile.column + j * grid.step_w;
-        const bool inside = r < grid.out_height && c < grid.out_width;
-        from[i * F + j] = inside ? dy + ((tile.image * grid.out_height + r) * grid.out_width + c) * filters : zeros;
-      }
+    find_pixels<F>(dy + tile.image * grid.out_height * grid.out_width * filters, grid.out_height, grid.out_width,
+                   filters, tile.row, grid.step_h, tile.column, grid.step_w, zeros, from);
     each_padded(from, filters, round_up(filters, lanes<T>),
                 [&](const auto& lines, int64_t k, int64_t mine) INLINE_LAMBDA {
                   const int64_t panel = k / NR<T>;
