@@ -20,6 +20,7 @@ from bench import harness, report
 FAMILIES = {
     "gemm": "bench.ops.bench_gemm",
     "conv2d": "bench.ops.bench_conv2d",
+    "conv2d_pool": "bench.ops.bench_conv2d_pool",
     "conv_family": "bench.ops.bench_conv_family",
     "pool2d": "bench.ops.bench_pool2d",
     "batch_norm": "bench.ops.bench_batch_norm",

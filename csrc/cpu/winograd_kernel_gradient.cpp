@@ -5,6 +5,9 @@
 // are shared out in blocks of CB x NR: one product C x T times T x K for each xi, then G^T ( ) G straight into dw. The
 // transformed gradient of all weights is never in memory.
 //
+// Few weights, whose transformed gradient does fit in a cache: each thread takes whole chains of tiles through both
+// steps, and what it transformed stays in its own cache.
+//
 // The sum over tiles, counted through the batch, is cut at fixed places: chains of SPLIT tiles; the chains of a segment
 // (whose length follows from C and K) are added in order, then transformed; the segments are added in order.
 #include "cpu/runtime/isa.h"
@@ -41,11 +44,13 @@ template <int F, class T>
 struct WinogradKernelGradient {
   static constexpr int R = KERNEL<F>, A = F + R - 1, XI = A * A;
   static constexpr int PHASES = F == 3 ? 4 : 1;  // of x, side by side as channels are
+  static constexpr int INPUT = F == 3 ? 2 : F;   // whose transform of 4x4 pixels a phase shares
 
   TileGrid grid;
   int64_t groups, abreast, channels, filters;  // abreast: groups in one product, whose channels and filters these are
   const T *x, *dy;
   T* dw;
+  int64_t held = 0;  // tiles that V and D have room for
 
   /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3; in L2 where each thread has groups
   /// of its own. From the shape alone: it cuts sums.
@@ -59,13 +64,23 @@ struct WinogradKernelGradient {
   int64_t panels() const { return ceil_div(filters, NR<T>); }
   int64_t width(int64_t panel) const { return panel_width<T>(filters, panel); }
   // One cache line more than a multiple of 4096 bytes: streams must not share a cache set.
-  int64_t v_stride() const { return CB<T> * stage() + CB<T>; }
-  int64_t d_stride() const { return NR<T> * stage() + CB<T>; }
-  static constexpr int64_t U_STRIDE = CB<T> * NR<T> + CB<T>;
+  int64_t v_stride() const { return CB<T> * held + CB<T>; }
+  int64_t d_stride() const { return NR<T> * held + CB<T>; }
+  static constexpr int64_t U_STRIDE = CB<T> * NR<T> + CB<T>, U_BLOCK = XI * U_STRIDE;
+  static constexpr int64_t FEW_BYTES = 320 << 10;  // of U, of which a thread holds one beside V and D
+
+  int64_t zero_count() const { return round_up(max_of(channels, filters), CB<T>); }
+  int64_t v_size() const { return blocks() * XI * v_stride(); }
+  int64_t d_size() const { return panels() * XI * d_stride(); }
+  T* zeros_behind(T* v) const {
+    T* const zeros = v + v_size() + d_size();
+    std::memset(zeros, 0, size_t(zero_count()) * sizeof(T));
+    return zeros;
+  }
 
   /// V of tile t0 + t of the grid.
   void transform_image(int64_t group, int64_t t0, int64_t t, T* v, const T* zeros) const {
-    const auto transform = F == 3 ? transform_phases<T> : transform_input < F == 3 ? 2 : F, T > ;
+    const auto transform = F == 3 ? transform_phases<T> : transform_input<INPUT, T>;
     transform(grid, channels, groups * channels, x + group * channels, t0 + t, v + t * CB<T>, v_stride(),
               XI * v_stride(), zeros);
   }
@@ -74,12 +89,8 @@ struct WinogradKernelGradient {
     const TileGrid::Tile tile = grid.at(t0 + t);
     const T* const image = dy + tile.image * grid.out_height * grid.out_width * groups * filters + group * filters;
     const T* from[F * F];
-    for (int i = 0; i < F; ++i)
-      for (int j = 0; j < F; ++j) {
-        const int64_t r = tile.row + i * grid.step_h, c = tile.column + j * grid.step_w;
-        const bool inside = r < grid.out_height && c < grid.out_width;
-        from[i * F + j] = inside ? image + (r * grid.out_width + c) * groups * filters : zeros;
-      }
+    find_pixels<F>(image, grid.out_height, grid.out_width, groups * filters, tile.row, grid.step_h, tile.column,
+                   grid.step_w, zeros, from);
     each_padded(from, filters, round_up(filters, lanes<T>),
                 [&](const auto& lines, int64_t k, int64_t mine) INLINE_LAMBDA {
                   const int64_t panel = k / NR<T>;
@@ -137,14 +148,15 @@ struct WinogradKernelGradient {
     });
   }
 
-  /// dw = or += for the blocks [first_block, last_block) of channels and one panel of filters; u: room for them.
-  void finish(int64_t group, int64_t first_block, int64_t last_block, int64_t panel, int64_t count, const T* v,
-              const T* d, T* u, bool add) const {
+  /// u[block][xi] = the sums over `count` tiles for the blocks [first_block, last_block) of channels and one panel of
+  /// filters.
+  void multiply(int64_t first_block, int64_t last_block, int64_t panel, int64_t count, const T* v, const T* d,
+                T* u) const {
     for (int64_t xi = 0; xi < XI; ++xi)
       for (int64_t cb = first_block; cb < last_block; ++cb) {
         const T* const from_v = v + (cb * XI + xi) * v_stride();
         const T* const from_d = d + (panel * XI + xi) * d_stride();
-        T* const to = u + ((cb - first_block) * XI + xi) * U_STRIDE;
+        T* const to = u + (cb - first_block) * U_BLOCK + xi * U_STRIDE;
         for (int64_t t = 0; t < count; t += SPLIT)
           for (int64_t c = 0; c < CB<T>; c += GRADIENT_ROWS)
             with_constant<2>(int(width(panel) / lanes<T>), [&](auto vectors) INLINE_LAMBDA {
@@ -152,49 +164,93 @@ struct WinogradKernelGradient {
                                       to + c * NR<T>, t > 0);
             });
       }
+  }
+
+  /// dw = or += from u for the same.
+  void finish(int64_t group, int64_t first_block, int64_t last_block, int64_t panel, const T* u, bool add) const {
     const int64_t k = panel * NR<T>;
     for (int64_t c = first_block * CB<T>; c < last_block * CB<T>; ++c) {
-      const T* const from = u + (c / CB<T> - first_block) * (XI * U_STRIDE) + c % CB<T> * NR<T>;
+      const T* const from = u + (c / CB<T> - first_block) * U_BLOCK + c % CB<T> * NR<T>;
       for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>) transform_back(group, from + l, c, k + l, add);
     }
   }
 
-  void run() const {
-    if (grid.count() == 0)
-      std::memset(dw, 0, size_t(PHASES * R * R * channels / abreast * filters * groups) * sizeof(T));
-    if (grid.count() == 0 || channels == 0 || filters == 0) return;
-    if (groups < 2 * num_threads()) {
-      for (int64_t group = 0; group < groups; ++group) run(group);
-      return;
+  void transform(int64_t group, int64_t t0, int64_t begin, int64_t end, T* v, T* d, const T* zeros) const {
+    for (int64_t t = begin; t < end; ++t) {
+      transform_image(group, t0, t, v, zeros);
+      transform_gradient(group, t0, t, d, zeros);
     }
-    parallel_for(groups, 0.02 * double(XI * channels * filters * grid.count()), [&](int64_t begin, int64_t end) {
-      for (int64_t group = begin; group < end; ++group) run(group);
-    });
   }
-  void run(int64_t group) const {
-    const int64_t tiles = grid.count(), zero_count = round_up(max_of(channels, filters), CB<T>);
-    const int64_t v_size = blocks() * XI * v_stride(), d_size = panels() * XI * d_stride();
-    T* const v = scratch_for<T>(Slot::caller, v_size + d_size + zero_count);
-    T *const d = v + v_size, *const zeros = d + d_size;
-    std::memset(zeros, 0, size_t(zero_count) * sizeof(T));
+
+  /// Chain by chain: U of every chain of a segment, then their sum in order.
+  void run_chains(int64_t group) const {
+    const int64_t tiles = grid.count(), parts = panels() * blocks(), u_size = parts * U_BLOCK;
+    T* const u = scratch_for<T>(Slot::caller, ceil_div(stage(), SPLIT) * u_size);
+    for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
+      const int64_t count = min_of(stage(), tiles - t0), chains = ceil_div(count, SPLIT);
+      parallel_for(chains, 1e9, [&](int64_t begin, int64_t end) {
+        T* const v = scratch_for<T>(Slot::worker, v_size() + d_size() + zero_count());
+        const T* const zeros = zeros_behind(v);
+        for (int64_t i = begin; i < end; ++i) {
+          const int64_t here = min_of(SPLIT, count - i * SPLIT);
+          transform(group, t0 + i * SPLIT, 0, here, v, v + v_size(), zeros);
+          for (int64_t p = 0; p < panels(); ++p)
+            multiply(0, blocks(), p, here, v, v + v_size(), u + i * u_size + p * blocks() * U_BLOCK);
+        }
+      });
+      parallel_for(parts, 0.1 * double(chains * U_BLOCK), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          T* const own = u + i * U_BLOCK;
+          const int64_t panel = i / blocks(), block = i % blocks(), columns = width(panel);
+          for (int64_t chain = 1; chain < chains; ++chain)
+            for (int64_t xi = 0; xi < XI; ++xi)
+              for (int64_t c = 0; c < CB<T>; ++c)
+                for (int64_t l = 0; l < columns; l += lanes<T>) {
+                  T* const to = own + xi * U_STRIDE + c * NR<T> + l;
+                  store(to, load(to) + load(to + chain * u_size));
+                }
+          finish(group, block, block + 1, panel, own, t0 > 0);
+        }
+      });
+    }
+  }
+
+  /// Segment by segment: V and D of all its tiles, then their product, weights shared out.
+  void run_segments(int64_t group) const {
+    const int64_t tiles = grid.count();
+    T* const v = scratch_for<T>(Slot::caller, v_size() + d_size() + zero_count());
+    T* const d = v + v_size();
+    const T* const zeros = zeros_behind(v);
     // D of a panel is read once for all blocks of a share: larger ones read less, smaller ones occupy more threads.
     const int64_t shares = min_of(blocks(), max_of(ceil_div(blocks(), 4), ceil_div(num_threads(), panels())));
     const auto block = [&](int64_t share) { return blocks() * share / shares; };
     for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
       const int64_t count = min_of(stage(), tiles - t0);
-      parallel_for(count, 0.1 * double(XI * (PHASES * channels + filters)), [&](int64_t begin, int64_t end) {
-        for (int64_t t = begin; t < end; ++t) {
-          transform_image(group, t0, t, v, zeros);
-          transform_gradient(group, t0, t, d, zeros);
-        }
-      });
+      parallel_for(count, 0.1 * double(XI * (PHASES * channels + filters)),
+                   [&](int64_t begin, int64_t end) { transform(group, t0, begin, end, v, d, zeros); });
       parallel_for(panels() * shares, 0.02 * double(XI * PHASES * channels * filters / (panels() * shares) * count),
                    [&](int64_t begin, int64_t end) {
-                     T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), shares) * (XI * U_STRIDE));
-                     for (int64_t i = begin; i < end; ++i)
-                       finish(group, block(i % shares), block(i % shares + 1), i / shares, count, v, d, u, t0 > 0);
+                     T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), shares) * U_BLOCK);
+                     for (int64_t i = begin; i < end; ++i) {
+                       const int64_t b0 = block(i % shares), b1 = block(i % shares + 1), panel = i / shares;
+                       multiply(b0, b1, panel, count, v, d, u);
+                       finish(group, b0, b1, panel, u, t0 > 0);
+                     }
                    });
     }
+  }
+
+  void run() {
+    if (grid.count() == 0)
+      std::memset(dw, 0, size_t(PHASES * R * R * channels / abreast * filters * groups) * sizeof(T));
+    if (grid.count() == 0 || channels == 0 || filters == 0) return;
+    const bool few = panels() * blocks() * U_BLOCK * int64_t(sizeof(T)) <= FEW_BYTES;
+    held = few ? SPLIT : stage();
+    const auto each = [&](int64_t begin, int64_t end) {
+      for (int64_t group = begin; group < end; ++group) few ? run_chains(group) : run_segments(group);
+    };
+    if (groups < 2 * num_threads()) return each(0, groups);
+    parallel_for(groups, 0.02 * double(XI * channels * filters * grid.count()), each);
   }
 };
 

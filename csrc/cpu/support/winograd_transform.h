@@ -259,6 +259,25 @@ INLINE void each_padded(const T* const (&from)[N], int64_t count, int64_t padded
   }
 }
 
+/// Where the A x A pixels of a tile are in an image: from (row, column), a step apart; `zeros` for those outside.
+template <int A, class T>
+INLINE void find_pixels(const T* image, int64_t height, int64_t width, int64_t pitch, int64_t row, int64_t row_step,
+                        int64_t column, int64_t column_step, const T* zeros, const T* (&from)[A * A]) {
+  int64_t at[A];
+  bool inside[A];
+  unroll<A>([&](auto j) INLINE_LAMBDA {
+    const int64_t c = column + j * column_step;
+    at[j] = c * pitch;
+    inside[j] = c >= 0 && c < width;
+  });
+  for (int i = 0; i < A; ++i) {
+    const int64_t r = row + i * row_step;
+    const int64_t line = r * width * pitch;
+    const bool exists = r >= 0 && r < height;
+    unroll<A>([&](auto j) INLINE_LAMBDA { from[i * A + j] = exists && inside[j] ? image + (line + at[j]) : zeros; });
+  }
+}
+
 /// In^T x In of `channels` of one tile of x (N, H, W, pitch), of 16 pixels (F = 2, and 3) or 36 (F = 4): block cb of
 /// the channels at v + xi * xi_stride + cb * block_stride. Channels up to a whole block are filled up with zeros;
 /// `zeros` (channels of them) stands in for pixels outside.
@@ -284,12 +303,8 @@ void transform_input(const TileGrid& grid, int64_t channels, int64_t pitch, cons
   constexpr int A = F + 2;
   const TileGrid::Tile tile = grid.at(t);
   const T* from[A * A];
-  for (int i = 0; i < A; ++i)
-    for (int j = 0; j < A; ++j) {
-      const int64_t r = tile.row + i * grid.step_h - grid.top, c = tile.column + j * grid.step_w - grid.left;
-      const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
-      from[i * A + j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * pitch : zeros;
-    }
+  find_pixels<A>(x + tile.image * grid.height * grid.width * pitch, grid.height, grid.width, pitch, tile.row - grid.top,
+                 grid.step_h, tile.column - grid.left, grid.step_w, zeros, from);
   each_padded(from, channels, round_up(channels, CB<T>), [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
     transform_input_lines<F, T>(lines, mine, v + c / CB<T> * block_stride + c % CB<T>, xi_stride);
   });
