@@ -2,8 +2,8 @@
 // all taps of that row from a register. For what conv2d_narrow.cpp computes too, with the same bits: which of the two
 // runs may depend on anything.
 //
-// A register tile is X neighbouring positions x one vector of channels, of one row or of two. Rows of the target are shared out; a row goes
-// vector by vector of channels, so that memory is read in order.
+// A register tile is X neighbouring positions, of one row or of two, x one vector of channels. Rows of the target are
+// shared out; a row goes vector by vector of channels, so that memory is read in order.
 #include "cpu/support/elementwise.h"
 #include "cpu/support/gather.h"
 
