@@ -54,7 +54,7 @@ INLINE int winograd_tile(const Conv2D& s, ConvolutionMode mode) {
   const auto fits = [](const Axis& a) {
     return a.kernel == 3 && a.stride == 1 && a.before <= 2 * a.dilation && a.after <= 2 * a.dilation;
   };
-  if (mode != ConvolutionMode::direct && phased(s)) return 3;
+  if (mode == ConvolutionMode::fast && phased(s)) return 3;
   if (mode == ConvolutionMode::direct || !fits(s.h) || !fits(s.w)) return 0;
   const int side = mode == ConvolutionMode::fast ? 4 : 2;
   // Measured: below, direct is as fast or faster.

@@ -25,8 +25,8 @@ struct Conv2D {
   Axis d = {1, 1};                   // conv3d's third axis, outermost (ops/conv3d.h); conv2d's kernels leave it alone
 };
 
-/// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct); accurate: F(2x2, 3x3),
-/// more exact than direct; both: F(3x3, 2x2) for 4x4 with strides 2; direct: the plain sum everywhere.
+/// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct), F(3x3, 2x2) for 4x4
+/// with strides 2 (1.2 times); accurate: F(2x2, 3x3), more exact than direct; direct: the plain sum everywhere.
 enum class ConvolutionMode : int { fast = 0, accurate = 1, direct = 2 };
 
 template <class Target, class T>
