@@ -64,12 +64,53 @@ INLINE void short_rows(const Broadcast& s, F&& f, const T* a, const T* b, T* y) 
   });
 }
 
+/// Many rows that all meet the same one: the output is written past the caches, whole lines wherever its rows begin.
+template <class T>
+INLINE bool streams(const Broadcast& s, const T* y) {
+  constexpr int64_t MOST = 8192;  // values of a row that stay in L1 and L2
+  const bool one_repeats = (s.a_stride[0] == 0) != (s.b_stride[0] == 0);
+  return sizeof(V<T>) == 64 && s.axes == 2 && s.a_stride[1] && s.b_stride[1] && one_repeats && s.size[1] <= MOST &&
+         s.elements * int64_t(sizeof(T)) >= STREAM_BYTES && reinterpret_cast<uintptr_t>(y) % 64 == 0;
+}
+template <class T, class F>
+INLINE void stream_repeated(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
+  constexpr int64_t UNIT = 64, W = lanes<T>;
+  const int64_t n = s.size[1];
+  const bool a_repeats = s.a_stride[0] == 0;
+  T* const pattern = scratch_for<T>(Slot::caller, n + UNIT);  // and its begin once more, behind it
+  for (int64_t i = 0, j = 0; i < n + UNIT; ++i, j = j + 1 == n ? 0 : j + 1) pattern[i] = (a_repeats ? a : b)[j];
+  const T* const other = a_repeats ? b : a;
+  each_part(s.elements, WORK, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
+    const int64_t end = begin + count, whole = begin + count / UNIT * UNIT;
+    int64_t i = begin, j = begin % n;
+    for (; i < whole; i += UNIT) {
+      const T *const p = pattern + j, *const q = other + i;
+      V<T> left[UNIT / W], right[UNIT / W];
+      unroll<UNIT / W>([&](auto k) INLINE_LAMBDA {
+        left[k] = load((a_repeats ? p : q) + k * W);
+        right[k] = load((a_repeats ? q : p) + k * W);
+      });
+      unroll<UNIT / W>([&](auto k) INLINE_LAMBDA { stream(y + i + k * W, f(left[k], right[k])); });
+      for (j += UNIT; j >= n;) j -= n;
+    }
+    for (; i < end; i += W) {
+      const Mask<T> mask = first<T>(end - i);
+      const V<T> p = load(pattern + j, mask), q = load(other + i, mask);
+      store(y + i, a_repeats ? f(p, q) : f(q, p), mask);
+      for (j += W; j >= n;) j -= n;
+    }
+    stream_fence();
+  });
+}
+
 template <class T, class F>
 INLINE void broadcast(const Broadcast& s, F&& f, const T* a, const T* b, T* y) {
   const int last = s.axes - 1;
   const int64_t n = s.size[last];
   const bool one_row = s.axes == 1;
   if (!one_row && n <= SHORT) return short_rows(s, f, a, b, y);
+  if constexpr (sizeof(V<T>) == 64)
+    if (streams(s, y)) return stream_repeated(s, f, a, b, y);
   if (s.a_stride[last] && s.b_stride[last]) {
     if (one_row)
       map(n, WORK, f, y, a, b);

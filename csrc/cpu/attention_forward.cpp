@@ -162,34 +162,40 @@ void attend(const Head<T>& head, int64_t begin, int64_t end, ForwardSpace<T> spa
 }
 
 #ifdef __AVX2__
-/// Scores of M rows with n keys where they lie (whole vectors of keys and of values): blocks are turned in registers,
-/// and used. Each line is read once, all of it: rows far apart share few sets of the cache.
-template <int M>
-void scores_in_place(const float* q, int64_t q_row, const float* k, int64_t step, int64_t n, int64_t size,
+/// Scores of M rows of each of HEADS heads with n keys where they lie (whole vectors of keys and of values): blocks are
+/// turned in registers, and used. Each line is read once, all of it: rows far apart share few sets of the cache. What
+/// belongs to the next head lies `next` further on, in k: `size`.
+template <int M, int HEADS>
+void scores_in_place(const float* q, int64_t q_row, int64_t next, const float* k, int64_t step, int64_t n, int64_t size,
                      float* scores) {
   constexpr int W = lanes<float>, GROUPS = (W + 2) / 3;
   for (int64_t j = 0; j < n; j += W) {
-    V<float> sum[M];
-    unroll<M>([&](auto m) INLINE_LAMBDA { sum[m] = zero<float>(); });
+    V<float> sum[HEADS][M];
+    unroll<HEADS>([&](auto h) INLINE_LAMBDA { unroll<M>([&](auto m) INLINE_LAMBDA { sum[h][m] = zero<float>(); }); });
     const float* at[GROUPS];  // rows in threes: x86 can address p, p + step and p + 2 * step
     unroll<GROUPS>([&](auto g) INLINE_LAMBDA { at[g] = k + (j + 3 * g) * step; });
-    for (int64_t d = 0; d < size; d += W) {
-      const auto row = [&](auto r) INLINE_LAMBDA { return at[r / 3] + r % 3 * step + d; };
-      V<float> x[W];  // x[4 i + r]: rows r, r + 4, ..., values 4 i to 4 i + 3
-      load_fours(x, [&](auto r) INLINE_LAMBDA {
-        prefetch_far(row(r) + FEW_KEYS * step);
-        return row(r);
-      });
-      unroll<W / 4>([&](auto i) INLINE_LAMBDA {
-        const V<float> a = zip_low(x[4 * i], x[4 * i + 1]), b = zip_high(x[4 * i], x[4 * i + 1]);
-        const V<float> c = zip_low(x[4 * i + 2], x[4 * i + 3]), e = zip_high(x[4 * i + 2], x[4 * i + 3]);
-        const V<float> turned[4] = {pairs_low(a, c), pairs_high(a, c), pairs_low(b, e), pairs_high(b, e)};
-        unroll<4>([&](auto r) INLINE_LAMBDA {
-          unroll<M>([&](auto m) INLINE_LAMBDA { sum[m] = fma(set(q[m * q_row + d + 4 * i + r]), turned[r], sum[m]); });
+    for (int64_t d = 0; d < size; d += W)
+      unroll<HEADS>([&](auto h) INLINE_LAMBDA {
+        const auto row = [&](auto r) INLINE_LAMBDA { return at[r / 3] + r % 3 * step + (h * size + d); };
+        V<float> x[W];  // x[4 i + r]: rows r, r + 4, ..., values 4 i to 4 i + 3
+        load_fours(x, [&](auto r) INLINE_LAMBDA {
+          prefetch_far(row(r) + FEW_KEYS * step);
+          return row(r);
+        });
+        unroll<W / 4>([&](auto i) INLINE_LAMBDA {
+          const V<float> a = zip_low(x[4 * i], x[4 * i + 1]), b = zip_high(x[4 * i], x[4 * i + 1]);
+          const V<float> c = zip_low(x[4 * i + 2], x[4 * i + 3]), e = zip_high(x[4 * i + 2], x[4 * i + 3]);
+          const V<float> turned[4] = {pairs_low(a, c), pairs_high(a, c), pairs_low(b, e), pairs_high(b, e)};
+          unroll<4>([&](auto r) INLINE_LAMBDA {
+            unroll<M>([&](auto m) INLINE_LAMBDA {
+              sum[h][m] = fma(set(q[h * next + m * q_row + d + 4 * i + r]), turned[r], sum[h][m]);
+            });
+          });
         });
       });
-    }
-    unroll<M>([&](auto m) INLINE_LAMBDA { store(scores + m * SCORE_STEP + j, sum[m]); });
+    unroll<HEADS>([&](auto h) INLINE_LAMBDA {
+      unroll<M>([&](auto m) INLINE_LAMBDA { store(scores + h * next + m * SCORE_STEP + j, sum[h][m]); });
+    });
   }
 }
 
@@ -261,10 +267,14 @@ void attend_few(const Attention<float>& s, int64_t first, int64_t heads, float* 
   for (int64_t key = 0; key < seen; key += ATTENTION_KEYS) {
     const int64_t n = min_of(ATTENTION_KEYS, seen - key), whole = n / lanes<float> * lanes<float>;
     const float *const k = s.k + any.key_at(key, s.size), *const v = s.v + any.key_at(key, s.value_size);
+    // One row is one chain of multiply-adds, each of which waits for the one before: two heads at a time.
+    constexpr int TOGETHER = M == 1 ? 2 : 1;
     for (int64_t j = 0; j < whole; j += FEW_KEYS)
-      for (int64_t h = 0; h < heads; ++h)
-        scores_in_place<M>(of(h).q, q_row, k + j * step + h * s.size, step, min_of(FEW_KEYS, whole - j), s.size,
-                           of(h).scores + j);
+      for (int64_t h = 0; h < heads; h += TOGETHER) {
+        const auto run = h + TOGETHER <= heads ? scores_in_place<M, TOGETHER> : scores_in_place<M, 1>;
+        run(of(h).q, q_row, each, k + j * step + h * s.size, step, min_of(FEW_KEYS, whole - j), s.size,
+            of(h).scores + j);
+      }
     for (int64_t h = 0; h < heads; ++h) {
       const Head<float> head(s, first + h);
       const Few few = of(h);

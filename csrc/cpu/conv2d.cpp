@@ -31,11 +31,13 @@ INLINE Conv2D turned(const Conv2D& s) {
   return t;
 }
 
-/// Groups that leave most lanes of a vector idle in direct convolution.
-INLINE bool narrow(const Conv2D& s) {
+/// Groups that leave most lanes of a vector idle in direct convolution. 8 x 8 leave half of them, which costs less than
+/// to write every channel 8 times, where strides leave little use for that; the gradient to the input has more.
+INLINE bool narrow(const Conv2D& s, bool to_input) {
   if (s.groups == 1) return false;
   const int64_t C = s.channels / s.groups, K = s.filters / s.groups;
-  return C == 1 || (C <= 8 && K <= 8);
+  const bool half = C * K == 64 && s.h.stride > 1 && s.w.stride > 1;
+  return C == 1 || (C <= 8 && K <= 8 && (to_input || !half));
 }
 
 /// 4x4 with strides 2, where Winograd with tiles of 3x3 (four ninths of the products, and what the edge wastes) pays.
@@ -52,12 +54,11 @@ INLINE int winograd_tile(const Conv2D& s, ConvolutionMode mode) {
   const auto fits = [](const Axis& a) {
     return a.kernel == 3 && a.stride == 1 && a.before <= 2 * a.dilation && a.after <= 2 * a.dilation;
   };
-  if (mode != ConvolutionMode::direct && phased(s)) return 3;
+  if (mode == ConvolutionMode::fast && phased(s)) return 3;
   if (mode == ConvolutionMode::direct || !fits(s.h) || !fits(s.w)) return 0;
   const int side = mode == ConvolutionMode::fast ? 4 : 2;
-  const int64_t groups = s.groups / winograd_abreast(s);
   // Measured: below, direct is as fast or faster.
-  if (min_of(s.channels, s.filters) / groups < (side == 4 ? 16 : 32)) return 0;
+  if (min_of(s.channels, s.filters) / s.groups < (side == 4 && s.groups == 1 ? 16 : 32)) return 0;
   if (s.h.dilation > 1 || s.w.dilation > 1) {  // a tile's pixels are far apart: at the edge many fall outside
     const auto tiled = [side](int64_t size, int64_t dilation) {
       return dilation * ceil_div(ceil_div(size, dilation), side) * (side + 2);
@@ -79,7 +80,7 @@ void conv2d_forward(const Conv2D& shape, ConvolutionMode mode, const T* x, const
     return gemm<Target>(Gemm<T>{p.rows, s.filters, p.channels, x, p.channels, false, w, s.filters, false, y, s.filters,
                                 bias, activation});
   if (const int tile = winograd_tile(s, mode)) return winograd_forward<Target>(s, tile, x, w, bias, activation, y);
-  if (narrow(s))
+  if (narrow(s, false))
     narrow_forward<Target>(s, x, w, bias, activation, y);
   else
     direct_forward<Target>(s, x, w, bias, activation, y);
@@ -96,7 +97,7 @@ void conv2d_backward_input(const Conv2D& shape, ConvolutionMode mode, const T* d
                                 bias, activation});
   if (const int tile = winograd_tile(s, mode))
     return winograd_backward_input<Target>(s, tile, dy, w, bias, activation, dx);
-  if (narrow(s))
+  if (narrow(s, true))
     narrow_backward_input<Target>(s, dy, w, bias, activation, dx);
   else
     direct_backward_input<Target>(s, dy, w, bias, activation, dx);
@@ -110,7 +111,7 @@ void conv2d_backward_kernel(const Conv2D& shape, ConvolutionMode mode, const T* 
     return gemm<Target>(
         Gemm<T>{p.channels, s.filters, p.rows, x, p.channels, true, dy, s.filters, false, dw, s.filters});
   if (const int tile = winograd_tile(s, mode)) return winograd_backward_kernel<Target>(s, tile, x, dy, dw);
-  if (narrow(s)) return narrow_backward_kernel<Target>(s, x, dy, dw);
+  if (narrow(s, false)) return narrow_backward_kernel<Target>(s, x, dy, dw);
   direct_backward_kernel<Target>(s, x, dy, dw);
 }
 

@@ -27,11 +27,31 @@ INLINE T settled(T value) {
   return value != value ? T(__builtin_nan("")) : value + T(0);
 }
 
+/// In any order: it changes nothing.
 template <bool LARGEST, class T>
 INLINE T of_row(int64_t n, const T* x) {
-  const auto next = [&](int64_t i, auto mask, V<T>& most)
-                        INLINE_LAMBDA { most = further<LARGEST, T>(most, load(x + i, mask)); };
-  return accumulate<T>(0, n, x[0], next).fold([](T a, T b) INLINE_LAMBDA { return further_of<LARGEST>(a, b); });
+  constexpr int W = lanes<T>, AT_ONCE = 4;
+  const auto better = [](auto a, auto b) INLINE_LAMBDA { return (LARGEST ? a > b : a < b) ? a : b; };
+  V<T> most[AT_ONCE];
+  for (auto& m : most) m = set(x[0]);
+  Mask<T> strange = unordered(most[0], most[0]);
+  int64_t i = 0;
+  for (; i + AT_ONCE * W <= n; i += AT_ONCE * W) {
+    V<T> v[AT_ONCE];
+    unroll<AT_ONCE>([&](auto k) INLINE_LAMBDA { v[k] = load(x + i + k * W); });
+    unroll<AT_ONCE>([&](auto k) INLINE_LAMBDA { most[k] = LARGEST ? max(v[k], most[k]) : min(v[k], most[k]); });
+    unroll<AT_ONCE / 2>([&](auto k) INLINE_LAMBDA { strange = strange | unordered(v[2 * k], v[2 * k + 1]); });
+  }
+  for (; i < n; i += W) {
+    const Mask<T> exist = first<T>(n - i);
+    const V<T> v = select(exist, load(x + i, exist), set(x[0]));
+    most[0] = LARGEST ? max(v, most[0]) : min(v, most[0]);
+    strange = strange | unordered(v, v);
+  }
+  if (any(strange)) return T(__builtin_nan(""));
+  unroll<AT_ONCE - 1>([&](auto k)
+                          INLINE_LAMBDA { most[0] = LARGEST ? max(most[k + 1], most[0]) : min(most[k + 1], most[0]); });
+  return fold_lanes<T, W>(most[0], better);
 }
 
 template <bool LARGEST, class T>

@@ -45,7 +45,7 @@ struct WinogradForward {
 
   TileGrid grid;
   WinogradWeights<F, T> weights;
-  int64_t groups, channels, filters;  // of x and of y, in one product
+  int64_t groups, channels, filters;  // of x and of y, in one group
   int64_t depth, columns;             // of a product
   const T *x, *bias;
   Activation activation;
@@ -53,18 +53,17 @@ struct WinogradForward {
   bool past_caches;       // y is written past the caches: whole lines, and more than caches hold
   int64_t blocks, block;  // of tiles, and the most tiles in one
 
-  /// `abreast` groups in one product.
-  WinogradForward(const Conv2D& s, int64_t abreast, bool turned, const T* input, const T* w, const T* offset,
-                  Activation function, T* output)
+  WinogradForward(const Conv2D& s, bool turned, const T* input, const T* w, const T* offset, Activation function,
+                  T* output)
       : grid(s, F, turned),
-        groups(s.groups / abreast),
+        groups(s.groups),
         channels((turned ? s.filters : s.channels) / groups),
         filters((turned ? s.channels : s.filters) / groups),
         x(input),
         bias(offset),
         activation(function),
         y(output) {
-    weights = {w, turned, channels, filters, abreast, s.filters, 0};
+    weights = {w, turned, channels, filters, s.filters, 0};
     depth = weights.depth();
     columns = weights.columns();
     weights.stride = depth * NR<T> + CB<T>;
@@ -269,9 +268,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y) {
-  const auto run = [&](auto side) {
-    WinogradForward<side, T>(s, winograd_abreast(s), false, x, w, bias, activation, y).run();
-  };
+  const auto run = [&](auto side) { WinogradForward<side, T>(s, false, x, w, bias, activation, y).run(); };
   tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
 }
 
@@ -279,9 +276,7 @@ void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T
 template <class Target, class T>
 void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, const T* bias, Activation activation,
                              T* dx) {
-  const auto run = [&](auto side) {
-    WinogradForward<side, T>(s, winograd_abreast(s), true, dy, w, bias, activation, dx).run();
-  };
+  const auto run = [&](auto side) { WinogradForward<side, T>(s, true, dy, w, bias, activation, dx).run(); };
   tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
 }
 

@@ -47,7 +47,7 @@ struct WinogradKernelGradient {
   static constexpr int INPUT = F == 3 ? 2 : F;   // whose transform of 4x4 pixels a phase shares
 
   TileGrid grid;
-  int64_t groups, abreast, channels, filters;  // abreast: groups in one product, whose channels and filters these are
+  int64_t groups, channels, filters;  // of one group
   const T *x, *dy;
   T* dw;
   int64_t held = 0;  // tiles that V and D have room for
@@ -117,10 +117,8 @@ struct WinogradKernelGradient {
   void transform_back(int64_t group, const T* u, int64_t c, int64_t k, bool add) const {
     const int64_t phase = c / padded(), channel = c % padded();
     if (channel >= channels) return;
-    const bool whole = k + lanes<T> <= filters && abreast == 1;
+    const bool whole = k + lanes<T> <= filters;
     const Mask<T> exist = first<T>(filters - k);
-    const int64_t each_row = channels / abreast, each_column = filters / abreast,
-                  from = channel / each_row * each_column;
     V<T> mid[A][R];
     unroll<A>([&](auto a) INLINE_LAMBDA {
       V<T> in[A];
@@ -133,17 +131,11 @@ struct WinogradKernelGradient {
       Winograd<F>::template weights_gradient<T>(in, out);
       unroll<R>([&](auto p) INLINE_LAMBDA {
         const int64_t tap = F == 3 ? (2 * p + phase / 2) * 4 + 2 * q + phase % 2 : p * R + q;
-        T* const to = dw + ((tap * each_row + channel % each_row) * groups + group) * filters + k;
-        if (whole) {
+        T* const to = dw + ((tap * channels + channel) * groups + group) * filters + k;
+        if (whole)
           store(to, add ? load(to) + out[p] : out[p]);
-        } else if (abreast == 1) {
+        else
           store(to, add ? load(to, exist) + out[p] : out[p], exist);
-        } else {  // the rest of the vector is of channels and filters that do not meet
-          T sums[lanes<T>];
-          store(sums, out[p]);
-          for (int64_t l = max_of(from - k, 0); l < min_of(from + each_column - k, lanes<T>); ++l)
-            to[l] = add ? to[l] + sums[l] : sums[l];
-        }
       });
     });
   }
@@ -241,8 +233,7 @@ struct WinogradKernelGradient {
   }
 
   void run() {
-    if (grid.count() == 0)
-      std::memset(dw, 0, size_t(PHASES * R * R * channels / abreast * filters * groups) * sizeof(T));
+    if (grid.count() == 0) std::memset(dw, 0, size_t(PHASES * R * R * channels * filters * groups) * sizeof(T));
     if (grid.count() == 0 || channels == 0 || filters == 0) return;
     const bool few = panels() * blocks() * U_BLOCK * int64_t(sizeof(T)) <= FEW_BYTES;
     held = few ? SPLIT : stage();
@@ -261,9 +252,8 @@ using namespace LAMINA_ISA;
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw) {
   const auto run = [&](auto side) {
-    const int64_t abreast = winograd_abreast(s), groups = s.groups / abreast;
-    WinogradKernelGradient<side, T>{TileGrid(s, side, false), groups, abreast, s.channels / groups,
-                                    s.filters / groups,       x,      dy,      dw}
+    WinogradKernelGradient<side, T>{
+        TileGrid(s, side, false), s.groups, s.channels / s.groups, s.filters / s.groups, x, dy, dw}
         .run();
   };
   tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});

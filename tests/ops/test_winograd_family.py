@@ -61,12 +61,12 @@ def test_transposed_strides(x_shape, filters, padding, output_padding, crop, out
 @pytest.mark.parametrize(
     ("channels", "filters", "groups", "dilation", "activation"),
     [
-        (32, 32, 4, 1, "relu"),  # of 8: two abreast
-        (24, 24, 3, 1, None),  # an odd number of them: no Winograd
-        (48, 48, 3, 1, "tanh"),
-        (34, 80, 2, 1, None),
-        (40, 36, 2, 2, None),
-        (288, 288, 36, 1, None),
+        (64, 64, 2, 1, "relu"),
+        (48, 48, 3, 1, None),  # narrow ones: no Winograd
+        (16, 16, 2, 1, "tanh"),  # of 8 x 8
+        (66, 80, 2, 1, None),
+        (70, 66, 2, 2, None),
+        (160, 160, 5, 1, None),
     ],
 )
 def test_groups(channels, filters, groups, dilation, activation):
@@ -87,7 +87,7 @@ def test_groups(channels, filters, groups, dilation, activation):
         ((9, 16, 16, 48), (4, 4, 48, 64), 2, 1),  # many blocks of tiles
         ((2, 14, 14, 260), (4, 4, 260, 270), 2, 1),  # several chains
         ((9, 16, 17, 64), (3, 3, 32, 64), 1, 2),
-        ((9, 16, 17, 80), (3, 3, 8, 80), 1, 10),  # a task a group, several segments
+        ((9, 16, 17, 256), (3, 3, 32, 256), 1, 8),  # a task a group, several segments
     ],
 )
 def test_large_ones_have_the_same_bits(mode, x_shape, kernel_shape, strides, groups):

@@ -170,11 +170,6 @@ INLINE int64_t panel_width(int64_t columns, int64_t panel) {
 template <class T>
 constexpr int CB = 64 / sizeof(T);
 
-/// Groups that share a product, as its blocks: of 8 channels and filters two fill a cache line.
-INLINE int64_t winograd_abreast(const Conv2D& s) {
-  return s.groups % 2 == 0 && s.channels == 8 * s.groups && s.filters == 8 * s.groups ? 2 : 1;
-}
-
 /// Images and the grid of tiles over their outputs: 3x3, stride 1. With dilation d every d-th pixel makes an image of
 /// its own, d * d of them, each convolved without dilation: a tile's pixels are d apart, its first one tells which
 /// image. 4x4, strides 2: phase f of an axis is every second pixel of the larger image, from f on, and taps f and f

@@ -5,15 +5,15 @@
 
 namespace lamina::LAMINA_ISA {
 
-/// A convolution's weights. Of a product's rows (channels) and columns (filters) those of one group meet; narrow groups
-/// stand side by side, and 0 is where two of them meet. F = 3: rows (forward) or columns (turned) of four phases.
+/// A convolution's weights: rows (channels) and columns (filters) of one group. F = 3: rows (forward) or columns
+/// (turned) of four phases.
 template <int F, class T>
 struct WinogradWeights {
   static constexpr int R = KERNEL<F>, A = F + R - 1, SIDE = F == 3 ? 4 : 3;
   const T* w;   // (SIDE, SIDE, channels of a group, pitch); turned: (SIDE, SIDE, filters of a group, pitch)
   bool turned;  // by 180 degrees, and rows for columns: the gradient to the input
-  int64_t channels, filters, abreast, pitch;  // abreast: groups in one product
-  int64_t stride;                             // of u, from xi to xi
+  int64_t channels, filters, pitch;
+  int64_t stride;  // of u, from xi to xi
 
   int64_t phase_depth() const { return round_up(channels, CB<T>); }
   int64_t phase_columns() const { return round_up(filters, lanes<T>); }
@@ -62,28 +62,18 @@ struct WinogradWeights {
 
   void transform_whole(int64_t group, int64_t panel, int64_t c, T* u) const {
     const int64_t k = panel * NR<T>, rows = min_of(CB<T>, channels - c);
-    const int64_t each_row = channels / abreast, each_column = filters / abreast;  // of one group
     alignas(64) T rotated[9][CB<T>][NR<T>];
     for (int i = 0; turned && i < 9; ++i) {
-      const T* const from = w + (8 - i) * each_column * pitch + group * channels + c;
-      if (abreast == 1)
-        turn(from + k * pitch, pitch, filters - k, rows, rotated[i]);
-      else
-        for (int j = 0; j < CB<T>; ++j)
-          for (int64_t l = k; l < k + NR<T>; ++l)
-            rotated[i][j][l - k] = j < rows && l < filters && l / each_column == (c + j) / each_row
-                                       ? from[l % each_column * pitch + j]
-                                       : T(0);
+      const T* const from = w + ((8 - i) * filters + k) * pitch + group * channels + c;
+      turn(from, pitch, filters - k, rows, rotated[i]);
     }
     for (int64_t j = 0; j < CB<T>; ++j)
       for (int64_t l = 0; l < NR<T>; l += lanes<T>) {
-        const int64_t row = (c + j) % each_row, begin = (c + j) / each_row * each_column - k - l;
-        const Mask<T> exist = first<T>(j < rows ? begin + each_column : 0), before = first<T>(begin);
+        const Mask<T> exist = first<T>(j < rows ? filters - k - l : 0);
         V<T> g[R][R];
         unroll<R * R>([&](auto i) INLINE_LAMBDA {
           g[i % R][i / R] = turned ? load(&rotated[i][j][l])
-                                   : select(before, zero<T>(),
-                                            load(w + (i * each_row + row) * pitch + group * filters + k + l, exist));
+                                   : load(w + (i * channels + c + j) * pitch + group * filters + k + l, exist);
         });
         transform_kernel(g, u + (c + j) * NR<T> + l);
       }

@@ -35,9 +35,9 @@ def set_convolution(mode: str) -> None:
     Every mode gives the same bits for any number of threads, instruction set and batch.
 
     Args:
-        mode: "fast": Winograd F(4x4, 3x3) where it pays, the fastest (rms error about 2.5 times direct's);
-            "accurate": Winograd F(2x2, 3x3), faster and more exact than direct; both
-            take F(3x3, 2x2) for 4x4 kernels; "direct": the plain sum.
+        mode: "fast": Winograd F(4x4, 3x3) where it pays (rms error about 2.5 times direct's), and F(3x3, 2x2) for 4x4
+            kernels (1.2 times); "accurate": Winograd F(2x2, 3x3), faster and more exact than direct, and 4x4 kernels
+            direct; "direct": the plain sum.
 
     Raises:
         ValueError: for any other mode.
