@@ -28,10 +28,10 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.capture import cuda_graph as cuda_graph
 from lamina.dtype_policies import DTypePolicy as DTypePolicy
 from lamina.dtype_policies import dtype_policy as dtype_policy
 from lamina.dtype_policies import set_dtype_policy as set_dtype_policy
-from lamina.capture import cuda_graph as cuda_graph
 from lamina.layers import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential
