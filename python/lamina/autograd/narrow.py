@@ -59,6 +59,7 @@ _ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "r
 # Ops that run on 16 bits as they are on a GPU whose module has these kernels for them.
 NATIVE: dict[str, tuple[str, ...]] = {
     "dense": ("gemm", "bias_backward"),
+    "matmul": ("gemm", "gemm_batched", "reduce_sum"),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "depthwise_conv1d", "depthwise_conv2d"), _CONVOLUTION),
     **dict.fromkeys(("conv1d_transpose", "conv2d_transpose", "conv3d_transpose"), _CONVOLUTION),
     **dict.fromkeys(("add", "subtract", "multiply", "divide"), _ARITHMETIC),
