@@ -83,7 +83,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
 
     Raises:
         ValueError: if the shapes do not fit, or either has no axes.
-        TypeError: for float16, or float32 with float64.
+        TypeError: for float32 with float64.
 
     Example:
         >>> import lamina as lm

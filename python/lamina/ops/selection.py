@@ -192,7 +192,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
 
     Raises:
         ValueError: if the shapes do not broadcast.
-        TypeError: for float16, or dtypes that differ.
+        TypeError: for dtypes that differ.
 
     Example:
         >>> import lamina as lm
