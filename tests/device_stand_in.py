@@ -433,7 +433,15 @@ def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
         if isinstance(given[3], np.ndarray):
             given[3:5] = tuple(given[3][:6].tolist()), int(given[3][6])
         given[5:7] = [a.tolist() if isinstance(a, np.ndarray) else a for a in given[5:7]]
-    return [int(a.item()) if isinstance(a, np.ndarray) and a.dtype == np.uint64 and a.size == 1 else a for a in given]
+    return [_number(a) for a in given]
+
+
+def _number(value: Any) -> Any:
+    """Seeds in memory as numbers, in tuples too."""
+    if type(value) is tuple and any(isinstance(item, np.ndarray) for item in value):
+        return tuple([_number(item) for item in value])
+    seed = isinstance(value, np.ndarray) and value.dtype == np.uint64 and value.size == 1
+    return int(value.item()) if seed else value
 
 
 HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num_threads", "set_num_threads",

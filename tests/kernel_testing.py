@@ -29,7 +29,10 @@ from lamina import _cpu
 
 FLOATS = (np.float32, np.float64)
 #: Kernels whose sums of 16-bit numbers have another order than the CPU's in float32: they have tests of their own.
-OTHER_ORDER = {"gemm", "gemm_batched", "conv2d_forward", "conv2d_backward_input", "conv2d_backward_kernel"}
+OTHER_ORDER = {
+    "attention_backward", "attention_forward", "conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward",
+    "gemm", "gemm_batched",
+}  # fmt: skip
 #: (schedule, whether asynchronous copies are late)
 SCHEDULES = (
     ("forward", True),
@@ -91,7 +94,7 @@ def check_kernel(
     tolerance: Mapping[Any, float] | float | None = None,
     reference: Callable[..., Any] | None = None,
     schedules: Any = SCHEDULES,
-    narrow: float | None = None,
+    narrow: Mapping[str, float] | float | None = None,
     **arguments: Any,
 ) -> None:
     """Compares a kernel in the emulator with the CPU's; of float32 arrays, the same in 16 bits too: check_sixteen_bits.
@@ -101,7 +104,8 @@ def check_kernel(
         tolerance: the most that |y - reference| / max(1, |reference|) may be, by dtype or for all; None: equal bits.
         reference: called with the arguments in place of the CPU's function.
         schedules: (schedule, late copies) pairs to run it under.
-        narrow: outputs are 16-bit numbers, and may be so far off (see check_narrow); every run has the same bits.
+        narrow: outputs are 16-bit numbers, and may be so far off (see check_narrow), all or by name; every run has
+            the same bits.
         arguments: by the names that the function gives them, without `stream`: arrays, written(...), updated(...),
             same_as(...), None and plain values; lists and tuples of these.
     """
@@ -134,14 +138,18 @@ def _in_float32(name: str, kind: str, /, **arguments: Any) -> None:
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by id, as an output may be an input
 
     def in_float32(array: np.ndarray) -> np.ndarray:
-        if array.dtype not in (np.float16, np.uint16):
-            return array
-        return found.setdefault(id(array), (array, widened(array)))[1]
+        wide = _floats(array)
+        return array if wide is array else found.setdefault(id(array), (array, wide))[1]
 
     with np.errstate(all="ignore"):
         getattr(_cpu, name)(**{key: _mapped(value, in_float32) for key, value in arguments.items()})
     for array, wide in found.values():
         array[...] = rounded(wide, kind)[0]
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    """The array, in float32 if it is one of 16 bits."""
+    return np.asarray(widened(array)) if array.dtype in (np.float16, np.uint16) else array
 
 
 def _mapped(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
@@ -170,7 +178,7 @@ def _compare(
     tolerance: Any,
     reference: Callable[..., Any] | None,
     schedules: Any,
-    narrow: float | None,
+    narrow: Mapping[str, float] | float | None,
 ) -> None:
     module = emulated()
     expected = _place(arguments, 0)
@@ -188,10 +196,11 @@ def _compare(
             got.check_untouched(where)
             for key, wanted in expected.outputs.items():
                 if narrow is None:
-                    _assert_same(widened(got.outputs[key]), widened(wanted), tolerance, f"{where}: {key}")
+                    _assert_same(_floats(got.outputs[key]), _floats(wanted), tolerance, f"{where}: {key}")
                 else:
+                    off = narrow[key] if isinstance(narrow, Mapping) else narrow
                     np.testing.assert_allclose(
-                        widened(got.outputs[key]), widened(wanted), rtol=0, atol=narrow, err_msg=f"{where}: {key}"
+                        widened(got.outputs[key]), widened(wanted), rtol=0, atol=off, err_msg=f"{where}: {key}"
                     )
                     assert first.setdefault(key, got.outputs[key].tobytes()) == got.outputs[key].tobytes(), where
     finally:
@@ -317,10 +326,10 @@ def rounded(x: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widened(x: np.ndarray) -> np.ndarray:
-    """16-bit numbers in float32; others as they are."""
-    if x.dtype == np.float16:
-        return np.asarray(x.astype(np.float32))
-    return (x.reshape(-1).astype(np.uint32) << 16).view(np.float32).reshape(x.shape) if x.dtype == np.uint16 else x
+    """16-bit numbers in float32, which stays."""
+    if x.dtype == np.float32:
+        return x
+    return x.astype(np.float32) if x.dtype == np.float16 else (x.astype(np.uint32) << 16).view(np.float32)
 
 
 def check_narrow(name: str, expected: np.ndarray, kind: str, output: str, **arguments: Any) -> None:

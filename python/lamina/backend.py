@@ -18,6 +18,7 @@ from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
+int64 = np.dtype(np.int64)
 bfloat16: np.dtype[Any] | None = None  # that of the package ml_dtypes, once it was met
 narrow = False  # whether floats of 16 bits are in use: somebody asked for some, and ops look out for them from then on
 ndarray = np.ndarray
@@ -375,6 +376,10 @@ def as_array(value: Any, dtype: Any = None, floats: Any = float32, like: Array |
     Raises:
         TypeError: if the values are no numbers (object, complex, longdouble, strings).
     """
+    if type(value) is ndarray and dtype is None and (like is None or type(like) is ndarray):
+        found = value.dtype
+        if found is float32 or found is float64 or found is int64:  # as most are
+            return value
     if dtype is not None:
         dtype = dtype_of(dtype)
     if not isinstance(value, np.ndarray) and not _in_python(value):

@@ -23,7 +23,9 @@ from lamina.recording import Drawn, Recorder
 Array = Any
 HERE = Path(__file__).parent
 PLUMBING = {"backend.py", "recording.py", "capture.py", "cuda_arrays.py", "autograd/tape.py", "autograd/function.py"}
-READ_ANEW = ("dropout", "random_uniform", "random_normal", "random_words")  # kernels that read seeds from memory
+READ_ANEW = {  # kernels that read seeds from memory
+    "attention_backward", "attention_forward", "dropout", "random_normal", "random_uniform", "random_words",
+}  # fmt: skip
 
 
 class cuda_graph:
@@ -56,7 +58,7 @@ class cuda_graph:
         >>> model, optimizer = lm.layers.Dense(1), lm.optimizers.Adam(0.01)
         >>> @lm.cuda_graph
         ... def step(x, y):
-        ...     loss = lm.ops.mean_squared_error(model(x), y)
+        ...     loss = lm.ops.mean_squared_error(y, model(x))
         ...     loss.backward()
         ...     optimizer.step(model.trainable_weights)
         ...     return loss
@@ -208,17 +210,20 @@ def _recording(device: Cuda, recorder: Recorder) -> Any:
 
 def _told(error: RuntimeError) -> str:
     """Which function of Lamina it was that a graph cannot hold."""
-    name = ""
+    name = layer = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)
         inside = path.relative_to(HERE).as_posix() if path.is_relative_to(HERE) else ""
         if inside and inside not in PLUMBING:
-            owner = type(frame.f_locals["self"]).__name__ + "." if "self" in frame.f_locals else ""
-            module = ".".join(Path(inside).with_suffix("").parts)
-            name = f"{module}: {owner}{frame.f_code.co_name}"
+            owner = frame.f_locals.get("self")
+            of_class = "" if owner is None else type(owner).__name__ + "."
+            name = f"lamina.{'.'.join(Path(inside).with_suffix('').parts)}.{of_class}{frame.f_code.co_name}"
+            called = getattr(owner, "name", None)
+            if inside.startswith("layers/") and isinstance(called, str):
+                layer = f" in the layer {called}"
     return (
-        f"capture: {name or 'the function'} waits for the GPU, or moves data, which cannot be part of a CUDA graph "
-        f"({error}); leave jit_compile and cuda_graph away"
+        f"capture: {name or 'the function'}{layer} waits for the GPU, or moves data, which cannot be part of a "
+        f"CUDA graph ({error}); leave jit_compile and cuda_graph away"
     )
 
 

@@ -11,12 +11,12 @@ import re
 import numpy as np
 import pytest
 
-from kernel_testing import NARROW, OTHER_ORDER, check_sixteen_bits, emulated, numbers, rounded, widened, written
+from kernel_testing import NARROW, check_sixteen_bits, emulated, numbers, rounded, widened, written
 
 
 def test_the_list_names_kernels_and_their_arrays() -> None:
     listed = emulated().sixteen_bit()
-    assert set(listed) >= OTHER_ORDER
+    assert set(listed) >= {"gemm", "conv2d_forward", "relu_forward", "softmax_cross_entropy"}
     for name, wide in listed.items():
         signature = getattr(emulated(), name).__doc__.splitlines()[0]
         assert all(re.search(rf"\b{array}: ", signature) for array in wide), name

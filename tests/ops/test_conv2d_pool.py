@@ -106,7 +106,9 @@ def test_direct_mode_sums_over_pixels(monkeypatch):
     for mode, count in (("fast", 0), ("direct", 1)):
         lm.set_convolution(mode)
         try:
-            conv2d_pool(normal(2, 8, 8, 1).astype("f4"), w, None, 1, "valid", 1, 1, None, 2, 2, "valid").sum().backward()
+            conv2d_pool(
+                normal(2, 8, 8, 1).astype("f4"), w, None, 1, "valid", 1, 1, None, 2, 2, "valid"
+            ).sum().backward()
         finally:
             lm.set_convolution("fast")
         assert len(seen) == count

@@ -6,7 +6,8 @@
 //              T* all = dynamic_shared<T>()
 //   warp       __shfl_sync, __shfl_xor_sync, __shfl_down_sync, __shfl_up_sync, __ballot_sync, __any_sync, __all_sync,
 //              __match_any_sync, __syncwarp
-//   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row)
+//   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row), narrow_pair<N>(u, v)
+//   numbers    exp2_fast(x), which has no bits of the CPU; again(x), x that is in no register meanwhile
 //   copies     copy_async<16>(to, from, valid), commit_copies(), wait_for_copies<PENDING>()
 //   atomics    atomicAdd, Max, Min, Or, Exch, CAS on whole numbers; none on floats (sums have a fixed order)
 //   grid       wait_for_grid(arrived, round), wait_for_blocks(arrived, all) in a cooperative launch

@@ -157,7 +157,6 @@ class Conv2D(Conv):
         """Whether `call` can do the work of the layer that comes next."""
         return (
             type(after) is MaxPooling2D
-            and type(self) is Conv2D
             and after.built
             and after._dtype == self._dtype
             and self._dtype.itemsize > 2  # what lies between is rounded

@@ -205,8 +205,12 @@ def input_of(y_pred: Tensor, function: type[Function], axis: int = -1) -> Tensor
         return None
     if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or getattr(node, "logarithm", False)):
         return None  # of another axis, or log_softmax's: those are no probabilities
-    logits: Tensor = node.inputs[0]
-    return ops.cast(logits, "float32") if backend.narrow and backend.is_narrow(logits.dtype) else logits
+    logits: Tensor | None = node.inputs[0]
+    return (
+        ops.cast(logits, "float32")
+        if backend.narrow and logits is not None and backend.is_narrow(logits.dtype)
+        else logits
+    )
 
 
 def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:

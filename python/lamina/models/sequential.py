@@ -149,7 +149,7 @@ class Sequential(Model):
         for layer, after in zip_longest(layers, layers[1:]):
             if pooled:  # the layer before has done its work
                 pooled = False
-            elif isinstance(layer, Conv2D) and layer.takes_pool(after):
+            elif type(layer) is Conv2D and type(x) is Tensor and layer.takes_pool(after):
                 x, pooled = layer(x, pool=after), True
             else:
                 x = layer(x)

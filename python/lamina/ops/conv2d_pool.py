@@ -10,7 +10,6 @@ from lamina import backend
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.unpooled import Unpooled
 from lamina.ops.convolution import ConvolutionFunction, Geometry, convolve, prepared
-from lamina.ops.convolution_window import Shape
 from lamina.ops.max_pool import max_pool2d
 from lamina.ops.pool import Pool, pool_of
 

@@ -131,6 +131,8 @@ def class_indices(labels: Any, shape: tuple[int, ...], op: str) -> Any | None:
 
     (N, 1) fits (N,).
     """
+    if labels.dtype is backend.int64 and labels.shape == shape:
+        return backend.contiguous(labels)
     if labels.dtype.kind not in "iu" or (labels.shape != shape and labels.shape != (*shape, 1)):
         return None
     return backend.contiguous(labels.astype(np.int64, copy=False).reshape(shape))

@@ -203,7 +203,8 @@ def _cross_entropy(
     elif kept is not None:
         count = float(kept.sum())
     ignored = NONE_IGNORED if ignore_index is None else ignore_index
-    smoothing = 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
+    plain = type(label_smoothing) is float and label_smoothing == 0.0  # as most are
+    smoothing = 0.0 if plain else 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
     if smoothing and functions[0] is ProbabilitiesFunction:
         _check_range(functions[0], x, indices, kept)
         one_hot = _one_hot(indices, x)
