@@ -58,7 +58,7 @@ __global__ void rows_kernel(Batch<Entry<T>> batch, Numbers s) {
   const T* const g = p.gradients + row * p.columns;
   const double sum = squares_of_row<T>(p.columns, [&](int64_t i) { return g[i]; });
   if (threadIdx.x) return;
-  const double mean = sum / double(p.columns) + s.epsilon_1, beta = s.beta.get();
+  const double mean = sum / double(p.columns) + s.epsilon_1, beta = s.beta;
   p.r[row] = T(beta * double(p.r[row]) + (1 - beta) * mean);
 }
 
@@ -114,7 +114,7 @@ __global__ void join_columns_kernel(Batch<Entry<T>> batch, Numbers s) {
   double total = 0;
 #pragma unroll 8
   for (int64_t part = 0; part < chains; ++part) total = total + double(parts[part * C]);
-  const double beta = s.beta.get();
+  const double beta = s.beta;
   const T c = T(beta * double(e.p.c[i]) + (1 - beta) * (total / double(e.p.rows) + s.epsilon_1));
   e.p.c[i] = c;
   e.of_columns[i] = T(1 / sqrt(double(c)));
@@ -147,7 +147,7 @@ __global__ void norms_kernel(Batch<Entry<T>> batch, Numbers s) {
   const int which = entry_of(batch, blockIdx.x);
   const Entry<T> e = batch.entry[which];
   const int64_t row = blockIdx.x - batch.first[which];
-  const T keep = T(s.beta.get()), fresh = T(1 - s.beta.get()), small = T(s.epsilon_1);
+  const T keep = T(s.beta), fresh = T(1 - s.beta), small = T(s.epsilon_1);
   const int64_t from = e.p.v ? row * ROW_PIECE : 0, n = e.p.v ? min_of(ROW_PIECE, e.p.columns - from) : e.p.columns;
   T total = 0;
   for (int64_t begin = 0; begin < n; begin += ROW_PIECE) {
@@ -189,7 +189,7 @@ __global__ void lengths_kernel(Batch<Entry<T>> batch, Numbers s) {
   if (threadIdx.x) return;
   const double n = double(rows_of(e.p) * e.p.columns);
   const double size = sqrt(sums[0] / n), change = sqrt(sums[1] / n) / s.threshold;
-  const double length = s.rate.get() * (size > s.epsilon_2 ? size : s.epsilon_2) / (change > 1 ? change : 1);
+  const double length = s.rate * (size > s.epsilon_2 ? size : s.epsilon_2) / (change > 1 ? change : 1);
   *e.length = T(-length);
 }
 

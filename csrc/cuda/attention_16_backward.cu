@@ -13,8 +13,8 @@ struct Backward {
   const float *lse, *delta;
   const T* dy;
   T *dq, *dk, *dv;
-  int tiles;    // of rows, or of keys
-  float scale;  // of scores, which are in units of log 2
+  int tiles;          // of rows, or of keys
+  float scale, kept;  // of scores, which are in units of log 2; of what dropout keeps
   bool packed, packed_values;
 };
 
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) of_queries_16(const B
   }
 
   const ThreadRows<T, M, RowSums<M>> thread(head, tile.row0, state);
-  const float scale = a.scale, factor = EXTRAS ? 1.0f : scale, kept = kept_scale<T, float>(s);
+  const float scale = a.scale, factor = EXTRAS ? 1.0f : scale, kept = a.kept;
   auto& warp = state.warps[threadIdx.x / 32];
 #pragma unroll
   for (int i = int(threadIdx.x) % 32; i < 16 * M; i += 32) {
@@ -214,7 +214,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) of_keys_16(const Back
     load_queries(tile, 0);
   }
 
-  const float scale = a.scale, factor = EXTRAS ? 1.0f : scale, kept = kept_scale<T, float>(s);
+  const float scale = a.scale, factor = EXTRAS ? 1.0f : scale, kept = a.kept;
   float dk[M][S::COLUMNS / 8][4], dv[M][S::COLUMNS / 8][4];
   clear(dk);
   clear(dv);
@@ -332,17 +332,17 @@ void attention_backward_16(const Attention<T>& s, const T* y, const float* lse, 
     const bool packed_values =
         lines_of_packs(s.v, s.value_size) && lines_of_packs(dy, s.value_size) && is_packed<LINE_PACK>(y);
     each_row(heads * rows, stream, Delta<T>{s, y, dy, delta.data(), packed_values});
-    Backward<T> a{s,
-                  lse,
-                  delta.data(),
-                  dy,
-                  dq,
-                  dk,
-                  dv,
-                  0,
-                  float(s.scale * LOG2_E<double>),
-                  false,
-                  packed_values && is_packed<LINE_PACK>(dv)};
+    Backward<T> a{};
+    a.s = s;
+    a.lse = lse;
+    a.delta = delta.data();
+    a.dy = dy;
+    a.dq = dq;
+    a.dk = dk;
+    a.dv = dv;
+    a.scale = float(s.scale * LOG2_E<double>);
+    a.kept = kept_scale<T, float>(s);
+    a.packed_values = packed_values && is_packed<LINE_PACK>(dv);
     a.packed = lines_of_packs(s.k, s.size) && lines_of_packs(s.q, s.size) && is_packed<LINE_PACK>(dq) &&
                is_packed<LINE_PACK>(dk);
     if (heads * rows > 0) {

@@ -26,7 +26,7 @@ struct Forward {
   T* y;
   float* lse;
   int row_tiles;
-  float scale;  // of scores, which are in units of log 2
+  float scale, kept;  // of scores, which are in units of log 2; of what dropout keeps
   bool packed, packed_values;
 };
 
@@ -160,7 +160,7 @@ __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) attend_16(const Forwa
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const float sum = running.sum[i][half];
-      factor[i][half] = sum == 0 ? 0.0f : kept_scale<T, float>(s) / sum;  // nothing seen: 0
+      factor[i][half] = sum == 0 ? 0.0f : a.kept / sum;  // nothing seen: 0
       const int row = end.row0 + thread.place(i, half);
       if (!a.lse || thread.column() != 0 || row >= end.row0 + end.rows) continue;
       const float top = EXTRAS ? running.top[i][half] : running.top[i][half] * scale;
@@ -185,7 +185,7 @@ void attention_forward_16(const Attention<T>& s, T* y, float* lse, Stream stream
     if (size_t(S::BYTES) > most_shared_bytes()) return false;
     const int64_t row_tiles = ceil_div(rows, S::Rows::ROWS);
     launch(attend_16<S, T>, unsigned(heads * row_tiles), ATTENTION_THREADS_16, size_t(S::BYTES), stream,
-           Forward<T>{s, y, lse, int(row_tiles), float(s.scale * LOG2_E<double>),
+           Forward<T>{s, y, lse, int(row_tiles), float(s.scale * LOG2_E<double>), kept_scale<T, float>(s),
                       lines_of_packs(s.k, s.size) && lines_of_packs(s.q, s.size),
                       lines_of_packs(s.v, s.value_size) && lines_of_packs(y, s.value_size)});
     return true;

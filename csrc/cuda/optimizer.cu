@@ -249,7 +249,7 @@ __global__ void lamb_rates_kernel(Batch<LambEntry<T>> batch, Setting<double> rat
   const double of_weights = sum_in_order(pieces, 0.0, [&](int64_t k) { return sums[2 * (e.start + k)]; });
   const double of_change = sum_in_order(pieces, 0.0, [&](int64_t k) { return sums[2 * (e.start + k) + 1]; });
   const double trust = of_weights > 0 && of_change > 0 ? sqrt(of_weights) / sqrt(of_change) : 1;
-  if (threadIdx.x == 0) minus_rates[e.number] = T(-rate.get() * trust);
+  if (threadIdx.x == 0) minus_rates[e.number] = T(-rate * trust);
 }
 
 template <class T>

@@ -34,7 +34,7 @@ struct Tiles {
   T* y;
   __device__ void operator()(int64_t number) const {
     T drawn[DRAWN<T>];
-    draw(random_number(uint64_t(number), stream.get(), seed.get()), drawn);
+    draw(random_number(uint64_t(number), stream, seed), drawn);
     change(drawn);
     const int64_t first = number / 16 * (16 * DRAWN<T>)+number % 16;
     for (int w = 0; w < DRAWN<T>; ++w)
@@ -77,7 +77,7 @@ struct Words {
   Setting<uint64_t> seed, stream;
   uint32_t* y;
   __device__ void operator()(int64_t i) const {
-    const Philox<uint64_t> random = random_number(first + uint64_t(i), stream.get(), seed.get());
+    const Philox<uint64_t> random = random_number(first + uint64_t(i), stream, seed);
     for (int w = 0; w < 4; ++w)
       if (4 * i + w < n) y[4 * i + w] = uint32_t(random.word[w]);
   }

@@ -25,6 +25,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -50,7 +51,7 @@ struct Attention {
   bool causal;  // key j is seen by query i if j <= i
   double scale;
   int dropped;  // of 65536
-  uint64_t seed, stream;
+  cuda::Setting<uint64_t> seed, stream;
 };
 
 /// y: (batch, queries, heads, value_size). lse: (batch, heads, queries), log2 of the sum of 2^s (infinite where no key

@@ -14,7 +14,7 @@ namespace lamina {
 template <class Target, class T>
 void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream, T* y);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
 
 template <class T>
 void dropout(int64_t n, const T* x, int dropped, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,

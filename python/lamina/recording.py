@@ -134,6 +134,7 @@ class Recorder:
         """The end of the captured step."""
         for function in self._endings:
             function()
+        self._stream.synchronize()
         if any(not drawn.used for drawn in self._drawn):
             raise RuntimeError(
                 "capture: random numbers are drawn on the CPU in this step, and would be the same in each: "

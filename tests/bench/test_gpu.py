@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,39 @@ def test_kernels_are_timed_by_the_device_and_steps_by_the_wall(worker: Any) -> N
     assert (row["ours"], row["ours_wall"], worker.clock.calls) == (0.5, 2.0, 1)
     assert "peer" not in row
     assert worker.measure("steps", 0, 0.01)["ours"] == 2.0
+
+
+def test_the_clock_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    did: list[str] = []
+
+    class Event:
+        def record(self) -> None:
+            did.append("event")
+
+        def synchronize(self) -> None:
+            did.append("wait")
+
+    device = SimpleNamespace(synchronize=lambda: did.append("synchronize"))
+    fake = SimpleNamespace(cuda=SimpleNamespace(
+        Event=Event, Device=lambda: device, get_elapsed_time=lambda start, end: 40.0
+    ))  # fmt: skip
+    torch = SimpleNamespace(cuda=SimpleNamespace(_sleep=lambda cycles: did.append("delay")))
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    clock = gpu_worker.DeviceClock(torch)
+    monkeypatch.setattr(gpu_worker.time, "perf_counter", iter(np.arange(0, 1000, 0.01)).__next__)  # 10 ms a look
+    device_time, wall = clock.best(lambda: did.append("run"), 0.001)
+    assert device_time == pytest.approx(0.040)
+    assert wall == pytest.approx(0.01)
+    assert did[:6] == ["run", "run", "run", "synchronize", "run", "synchronize"]
+    turn = [
+        "event",
+        "run",
+        "event",
+        "wait",
+        "run",
+        "synchronize",
+    ]  # to start takes too long for a delay
+    assert did[6:] == turn * 5
 
 
 def test_wrong_answers_are_not_timed(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:

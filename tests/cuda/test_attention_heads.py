@@ -105,6 +105,25 @@ def test_dropout(dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+def test_dropout_with_seeds_in_device_memory(dtype: Any) -> None:
+    q, k, v = (numbers((1, 4, 2, 4), dtype, seed) for seed in range(3))
+    seed, stream = (np.array([value], np.uint64) for value in (2**60 + 3, 11))
+    given = {"q": q, "k": k, "v": v, "lengths": None, "added": None, "seen": None}
+    y, lse = np.empty_like(q), np.empty((1, 2, 4), dtype)
+    plain = (False, 0.5, 30000, 2**60 + 3, 11)
+    _cpu.attention_forward(**given, y=y, lse=lse, settings=plain)
+    outputs = {"dq": written(q.shape, dtype), "dk": written(k.shape, dtype), "dv": written(v.shape, dtype)}
+    for name, more in (
+        ("attention_forward", {"y": written(y.shape, dtype), "lse": written(lse.shape, dtype)}),
+        ("attention_backward", {"y": y, "lse": lse, "dy": q, **outputs}),
+    ):
+        check_kernel(
+            name, **given, **more, settings=(False, 0.5, 30000, seed, stream),
+            reference=lambda *, name=name, **a: getattr(_cpu, name)(**a | {"settings": plain}),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_nothing(dtype: Any) -> None:
     for shape in [(0, 2, 3, 1, 4), (2, 0, 3, 1, 4), (2, 3, 0, 1, 4)]:
         check(shape, dtype)

@@ -81,6 +81,7 @@ OPTIMIZERS = {
     "lion": lambda: optimizers.Lion(ExponentialDecay(0.01, 3, 0.5)),
     "lamb": lambda: optimizers.Lamb(ExponentialDecay(0.05, 3, 0.5), weight_decay=0.01),
     "adafactor": lambda: optimizers.Adafactor(ExponentialDecay(0.5, 3, 0.5)),
+    "loss scale": lambda: optimizers.Adam(0.02, loss_scale_factor=1000.0),
     "clipnorm": lambda: optimizers.Adam(0.02, clipnorm=0.1),
     "global_clipnorm": lambda: optimizers.SGD(0.1, global_clipnorm=0.2),
     "clipvalue and average": lambda: optimizers.Adam(
@@ -300,3 +301,28 @@ def test_copies_of_a_compiled_model():
     copied = copy.deepcopy(model)
     assert copied._captured.model is copied
     assert copied._captured.graphs is None
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision(policy: str) -> None:
+    """The scale that float16 needs goes by whether gradients are finite, for which the program waits."""
+
+    def make() -> Any:
+        before = lm.dtype_policy()
+        lm.set_dtype_policy(policy)
+        try:
+            return mlp()
+        finally:
+            lm.set_dtype_policy(before)
+
+    if policy == "mixed_bfloat16":
+        check(make, X, LABELS, OPTIMIZERS["adam"], 2)
+        return
+    with pytest.raises(RuntimeError, match="capture: loss_scale_optimizer: whether gradients are finite: this cannot"):
+        trained(make, X, LABELS, True, OPTIMIZERS["adam"])
+
+
+def test_a_mean_over_the_weights() -> None:
+    loss = lm.losses.SparseCategoricalCrossentropy(True, reduction="mean_with_sample_weight")
+    weights = np.where(np.arange(22) % 4, np.linspace(0.5, 2.0, 22), 0)
+    check(mlp, X, LABELS, OPTIMIZERS["adam"], 2, sample_weight=weights, compiled={"loss": loss}, shuffle=False)

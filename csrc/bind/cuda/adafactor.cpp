@@ -45,12 +45,11 @@ static std::vector<FactoredParameter<T>> parameters_of(const nb::list& weights, 
 }
 
 static void step(const nb::list& weights, const nb::list& gradients, const nb::list& rows, const nb::list& columns,
-                 nb::handle rate, nb::handle beta, double epsilon_1, double epsilon_2, double threshold,
-                 uintptr_t stream) {
+                 cuda::Setting<double> rate, cuda::Setting<double> beta, double epsilon_1, double epsilon_2,
+                 double threshold, uintptr_t stream) {
   if (weights.size() == 0) return;
-  const cuda::Setting<double> now = setting_of<double>(rate), keep = setting_of<double>(beta);
-  const AdafactorSettings s{now.value, keep.value, epsilon_1, epsilon_2, threshold};
-  const cuda::DeviceAdafactorSettings there{now.place, keep.place};
+  const AdafactorSettings s{rate.value, beta.value, epsilon_1, epsilon_2, threshold};
+  const cuda::DeviceAdafactorSettings there{rate.place, beta.place};
   const auto typed = [&]<class T>(T) {
     const std::vector<FactoredParameter<T>> parameters = parameters_of<T>(weights, gradients, rows, columns);
     nb::gil_scoped_release release;

@@ -4,7 +4,7 @@
 
 #include <tuple>
 
-#include "bind/cuda/bind.h"
+#include "bind/cuda/setting.h"
 
 namespace lamina::bind::attention_op {
 
@@ -23,7 +23,7 @@ static AttentionMask<M> mask_of(const OptionalIn& a, const Attention<T>& s) {
 }
 
 /// causal, scale, dropped, seed, stream: what is no array.
-using Settings = std::tuple<bool, double, int, uint64_t, uint64_t>;
+using Settings = std::tuple<bool, double, int, cuda::Setting<uint64_t>, cuda::Setting<uint64_t>>;
 
 template <class T>
 static Attention<T> attention_of(const In& q, const In& k, const In& v, const OptionalIn& lengths,

@@ -8,38 +8,35 @@ namespace lamina::bind::random_op {
 
 using cuda::Setting;
 
-static void words(const Out& y, nb::handle seed, nb::handle random_stream, uint64_t first, uintptr_t stream) {
+static void words(const Out& y, Setting<uint64_t> seed, Setting<uint64_t> random_stream, uint64_t first,
+                  uintptr_t stream) {
   uint32_t* const to = out<uint32_t>(y, y.size());
-  const Setting<uint64_t> of_seed = setting_of<uint64_t>(seed), of_stream = setting_of<uint64_t>(random_stream);
   nb::gil_scoped_release release;
-  cuda::random_words(int64_t(y.size()), first, of_seed, of_stream, to, stream_of(stream));
+  cuda::random_words(int64_t(y.size()), first, seed, random_stream, to, stream_of(stream));
 }
 
-static void uniform(const Out& y, nb::handle seed, nb::handle random_stream, double low, double high,
+static void uniform(const Out& y, Setting<uint64_t> seed, Setting<uint64_t> random_stream, double low, double high,
                     uintptr_t stream) {
-  const Setting<uint64_t> of_seed = setting_of<uint64_t>(seed), of_stream = setting_of<uint64_t>(random_stream);
   launch(y, [&]<class T>(T) {
-    cuda::random_uniform(int64_t(y.size()), T(low), T(high), of_seed, of_stream, out<T>(y, y.size()),
+    cuda::random_uniform(int64_t(y.size()), T(low), T(high), seed, random_stream, out<T>(y, y.size()),
                          stream_of(stream));
   });
 }
 
-static void normal(const Out& y, nb::handle seed, nb::handle random_stream, double mean, double deviation,
+static void normal(const Out& y, Setting<uint64_t> seed, Setting<uint64_t> random_stream, double mean, double deviation,
                    uintptr_t stream) {
-  const Setting<uint64_t> of_seed = setting_of<uint64_t>(seed), of_stream = setting_of<uint64_t>(random_stream);
   launch(y, [&]<class T>(T) {
-    cuda::random_normal(int64_t(y.size()), T(mean), T(deviation), of_seed, of_stream, out<T>(y, y.size()),
+    cuda::random_normal(int64_t(y.size()), T(mean), T(deviation), seed, random_stream, out<T>(y, y.size()),
                         stream_of(stream));
   });
 }
 
-static void dropout_of(const In& x, int dropped, nb::handle seed, nb::handle random_stream, const Out& y,
+static void dropout_of(const In& x, int dropped, Setting<uint64_t> seed, Setting<uint64_t> random_stream, const Out& y,
                        uintptr_t stream) {
   if (dropped < 0 || dropped > 65536) throw nb::value_error("dropout: dropped must be in [0, 65536]");
   const size_t n = x.size();
-  const Setting<uint64_t> of_seed = setting_of<uint64_t>(seed), of_stream = setting_of<uint64_t>(random_stream);
-  launch(x, [&]<class T>(T) {
-    cuda::dropout(int64_t(n), in<T>(x, n), dropped, of_seed, of_stream, out<T>(y, n), stream_of(stream));
+  launch_any(x, [&]<class T>(T) {
+    cuda::dropout(int64_t(n), in<T>(x, n), dropped, seed, random_stream, out<T>(y, n), stream_of(stream));
   });
 }
 
@@ -52,6 +49,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stddev"), nb::arg("stream"));
   m.def("dropout", &dropout_of, array("x"), nb::arg("dropped"), nb::arg("seed"), nb::arg("random_stream"), array("y"),
         nb::arg("stream"));
+  takes_sixteen_bits({"dropout"});
 });
 
 }  // namespace lamina::bind::random_op

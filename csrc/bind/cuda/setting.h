@@ -14,11 +14,29 @@ inline OptionalIn array_or_none(nb::handle object) {
   return array;
 }
 
-/// A number, or an array of one. The array must live as long as the launch, which its caller sees to.
-template <class T>
-cuda::Setting<T> setting_of(nb::handle object) {
-  if (const OptionalIn array = array_or_none(object)) return {T{}, in<T>(*array, 1)};
-  return {nb::cast<T>(object)};
-}
-
 }  // namespace lamina::bind
+
+namespace nanobind::detail {
+
+/// A number, or an array of one, which must live as long as the launch: its caller sees to that.
+template <class T>
+struct type_caster<lamina::cuda::Setting<T>> {
+  NB_TYPE_CASTER(lamina::cuda::Setting<T>, make_caster<T>::Name + const_name(" | ndarray"))
+
+  bool from_python(handle source, uint8_t, cleanup_list*) noexcept {
+    try {
+      if (const lamina::bind::OptionalIn array = lamina::bind::array_or_none(source)) {
+        value = {T{}, lamina::bind::in<T>(*array, 1)};
+        return true;
+      }
+    } catch (const std::exception&) {
+      return false;
+    }
+    T number;
+    if (!try_cast<T>(source, number)) return false;
+    value = number;
+    return true;
+  }
+};
+
+}  // namespace nanobind::detail

@@ -92,7 +92,7 @@ struct Keep {
 
 /// What a kept value is multiplied by.
 template <class T, class Sum = T>
-__device__ Sum kept_scale(const Attention<T>& s) {
+__host__ __device__ Sum kept_scale(const Attention<T>& s) {
   return s.dropped < 65536 ? Sum(65536) / Sum(65536 - s.dropped) : Sum(0);
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from lamina import backend, ops
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.loss import constant, sum_of, weights_of
+from lamina.ops.loss import constant, weights_of
 from lamina.ops.selection import CastFunction
 
 # What the ops call the reductions. Weighted by its sum, a mean is a sum.
@@ -101,8 +101,7 @@ class Loss:
             share = backend.array_module(counts).where(counts, factor, kind(0))
             weights = share if weights is None else weights * share
         if self.reduction == "mean_with_sample_weight":
-            total = sum_of(weights)
-            weights = weights / kind(total) if total else backend.zeros(weights.shape, weights.dtype, like=weights)
+            weights = _shares(weights)
             reduction = "sum"
         return weights, reduction
 
@@ -113,6 +112,14 @@ class Loss:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         return cls(**config)
+
+
+def _shares(weights: Any) -> Any:
+    """Weights divided by their sum; zeros where that is 0. Nobody waits for a GPU."""
+    total = backend.empty(1, weights.dtype, like=weights)
+    backend.kernels(weights).reduce_sum(backend.contiguous(weights).reshape(1, -1, 1), total)
+    none = total == 0
+    return backend.contiguous(weights / (total + none) * ~none)
 
 
 class FusedLoss(Loss):

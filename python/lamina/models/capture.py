@@ -78,7 +78,7 @@ class CapturedStep:
         model = self.model
         y_pred = model(x, training=True)
         loss = model.compute_loss(x, y, y_pred, sample_weight)
-        loss.backward()
+        model.optimizer.scale_loss(loss).backward()
         model.optimizer.step(weights)
         return number_of(loss), y_pred
 
