@@ -112,7 +112,7 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
     if not backend.is_narrow(dtype):
         args, kwargs = _mapped(lambda leaf: widened(leaf, dtype), args, kwargs, flat)
         return function(*args, **kwargs)
-    if _native(name, dtype, (args, kwargs)):
+    if _native(name, dtype, args, kwargs):
         if name in WITH_WEIGHTS:
             given = {key: value if key in ("x", "residual") else widened(value) for key, value in kwargs.items()}
             return function(*args[:1], *map(widened, args[1:]), **given)
@@ -182,15 +182,17 @@ def rounded(value: Any, dtype: np.dtype[Any]) -> Any:
     return value
 
 
-def _native(name: str, dtype: np.dtype[Any], given: Any) -> bool:
+def _native(name: str, dtype: np.dtype[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether the op runs on 16 bits as they are: on a GPU that knows them, whose module has the kernels."""
     gpu = backend.cuda
     if gpu is None or name not in NATIVE or not gpu.narrow_kernels.issuperset(NATIVE[name]):
         return False
     if dtype.name not in gpu.narrow_dtypes:
         return False
-    leaves = leaves_of(given)
+    leaves = leaves_of((args, kwargs))
     if name == "layer_norm" and any(leaf is True for leaf in leaves):  # rms_scaling is made of several ops
+        return False
+    if name == "attention" and (kwargs.get("bias") is not None or kwargs.get("return_scores")):  # and so is this
         return False
     arrays = [leaf.array for leaf in leaves if isinstance(leaf, Tensor)]
     return bool(arrays) and not any(map(backend.on_host, arrays))
