@@ -19,7 +19,7 @@ Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
-float16 = np.dtype(np.float16)
+bfloat16: np.dtype[Any] | None = None  # that of the package ml_dtypes, once it was met
 narrow = False  # whether floats of 16 bits are in use: somebody asked for some, and ops look out for them from then on
 ndarray = np.ndarray
 
@@ -101,12 +101,22 @@ def dtype_of(value: Any) -> np.dtype[Any]:
 
 def is_float(dtype: np.dtype[Any]) -> bool:
     """Whether it is one of floats, bfloat16 among them, which is none of NumPy's own."""
-    return dtype.kind == "f" or dtype.name == "bfloat16"
+    return dtype.kind == "f" or dtype is bfloat16 or (dtype.kind == "V" and _is_bfloat16(dtype))
 
 
 def is_narrow(dtype: np.dtype[Any]) -> bool:
     """Whether it is one of floats of 16 bits: float16 or bfloat16."""
-    return dtype.itemsize == 2 and dtype.name in ("bfloat16", "float16")
+    if dtype.itemsize != 2:
+        return False
+    return dtype.kind == "f" or dtype is bfloat16 or (dtype.kind == "V" and _is_bfloat16(dtype))
+
+
+def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    global bfloat16
+    if dtype.name != "bfloat16":
+        return False
+    bfloat16 = dtype  # NumPy takes its time to name a dtype
+    return True
 
 
 def state_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -59,6 +59,7 @@ _ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "r
 # Ops that run on 16 bits as they are on a GPU whose module has these kernels for them.
 NATIVE: dict[str, tuple[str, ...]] = {
     "dense": ("gemm", "bias_backward"),
+    "matmul": ("gemm", "gemm_batched", "reduce_sum"),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "depthwise_conv1d", "depthwise_conv2d"), _CONVOLUTION),
     **dict.fromkeys(("conv1d_transpose", "conv2d_transpose", "conv3d_transpose"), _CONVOLUTION),
     **dict.fromkeys(("add", "subtract", "multiply", "divide"), _ARITHMETIC),
@@ -95,8 +96,9 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
     keeps = name in WITH_WEIGHTS
     # The dtypes of floats with axes, without any, and of weights that have no say beside others.
     arrays, numbers, weights = set[np.dtype[Any]](), set[np.dtype[Any]](), set[np.dtype[Any]]()
-    for leaf in leaves_of((args, kwargs)):
-        array = _array_of(leaf)
+    flat = not kwargs and not any(isinstance(arg, list | tuple | dict) for arg in args)
+    for leaf in args if flat else leaves_of((args, kwargs)):
+        array = leaf.array if isinstance(leaf, Tensor) else _array_of(leaf)
         if array is not None and backend.is_float(array.dtype):
             dtype = array.dtype if autocast is None or not _is_weight(leaf) else autocast
             (weights if keeps and isinstance(leaf, Variable) else arrays if array.ndim else numbers).add(dtype)
@@ -104,21 +106,28 @@ def call(name: str, function: Call, args: tuple[Any, ...], kwargs: dict[str, Any
         return function(*args, **kwargs)
     dtype = result_dtype(arrays or numbers or weights)
     if autocast is not None and not keeps:
-        args, kwargs = map_leaves(lambda leaf: _cast(leaf, autocast) if _is_weight(leaf) else leaf, (args, kwargs))
+        args, kwargs = _mapped(lambda leaf: _cast(leaf, autocast) if _is_weight(leaf) else leaf, args, kwargs, flat)
     if name in MOVES:
         return function(*args, **kwargs)
     if not backend.is_narrow(dtype):
-        args, kwargs = map_leaves(lambda leaf: widened(leaf, dtype), (args, kwargs))
+        args, kwargs = _mapped(lambda leaf: widened(leaf, dtype), args, kwargs, flat)
         return function(*args, **kwargs)
-    if _native(name, dtype, (args, kwargs)):
+    if _native(name, dtype, args, kwargs):
         if name in WITH_WEIGHTS:
             given = {key: value if key in ("x", "residual") else widened(value) for key, value in kwargs.items()}
             return function(*args[:1], *map(widened, args[1:]), **given)
-        args, kwargs = map_leaves(lambda leaf: _cast(leaf, dtype), (args, kwargs))
+        args, kwargs = _mapped(lambda leaf: _cast(leaf, dtype), args, kwargs, flat)
         return function(*args, **kwargs)
-    args, kwargs = map_leaves(lambda leaf: widened(leaf, backend.float32), (args, kwargs))
+    args, kwargs = _mapped(widened, args, kwargs, flat)
     result = function(*args, **kwargs)
-    return result if kwargs.get("dtype") is not None else map_leaves(lambda leaf: rounded(leaf, dtype), result)
+    if kwargs.get("dtype") is not None:
+        return result
+    return rounded(result, dtype) if type(result) is Tensor else map_leaves(lambda leaf: rounded(leaf, dtype), result)
+
+
+def _mapped(function: Call, args: tuple[Any, ...], kwargs: dict[str, Any], flat: bool) -> Any:
+    """The function of all leaves of the arguments; flat: of the arguments themselves."""
+    return (tuple(map(function, args)), kwargs) if flat else map_leaves(function, (args, kwargs))
 
 
 def accepting(function: Call) -> Call:
@@ -150,7 +159,7 @@ def _cast(leaf: Any, dtype: Any) -> Any:
     array = _array_of(leaf)
     if array is None or not backend.is_float(array.dtype) or array.dtype == dtype:
         return leaf
-    return operators.cast(leaf, dtype) if isinstance(leaf, Tensor) else backend.cast(leaf, dtype)
+    return operators.convert(leaf, dtype) if isinstance(leaf, Tensor) else backend.cast(leaf, dtype)
 
 
 def widened(leaf: Any, dtype: np.dtype[Any] = backend.float32) -> Any:
@@ -169,19 +178,21 @@ def _array_of(leaf: Any) -> Any:
 def rounded(value: Any, dtype: np.dtype[Any]) -> Any:
     """A tensor of float32 in this dtype of 16 bits; anything else as it is."""
     if isinstance(value, Tensor) and value.array.dtype == backend.float32 and backend.is_narrow(dtype):
-        return operators.cast(value, dtype)
+        return operators.convert(value, dtype)
     return value
 
 
-def _native(name: str, dtype: np.dtype[Any], given: Any) -> bool:
+def _native(name: str, dtype: np.dtype[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether the op runs on 16 bits as they are: on a GPU that knows them, whose module has the kernels."""
     gpu = backend.cuda
     if gpu is None or name not in NATIVE or not gpu.narrow_kernels.issuperset(NATIVE[name]):
         return False
     if dtype.name not in gpu.narrow_dtypes:
         return False
-    leaves = leaves_of(given)
+    leaves = leaves_of((args, kwargs))
     if name == "layer_norm" and any(leaf is True for leaf in leaves):  # rms_scaling is made of several ops
+        return False
+    if name == "attention" and (kwargs.get("bias") is not None or kwargs.get("return_scores")):  # and so is this
         return False
     arrays = [leaf.array for leaf in leaves if isinstance(leaf, Tensor)]
     return bool(arrays) and not any(map(backend.on_host, arrays))

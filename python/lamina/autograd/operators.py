@@ -21,6 +21,7 @@ min: Operator
 reshape: Operator
 transpose: Operator
 cast: Operator
+convert: Operator
 equal: Operator
 not_equal: Operator
 less: Operator

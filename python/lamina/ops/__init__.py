@@ -221,6 +221,7 @@ from lamina.ops.scatter import scatter_add as scatter_add
 from lamina.ops.scatter import scatter_update as scatter_update
 from lamina.ops.selection import cast as cast
 from lamina.ops.selection import clip as clip
+from lamina.ops.selection import convert as _convert
 from lamina.ops.selection import nonzero as nonzero
 from lamina.ops.selection import select as select
 from lamina.ops.selection import where as where
@@ -297,6 +298,7 @@ _operators.bind(
     reshape=reshape,
     transpose=transpose,
     cast=cast,
+    convert=_convert,
     equal=equal,
     not_equal=not_equal,
     less=less,

@@ -64,7 +64,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
 
     Raises:
         ValueError: if axes are out of range, or their sizes differ.
-        TypeError: for float16, or dtypes that differ.
+        TypeError: for dtypes that differ.
 
     Example:
         >>> import lamina as lm
@@ -184,7 +184,7 @@ def cross(a: Any, b: Any) -> Tensor:
 
     Raises:
         ValueError: if a last axis has another length, or the shapes do not broadcast.
-        TypeError: for float16, or dtypes that differ.
+        TypeError: for dtypes that differ.
 
     Example:
         >>> import lamina as lm

@@ -14,11 +14,7 @@ from lamina.autograd.tensor import Tensor, as_tensor
 
 def add_rows(dx: Any, index: Any, values: Any) -> None:
     """dx[:, index[i]] += values[:, i] in the order of i, for (outer, rows, inner), (n,) and (outer, n, inner)."""
-    if dx.dtype == np.float16:  # kept and cast, but not computed with
-        for i, row in enumerate(index.tolist()):
-            dx[:, row] += values[:, i]
-    else:
-        backend.kernels(dx).scatter_add(backend.contiguous(values), index, dx)
+    backend.kernels(dx).scatter_add(backend.contiguous(values), index, dx)
 
 
 class GetItemFunction(Function):

@@ -83,7 +83,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
 
     Raises:
         ValueError: if the shapes do not fit, or either has no axes.
-        TypeError: for float16, or float32 with float64.
+        TypeError: for float32 with float64.
 
     Example:
         >>> import lamina as lm
@@ -103,7 +103,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
         a, transpose_a = reshape(a, (1, k)), False
     if b_vector:
         b, transpose_b = reshape(b, (k, 1)), False
-    if a.dtype.kind == "f":
+    if backend.is_float(a.dtype):
         y = MatmulFunction.apply((a, b), transpose_a, transpose_b)
     else:
         left = a.array.swapaxes(-1, -2) if transpose_a else a.array

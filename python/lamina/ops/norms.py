@@ -112,7 +112,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
 
     Raises:
         ValueError: for another ord, or an axis that does not fit it.
-        TypeError: for float16, or an axis that is no integer.
+        TypeError: for an axis that is no integer.
 
     Example:
         >>> import lamina as lm

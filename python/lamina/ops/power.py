@@ -101,7 +101,7 @@ def power(a: Any, b: Any) -> Tensor:
 
     Raises:
         ValueError: if the shapes do not broadcast, or integers get a negative exponent.
-        TypeError: for float16, or float32 with float64.
+        TypeError: for float32 with float64.
 
     Example:
         >>> import lamina as lm

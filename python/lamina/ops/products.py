@@ -129,7 +129,7 @@ def cumsum(x: Any, axis: int | None = None) -> Tensor:
 
     Raises:
         ValueError: if the axis is out of range.
-        TypeError: for float16, or an axis that is no integer.
+        TypeError: for an axis that is no integer.
 
     Example:
         >>> import lamina as lm

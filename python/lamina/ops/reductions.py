@@ -159,7 +159,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
     Raises:
         ValueError: if an axis is out of range or named twice.
-        TypeError: for float16, or an axis that is no integer.
+        TypeError: for an axis that is no integer.
 
     Example:
         >>> import lamina as lm

@@ -38,7 +38,10 @@ def narrowed(x: Any, dtype: Any) -> Any:
     if x.dtype == dtype:
         return x
     y = backend.empty(x.shape, dtype, like=x)
-    with np.errstate(all="ignore"):
+    if dtype.itemsize > x.dtype.itemsize:
+        y[...] = x
+        return y
+    with np.errstate(over="ignore", invalid="ignore" if backend.is_narrow(dtype) else None):
         y[...] = x
     return y
 
@@ -139,6 +142,11 @@ def cast(x: Any, dtype: Any) -> Tensor:
     return CastFunction.apply((x if backend.is_float(dtype) and backend.is_float(x.dtype) else x.detach(),), dtype)
 
 
+def convert(x: Tensor, dtype: np.dtype[Any]) -> Tensor:
+    """`cast` of a tensor of floats to another dtype of floats: what is not asked again."""
+    return CastFunction.apply((x,), dtype)
+
+
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:
     """For each place the choice of the first condition that holds there, or the default if none does.
 
@@ -184,7 +192,7 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Tensor:
 
     Raises:
         ValueError: if the shapes do not broadcast.
-        TypeError: for float16, or dtypes that differ.
+        TypeError: for dtypes that differ.
 
     Example:
         >>> import lamina as lm

@@ -120,7 +120,7 @@ def scaled_and_clipped(grads: list[Array], scales: list[float] | Array | None, c
 
 def state_dtype(variable: Variable) -> np.dtype[Any]:
     """The dtype of a weight's state: float32 for a weight of 16 bits, else the weight's own."""
-    return backend.float32 if backend.narrow and backend.is_narrow(variable.dtype) else variable.dtype
+    return backend.state_dtype(variable.dtype)
 
 
 def in_float32(variable: Variable) -> Any:
