@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,18 @@ class WrongAnswer(AssertionError):
 class Process:
     """A worker and the pipe to it."""
 
-    def __init__(self, python: str, library: str, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        python: str,
+        library: str,
+        environment: dict[str, str] | None = None,
+        command: Sequence[str] = ("-m", "bench.worker"),
+    ) -> None:
         env = {**os.environ, **(environment or {})}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH", "")]))
         self.library = library
         self._process = subprocess.Popen(
-            [python, "-m", "bench.worker", library],
+            [python, *command, library],
             cwd=ROOT,
             env=env,
             stdin=subprocess.PIPE,
@@ -53,6 +61,10 @@ class Process:
         if "error" in reply:
             raise RuntimeError(f"{self.library}, {do} {arguments}:\n{reply['error']}")
         return reply
+
+    def kill(self) -> None:
+        """Ends it at once; a question that waits for its answer fails."""
+        self._process.kill()
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -83,6 +95,9 @@ class Settings:
         smoke: tiny inputs, one short turn: does everything still run?
         peer: the Python that has PyTorch; None if there is none.
         match: only cases whose name contains this.
+        versions: of the libraries, filled in.
+        kept: the processes that serve one family after another: to start them takes longer than tiny inputs do. None:
+            fresh ones for each.
     """
 
     rounds: int = 5
@@ -91,6 +106,7 @@ class Settings:
     peer: str | None = None
     match: str = ""
     versions: dict[str, Any] = field(default_factory=dict)
+    kept: list[Process] | None = None
 
 
 def difference(ours: str, theirs: str, kinks: float = 0) -> float:
@@ -119,26 +135,37 @@ def run_family(module: str, settings: Settings) -> dict[str, Any]:
     """Measures all cases of a family; returns the machine's limits and the rows."""
     family = importlib.import_module(module)
     cases = [c for c in family.cases(settings.smoke) if settings.match in c.name]
-    peers: list[tuple[str, Process]] = []
-    with tempfile.TemporaryDirectory() as folder, Process(sys.executable, "lamina") as ours:
-        try:
-            if settings.peer:
-                peers.append(("peer", Process(settings.peer, "torch", BEST_MALLOC)))
-                if getattr(family, "DEFAULT_MALLOC", False):
-                    peers.append(("peer_default", Process(settings.peer, "torch")))
-            settings.versions["lamina"] = ours.ask("hello")
-            for _, process in peers:
-                settings.versions["torch"] = process.ask("hello")
-            machine = ours.ask("machine", seconds=0.01 if settings.smoke else 0.4)
-            rows = []
-            for case in cases:
-                row = _measure(module, case, ours, peers, settings, Path(folder))
-                print(_smoke_line(row) if settings.smoke else _line(row), flush=True)
-                rows.append(row)
-        finally:
-            for _, process in peers:
-                process.close()
+    with tempfile.TemporaryDirectory() as folder, _processes(family, settings) as (ours, peers):
+        settings.versions["lamina"] = ours.ask("hello")
+        for _, process in peers:
+            settings.versions["torch"] = process.ask("hello")
+        machine = ours.ask("machine", seconds=0.01 if settings.smoke else 0.4)
+        rows = []
+        for case in cases:
+            row = _measure(module, case, ours, peers, settings, Path(folder))
+            print(_smoke_line(row) if settings.smoke else _line(row), flush=True)
+            rows.append(row)
     return {"machine": machine, "rows": rows}
+
+
+@contextmanager
+def _processes(family: Any, settings: Settings) -> Iterator[tuple[Process, list[tuple[str, Process]]]]:
+    """Ours, and the peer's by the columns that they fill."""
+    running = settings.kept if settings.kept is not None else []
+    try:
+        if not running:
+            running.append(Process(sys.executable, "lamina"))
+            if settings.peer:
+                running.append(Process(settings.peer, "torch", BEST_MALLOC))
+        peers = [("peer", process) for process in running[1:2]]
+        if peers and getattr(family, "DEFAULT_MALLOC", False) and not settings.smoke:
+            running.append(Process(settings.peer or "", "torch"))
+            peers.append(("peer_default", running[-1]))
+        yield running[0], peers
+    finally:
+        if settings.kept is None:
+            for process in running:
+                process.close()
 
 
 def _measure(

@@ -99,12 +99,13 @@ def main() -> None:
         print("no PyTorch here: the peer is not measured")
     file = options.output / "cpu.json"
     results: dict[str, Any] = {"families": {}}
+    kept: list[harness.Process] | None = [] if options.smoke else None
     if file.exists() and not options.smoke:
         results = json.loads(file.read_text())
     for name in options.families or FAMILIES:
         print(f"\n== {name}", flush=True)
         rounds, seconds = (1, 0.005) if options.smoke else (options.rounds, options.seconds)
-        settings = harness.Settings(rounds, seconds, options.smoke, peer, options.match)
+        settings = harness.Settings(rounds, seconds, options.smoke, peer, options.match, kept=kept)
         family = measure(name, settings)
         family["machine"]["cpu"] = cpu_name()
         family["versions"] = settings.versions
@@ -115,6 +116,8 @@ def main() -> None:
         results["families"] = {known: results["families"][known] for known in FAMILIES if known in results["families"]}
         if not options.match:
             write(results, options.output)  # after each family: a long run that is cut short keeps what it has
+    for process in kept or []:
+        process.close()
     if not options.match:
         print(f"\nwritten: {options.output}")
 

@@ -5,7 +5,6 @@ It learns from six old tunes, in C major. A symbol is a note and its length in e
 Needs: pip install "lamina[demo]"
 """
 
-import sys
 import wave
 
 import numpy as np
@@ -84,4 +83,6 @@ def main(small: bool = False, output: str = "composing") -> float:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

@@ -34,4 +34,6 @@ def main() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    from command_line import run
+
+    run(main)

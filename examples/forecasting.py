@@ -6,8 +6,6 @@ of prices or weather: python forecasting.py --csv weather.csv --column temperatu
 Needs: pip install "lamina[examples]"
 """
 
-import argparse
-
 import numpy as np
 
 import lamina as lm
@@ -85,10 +83,11 @@ def main(small: bool = False, output: str = "forecasting.png", csv=None, column=
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="few epochs")
-    parser.add_argument("--csv", help="a file with a line of names on top")
-    parser.add_argument("--column", help="which column of it")
-    parser.add_argument("--season", type=int, default=12, help="the length of its season, in lines")
-    chosen = parser.parse_args()
-    main(chosen.small, csv=chosen.csv, column=chosen.column, season=chosen.season)
+    from command_line import run
+
+    run(
+        main,
+        csv={"help": "a file with a line of names on top"},
+        column={"help": "which column of it"},
+        season={"type": int, "default": 12, "help": "the length of its season, in lines (12)"},
+    )

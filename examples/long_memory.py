@@ -9,8 +9,6 @@ Reference: Hochreiter and Schmidhuber 1997, "Long short-term memory"; Cho et al.
 Ollivier 2018, arXiv:1804.11188 (how the LSTM's gates begin).
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -78,4 +76,6 @@ def main(small: bool = False, output: str = "long_memory.png") -> dict[str, floa
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

@@ -6,8 +6,6 @@ numbers of 40 bits: what it learned is the rule, not the sums.
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -54,4 +52,6 @@ def draw(output, x, y, said) -> None:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

@@ -5,8 +5,6 @@ The picture shows what it believes after each row: the network takes sequences o
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -43,4 +41,6 @@ def draw(output, rows, y, beliefs) -> None:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

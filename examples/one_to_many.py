@@ -5,8 +5,6 @@ The network sees the picture once; a GRU that is given the same summary at each 
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -51,4 +49,6 @@ def draw(output, x, y, words) -> None:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

@@ -3,8 +3,6 @@
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import lamina as lm
 from lamina.layers import Dense, Dropout, Flatten
 from lamina.models import Sequential
@@ -41,4 +39,6 @@ def draw(output, x, y, predicted) -> None:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

@@ -6,8 +6,6 @@ writes 3041 and an end sign. In training the decoder is given the right digit be
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -76,4 +74,6 @@ def draw(output, history, numbers, said) -> None:
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

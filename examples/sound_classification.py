@@ -6,7 +6,6 @@ files for each kind: python sound_classification.py --folder recordings
 Needs: pip install "lamina[demo]"
 """
 
-import argparse
 import wave
 from pathlib import Path
 
@@ -84,8 +83,6 @@ def main(small: bool = False, output: str = "sound_classification.png", folder: 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="fewer sounds, fewer epochs")
-    parser.add_argument("--folder", type=Path, help="a folder with a folder of WAV files for each kind")
-    chosen = parser.parse_args()
-    main(chosen.small, folder=chosen.folder)
+    from command_line import run
+
+    run(main, folder={"type": Path, "help": "a folder with a folder of WAV files for each kind"})

@@ -5,7 +5,6 @@ The text is CPython's `pydoc_data.topics`, 465,000 characters, or a file: python
 Needs: pip install "lamina[demo]"
 """
 
-import argparse
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,8 +88,6 @@ def main(small: bool = False, output: str = "text_generation.png", text: str | N
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="less text, a smaller network")
-    parser.add_argument("--text", type=Path, help="a text file to learn from")
-    chosen = parser.parse_args()
-    main(chosen.small, text=chosen.text.read_text(encoding="utf-8") if chosen.text else None)
+    from command_line import run
+
+    run(main, text={"type": lambda name: Path(name).read_text(encoding="utf-8"), "help": "a text file to learn from"})

@@ -6,8 +6,6 @@ No frame alone says which way: the order does.
 Needs: pip install "lamina[demo]"
 """
 
-import sys
-
 import numpy as np
 
 import lamina as lm
@@ -64,4 +62,6 @@ def main(small: bool = False, output: str = "video_classification.png") -> float
 
 
 if __name__ == "__main__":
-    main(small="--small" in sys.argv)
+    from command_line import run
+
+    run(main)

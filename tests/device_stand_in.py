@@ -12,15 +12,18 @@ Unlike CuPy's, these arrays do not take NumPy's functions either (`np.add(x, x)`
 from __future__ import annotations
 
 import functools
+import importlib.machinery
 import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+import stream_stand_in as streams
 from lamina import _cpu, backend
 
 
@@ -28,7 +31,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-STREAM = 7  # the current stream's number
+WAITING = {"argwhere", "bincount", "flatnonzero", "histogram", "nonzero", "unique"}  # for how much there is of a result
 
 # What the module has of NumPy's functions, as of CuPy 13; for some, arguments that CuPy lacks.
 UFUNCS = words("""
@@ -85,6 +88,7 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
 
     def get(self) -> np.ndarray:
+        streams.waits()
         return self._host.copy()
 
     @property
@@ -93,7 +97,7 @@ class ndarray:
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
-        return {**self._host.__array_interface__, "version": 3, "stream": STREAM}
+        return {**self._host.__array_interface__, "version": 3, "stream": streams.current().ptr}
 
     def __dlpack__(self, *, stream: Any = None, **kwargs: Any) -> Any:
         return self._host.__dlpack__(**kwargs)
@@ -102,51 +106,68 @@ class ndarray:
         return (2, 0)
 
     def item(self, *args: int) -> Any:
+        streams.waits()
         return self._host.item(*args)
 
     def tolist(self) -> Any:
+        streams.waits()
         return self._host.tolist()
 
     def fill(self, value: Any) -> None:
-        self._host.fill(_inside(value))
+        streams.done(self._host.fill, _inside(value), writes=[self._host])
+
+    def set(self, array: np.ndarray, stream: Any = None) -> None:
+        streams.waits()
+        assert isinstance(array, np.ndarray)
+        assert (array.dtype, array.shape) == (self.dtype, self.shape)
+        self._host[...] = array
 
     def sort(self, axis: int = -1) -> None:
-        self._host.sort(axis=axis, kind="stable")
+        streams.done(self._host.sort, axis=axis, kind="stable", writes=[self._host])
 
     def __len__(self) -> int:
         return len(self._host)
 
     def __bool__(self) -> bool:
+        streams.waits()
         return bool(self._host)
 
     def __int__(self) -> int:
+        streams.waits()
         return int(self._host)
 
     def __float__(self) -> float:
+        streams.waits()
         return float(self._host)
 
     def __index__(self) -> int:
+        streams.waits()
         return self._host.__index__()
 
     def __repr__(self) -> str:
+        streams.waits()
         return repr(self._host)
 
     def __iter__(self) -> Any:
         return (_outside(self._host[i, ...]) for i in range(len(self._host)))
 
     def __getitem__(self, key: Any) -> ndarray:
-        return _outside(self._host[_inside(key)])
+        inside = _inside(key)
+        if any(part.dtype == bool for part in streams.arrays_in(inside if isinstance(inside, tuple) else [inside])):
+            streams.waits()
+        return _outside(streams.done(np.ndarray.__getitem__, self._host, inside))
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._host[_inside(key)] = _inside(value)
+        streams.done(self._host.__setitem__, _inside(key), _inside(value), writes=[self._host])
 
     def __copy__(self) -> ndarray:
-        return ndarray(self._host.copy())
+        return ndarray(streams.done(np.ndarray.copy, self._host))
 
     def __deepcopy__(self, memo: Any) -> ndarray:
-        return ndarray(self._host.copy())
+        return ndarray(streams.done(np.ndarray.copy, self._host))
 
     def __reduce__(self) -> Any:
+        streams.waits()
         return ndarray, (self._host,)
 
 
@@ -180,8 +201,12 @@ def _outside(value: Any) -> Any:
 
 
 def _without_warnings(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    with np.errstate(all="ignore"):  # a GPU warns of nothing
-        return function(*args, **kwargs)
+    def quiet(*args: Any, **kwargs: Any) -> Any:
+        with np.errstate(all="ignore"):  # a GPU warns of nothing
+            return function(*args, **kwargs)
+
+    out = kwargs.get("out")
+    return streams.done(quiet, *args, **kwargs, writes=streams.arrays_in(out))
 
 
 def _taken(name: str, ufunc: bool = False) -> Callable[..., Any]:
@@ -193,6 +218,8 @@ def _taken(name: str, ufunc: bool = False) -> Callable[..., Any]:
         if wrong:
             raise TypeError(f"{name}() got an unexpected keyword argument {wrong}")
         _check_kind(kwargs)
+        if name in WAITING:
+            streams.waits()
         out = kwargs.get("out")
         result = _without_warnings(
             function, *[_inside(a) for a in args], **{key: _inside(value) for key, value in kwargs.items()}
@@ -219,7 +246,8 @@ def _method(name: str) -> Callable[..., Any]:
             kwargs["kind"] = "stable"
         out = kwargs.get("out")
         result = _without_warnings(
-            getattr(self._host, name),
+            lambda host, *args, **kwargs: getattr(host, name)(*args, **kwargs),
+            self._host,
             *[_inside(a) for a in args],
             **{key: _inside(value) for key, value in kwargs.items()},
         )
@@ -228,13 +256,23 @@ def _method(name: str) -> Callable[..., Any]:
     return call
 
 
+def _quiet_operator(host: np.ndarray, name: str, others: list[Any], writes: list[np.ndarray]) -> Any:
+    def operate() -> Any:
+        with np.errstate(all="ignore"):
+            return getattr(host, name)(*others)
+
+    return streams.done(lambda _, __: operate(), host, others, writes=writes)
+
+
 def _operator(name: str, in_place: bool = False) -> Callable[..., Any]:
     def call(self: ndarray, *others: Any) -> Any:
         if others and not isinstance(others[0], ndarray | int | float | np.generic):
             if isinstance(others[0], np.ndarray | list | tuple):
                 raise TypeError(f"Unsupported type {type(others[0])}")
             return NotImplemented
-        result = _without_warnings(getattr(self._host, name), *[_inside(o) for o in others])
+        writes = [self._host] if in_place else []
+        inside = [_inside(o) for o in others]
+        result = _quiet_operator(self._host, name, inside, writes)
         if result is NotImplemented:
             return result
         return self if in_place else _outside(result)
@@ -267,7 +305,8 @@ def asarray(a: Any, dtype: Any = None) -> ndarray:
     if isinstance(a, ndarray):
         return a if dtype is None else a.astype(dtype, copy=False)
     if isinstance(a, list | tuple) and any(isinstance(item, ndarray) for item in a):
-        return ndarray(np.stack([_inside(asarray(item)) for item in a]))
+        return ndarray(streams.done(np.stack, [_inside(asarray(item)) for item in a]))
+    streams.waits()
     return ndarray(np.array(a, dtype=dtype, order="C"))
 
 
@@ -281,14 +320,11 @@ def asnumpy(a: Any) -> np.ndarray:
 
 
 def ascontiguousarray(a: ndarray, dtype: Any = None) -> ndarray:
-    return ndarray(np.ascontiguousarray(a._host, dtype))
+    return ndarray(streams.done(np.ascontiguousarray, a._host, dtype))
 
 
 def empty(shape: Any, dtype: Any = float) -> ndarray:
-    """Fresh memory holds what no result shall show."""
-    host = np.empty(shape, dtype)
-    host.fill(np.nan if host.dtype.kind == "f" else True if host.dtype.kind == "b" else 85)
-    return ndarray(host)
+    return ndarray(streams.allocated(np.empty(shape, dtype)))
 
 
 def empty_like(a: ndarray, dtype: Any = None) -> ndarray:
@@ -309,7 +345,7 @@ def _ufunc_at(name: str) -> Callable[..., Any]:
             raise TypeError("add.at: of floats, with atomics, is not deterministic")
         if a.dtype.name not in ("int32", "uint32", "uint64", "float32", "float64"):
             raise TypeError(f"{name}.at: not supported for {a.dtype}")
-        getattr(np, name).at(a._host, _inside(key), _inside(values))
+        streams.done(getattr(np, name).at, a._host, _inside(key), _inside(values), writes=[a._host])
 
     return at
 
@@ -330,9 +366,11 @@ def cupy_module() -> ModuleType:
         setattr(module, name, getattr(np, name))
     sliding = _taken_from(np.lib.stride_tricks.sliding_window_view)
     module.lib = SimpleNamespace(stride_tricks=SimpleNamespace(sliding_window_view=sliding))
-    stream = SimpleNamespace(ptr=STREAM, synchronize=lambda: None)
     module.cuda = SimpleNamespace(
-        get_current_stream=lambda: stream,
+        get_current_stream=streams.current,
+        Stream=streams.Stream,
+        MemoryPool=streams.MemoryPool,
+        using_allocator=streams.using_allocator,
         Device=lambda number=0: SimpleNamespace(id=number, synchronize=lambda: None),
     )
     return module
@@ -344,8 +382,8 @@ def _taken_from(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleType:
-    """lamina._cuda over the kernels of another module, which take NumPy's arrays, and a stream if `streams` says so."""
+def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> ModuleType:
+    """lamina._cuda over the kernels of another module, which take NumPy's arrays: the CPU's, or emulated ones."""
     module = ModuleType("lamina._cuda")
 
     def status() -> dict[str, Any]:
@@ -354,12 +392,16 @@ def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleT
     def on_stream(name: str) -> Callable[..., Any]:
         kernel = getattr(kernels, name)
 
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if emulated:
+                return kernel(*_with_bits(args), **_with_bits(kwargs), stream=0)
+            return kernel(*_of_the_host(name, args), **kwargs)
+
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
-            assert stream == STREAM, f"{name}: stream {stream}"
+            assert stream == streams.current().ptr, f"{name}: stream {stream}"
             inside = {key: _inside(value) for key, value in kwargs.items()}
-            if streams:
-                inside["stream"] = 0
-            return kernel(*[_inside(a) for a in args], **inside)
+            given = [_inside(a) for a in args]
+            return streams.done(run, *given, **inside, writes=streams.arrays_in([given, inside]))
 
         return call
 
@@ -367,18 +409,66 @@ def kernels_module(kernels: ModuleType = _cpu, streams: bool = False) -> ModuleT
         if not name.startswith("_") and callable(getattr(kernels, name)) and name not in HOST_ONLY:
             setattr(module, name, on_stream(name))
     module.status = status
+    module.sixteen_bit = getattr(kernels, "sixteen_bit", dict)
     module.device_count = lambda: 1
     return module
 
 
+def _with_bits(value: Any) -> Any:
+    """Arrays of bfloat16 as those of uint16, which the emulated kernels take for it: NumPy hands none on."""
+    if isinstance(value, dict):
+        return {key: _with_bits(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value)([_with_bits(item) for item in value])
+    bits = isinstance(value, np.ndarray) and value.dtype.name == "bfloat16"
+    return value.view(np.uint16) if bits else value
+
+
+def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
+    """The arguments of a CPU's kernel, which takes numbers for settings that a GPU's takes in device memory."""
+    given = list(args)
+    if name == "adafactor_step":
+        given[4:6] = [float(a.item()) if isinstance(a, np.ndarray) else a for a in given[4:6]]
+    elif name.endswith("_step") and len(given) > 4 and isinstance(given[0], list):
+        if isinstance(given[3], np.ndarray):
+            given[3:5] = tuple(given[3][:6].tolist()), int(given[3][6])
+        given[5:7] = [a.tolist() if isinstance(a, np.ndarray) else a for a in given[5:7]]
+    return [_number(a) for a in given]
+
+
+def _number(value: Any) -> Any:
+    """Seeds in memory as numbers, in tuples too."""
+    if type(value) is tuple and any(isinstance(item, np.ndarray) for item in value):
+        return tuple([_number(item) for item in value])
+    seed = isinstance(value, np.ndarray) and value.dtype == np.uint64 and value.size == 1
+    return int(value.item()) if seed else value
+
+
 HOST_ONLY = {"empty", "empty_like", "contiguous", "isa", "isas", "set_isa", "num_threads", "set_num_threads",
-             "pool_stats"}  # fmt: skip
+             "pool_stats", "sixteen_bit"}  # fmt: skip
 
 
 def install(kernels: ModuleType | None = None) -> None:
     """Makes the device "cuda" that of the stand-in: before Lamina asks for it."""
     sys.modules["cupy"] = cupy_module()
-    sys.modules["lamina._cuda"] = kernels_module() if kernels is None else kernels_module(kernels, streams=True)
+    sys.modules["lamina._cuda"] = kernels_module() if kernels is None else kernels_module(kernels, emulated=True)
+
+
+@functools.cache
+def emulated_kernels() -> ModuleType | None:
+    """lamina._cuda_emulated: LAMINA_EMULATED_MODULE, or what tools/build_emulator.sh built; None if it is not."""
+    named = os.environ.get("LAMINA_EMULATED_MODULE")
+    folder = Path(__file__).parents[1] / "build" / "emulator"
+    found = [Path(named)] if named else sorted(folder.glob("_cuda_emulated*.so"))
+    if not found:
+        return None
+    loader = importlib.machinery.ExtensionFileLoader("_cuda_emulated", str(found[-1]))
+    spec = importlib.util.spec_from_loader("_cuda_emulated", loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    sys.modules["_cuda_emulated"] = module
+    return module
 
 
 @functools.cache
@@ -388,7 +478,10 @@ def at_hand() -> str:
     With LAMINA_EMULATOR=1 it is "emulator": the stand-in's arrays with the CUDA kernels as the emulator runs them.
     """
     if os.environ.get("LAMINA_EMULATOR") == "1":
-        install(importlib.import_module("lamina._cuda_emulated"))
+        kernels = emulated_kernels()
+        if kernels is None:
+            raise RuntimeError("LAMINA_EMULATOR=1: lamina._cuda_emulated is not built: tools/build_emulator.sh")
+        install(kernels)
         return "emulator"
     if backend.cuda_status()["device_count"] and importlib.util.find_spec("cupy"):
         return "GPU"

@@ -9,27 +9,30 @@ stay as they are, and inputs must not change. docs/cuda_emulator.md says what el
 
 The module is looked for at LAMINA_EMULATED_MODULE, then in build/emulator (tools/build_emulator.sh makes it).
 LAMINA_SCHEDULES=2 runs the first two schedules alone, and the arrays off their boundaries; 1 the first: for sanitizers.
+LAMINA_KERNEL_TESTS=gpu takes lamina._cuda on the GPU that is here in the emulator's place (gpu_kernels.py).
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.machinery
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+import device_stand_in
+import gpu_kernels
 from lamina import _cpu
 
 FLOATS = (np.float32, np.float64)
+#: Kernels whose sums of 16-bit numbers have another order than the CPU's in float32: they have tests of their own.
+OTHER_ORDER = {
+    "attention_backward", "attention_forward", "conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward",
+    "gemm", "gemm_batched",
+}  # fmt: skip
 #: (schedule, whether asynchronous copies are late)
 SCHEDULES = (
     ("forward", True),
@@ -40,23 +43,18 @@ SCHEDULES = (
     ("random:2", False),
 )
 MARGIN = 64  # bytes around an array
+BOUNDARY = 64  # of an array that is not shifted: packs of 16-bit numbers have 32 bytes once they are float32
 SANITIZED = bool(os.environ.get("LAMINA_SANITIZED"))  # AddressSanitizer looks after the ends of arrays itself
 
 
 @functools.cache
-def emulated() -> ModuleType:
+def emulated() -> Any:
     """lamina._cuda_emulated; skips the test where it is not built."""
-    root = Path(__file__).parents[1]
-    named = os.environ.get("LAMINA_EMULATED_MODULE")
-    found = [Path(named)] if named else sorted((root / "build" / "emulator").glob("_cuda_emulated*.so"))
-    if not found:
+    if os.environ.get("LAMINA_KERNEL_TESTS") == "gpu":
+        return gpu_kernels.kernels()
+    module = device_stand_in.emulated_kernels()
+    if module is None:
         pytest.skip("lamina._cuda_emulated is not built: tools/build_emulator.sh")
-    loader = importlib.machinery.ExtensionFileLoader("_cuda_emulated", str(found[-1]))
-    spec = importlib.util.spec_from_loader("_cuda_emulated", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    sys.modules["_cuda_emulated"] = module
     return module
 
 
@@ -96,20 +94,92 @@ def check_kernel(
     tolerance: Mapping[Any, float] | float | None = None,
     reference: Callable[..., Any] | None = None,
     schedules: Any = SCHEDULES,
-    narrow: float | None = None,
+    narrow: Mapping[str, float] | float | None = None,
     **arguments: Any,
 ) -> None:
-    """Compares a kernel in the emulator with the CPU's.
+    """Compares a kernel in the emulator with the CPU's; of float32 arrays, the same in 16 bits too: check_sixteen_bits.
 
     Args:
         name: of the function in both modules.
         tolerance: the most that |y - reference| / max(1, |reference|) may be, by dtype or for all; None: equal bits.
         reference: called with the arguments in place of the CPU's function.
         schedules: (schedule, late copies) pairs to run it under.
-        narrow: outputs are 16-bit numbers, and may be so far off (see check_narrow); every run has the same bits.
+        narrow: outputs are 16-bit numbers, and may be so far off (see check_narrow), all or by name; every run has
+            the same bits.
         arguments: by the names that the function gives them, without `stream`: arrays, written(...), updated(...),
             same_as(...), None and plain values; lists and tuples of these.
     """
+    _compare(name, arguments, tolerance, reference, schedules, narrow)
+    if reference is None and narrow is None and name not in OTHER_ORDER:
+        check_sixteen_bits(name, **arguments)
+
+
+def check_sixteen_bits(name: str, /, **arguments: Any) -> None:
+    """The float32 among the arguments rounded to float16, and to bfloat16: a kernel that the module lists in
+    `sixteen_bit` has the results of the CPU's kernel for these numbers in float32, rounded. Others refuse them."""
+    wide = emulated().sixteen_bit().get(name)
+    if not any(a.dtype == np.float32 for value in arguments.values() for a in _arrays(value)):
+        return
+    for kind in NARROW:
+
+        def narrowed(array: np.ndarray, kind: str = kind) -> np.ndarray:
+            return rounded(array, kind)[0] if array.dtype == np.float32 else array
+
+        given = {key: value if key in (wide or ()) else _mapped(value, narrowed) for key, value in arguments.items()}
+        if wide is not None:
+            _compare(name, given, None, functools.partial(_in_float32, name, kind), SCHEDULES[4:5], None)
+        else:
+            with pytest.raises(TypeError):
+                getattr(emulated(), name)(**_place(given, 0).values, stream=0)
+
+
+def _in_float32(name: str, kind: str, /, **arguments: Any) -> None:
+    """The CPU's kernel for numbers of 16 bits."""
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by id, as an output may be an input
+
+    def in_float32(array: np.ndarray) -> np.ndarray:
+        wide = _floats(array)
+        return array if wide is array else found.setdefault(id(array), (array, wide))[1]
+
+    with np.errstate(all="ignore"):
+        getattr(_cpu, name)(**{key: _mapped(value, in_float32) for key, value in arguments.items()})
+    for array, wide in found.values():
+        array[...] = rounded(wide, kind)[0]
+
+
+def _floats(array: np.ndarray) -> np.ndarray:
+    """The array, in float32 if it is one of 16 bits."""
+    return np.asarray(widened(array)) if array.dtype in (np.float16, np.uint16) else array
+
+
+def _mapped(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """An argument with `change` done to its arrays."""
+    if isinstance(value, Output):
+        return Output(change(value.start))
+    if isinstance(value, (list, tuple)):
+        return type(value)(_mapped(item, change) for item in value)
+    return change(value) if isinstance(value, np.ndarray) else value
+
+
+def _arrays(value: Any) -> list[np.ndarray]:
+    found: list[np.ndarray] = []
+
+    def keep(array: np.ndarray) -> np.ndarray:
+        found.append(array)
+        return array
+
+    _mapped(value, keep)
+    return found
+
+
+def _compare(
+    name: str,
+    arguments: Mapping[str, Any],
+    tolerance: Any,
+    reference: Callable[..., Any] | None,
+    schedules: Any,
+    narrow: Mapping[str, float] | float | None,
+) -> None:
     module = emulated()
     expected = _place(arguments, 0)
     first: dict[str, bytes] = {}
@@ -126,10 +196,11 @@ def check_kernel(
             got.check_untouched(where)
             for key, wanted in expected.outputs.items():
                 if narrow is None:
-                    _assert_same(got.outputs[key], wanted, tolerance, f"{where}: {key}")
+                    _assert_same(_floats(got.outputs[key]), _floats(wanted), tolerance, f"{where}: {key}")
                 else:
+                    off = narrow[key] if isinstance(narrow, Mapping) else narrow
                     np.testing.assert_allclose(
-                        widened(got.outputs[key]), widened(wanted), rtol=0, atol=narrow, err_msg=f"{where}: {key}"
+                        widened(got.outputs[key]), widened(wanted), rtol=0, atol=off, err_msg=f"{where}: {key}"
                     )
                     assert first.setdefault(key, got.outputs[key].tobytes()) == got.outputs[key].tobytes(), where
     finally:
@@ -149,8 +220,8 @@ class _Placed:
         """A copy of the array, `shift` elements behind a 16-byte boundary, between margins."""
         before = shift * array.itemsize if SANITIZED else MARGIN + shift * array.itemsize
         after = 0 if SANITIZED else MARGIN
-        whole = np.empty(before + array.nbytes + after + 16, np.uint8)
-        start = -whole.ctypes.data % 16
+        whole = np.empty(before + array.nbytes + after + BOUNDARY, np.uint8)
+        start = -whole.ctypes.data % BOUNDARY
         if SANITIZED:  # the end of the memory is the end of the array: malloc's own boundary is one of 16 bytes
             whole, start = np.empty(before + array.nbytes, np.uint8), 0
             assert whole.ctypes.data % 16 == 0 or not whole.size
@@ -245,14 +316,19 @@ NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
 def rounded(x: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """x as 16-bit numbers, as the emulated module takes them, and what they stand for in float32."""
     if kind == "float16":
-        return x.astype(np.float16), x.astype(np.float16).astype(np.float32)
-    bits = x.astype(np.float32).view(np.uint32)
-    upper = ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
-    return upper, widened(upper)
+        with np.errstate(all="ignore"):
+            half = np.asarray(x.astype(np.float16))
+        return half, widened(half)
+    bits = np.asarray(x, np.float32).reshape(-1).view(np.uint32)
+    upper = np.where(bits << 1 > 0xFF000000, 0x7FC0, (bits + (0x7FFF + (bits >> 16 & 1))) >> 16)
+    narrow = upper.astype(np.uint16).reshape(x.shape)
+    return narrow, widened(narrow)
 
 
 def widened(x: np.ndarray) -> np.ndarray:
-    """16-bit numbers in float32."""
+    """16-bit numbers in float32, which stays."""
+    if x.dtype == np.float32:
+        return x
     return x.astype(np.float32) if x.dtype == np.float16 else (x.astype(np.uint32) << 16).view(np.float32)
 
 

@@ -10,13 +10,16 @@ Each part is a function of its own, for ops that need only some of them or other
 - check_same_bits: outputs and gradients for 1, 2 and 4 threads, on every ISA, run after run
 - check_rows_alone: a sample gives the same bits alone and in the batch
 - check_devices: outputs and gradients on the device "cuda" (a GPU, or its stand-in) are those of the CPU
+- check_narrow: in float16 and bfloat16 the op gives what it gives in float32, rounded; gradients too
 
 Kernels do not fork below some 20 us of work: to mean something for threads, inputs must be large enough (about 10^5
-elements for an elementwise op). Differences are measured at a few random places of every input.
+elements for an elementwise op). Differences are measured at a few random places of every input. With LAMINA_ISA in the
+environment, "every ISA" is that one.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +35,7 @@ from lamina.autograd.tensor import Tensor
 FLOATS = (np.float32, np.float64)
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 THREADS = (1, 2, 4)
+RUNS = (1,) if os.environ.get("LAMINA_SANITIZED") else (1, 2)  # a sanitizer sees no more in the second
 DEVICE = device_stand_in.at_hand()
 
 
@@ -47,6 +51,7 @@ def check_op(
     tolerance: dict[Any, float] | None = None,
     layouts: bool = True,
     places: int = 24,
+    narrow: bool = True,
 ) -> None:
     """Checks op(*tensors) in every way that this file knows.
 
@@ -61,6 +66,7 @@ def check_op(
         tolerance: by dtype, the most that |y - reference| / max(1, |reference|) may be.
         layouts: whether inputs of any layout must give the same bits.
         places: how many places of an input to measure differences at.
+        narrow: whether to check the op in 16 bits, too: not where numbers between several ops leave their range.
     """
     check_forward(op, inputs, reference, dtypes=dtypes, tolerance=tolerance)
     if gradients:
@@ -76,6 +82,8 @@ def check_op(
         if batch_axis is not None:
             check_rows_alone(op, typed, batch_axis=batch_axis, batched=batched, gradients=gradients)
             check_empty_batch(op, typed, batch_axis=batch_axis, batched=batched, gradients=gradients)
+    if narrow and np.float32 in dtypes:
+        check_narrow(op, inputs, gradients=gradients)
 
 
 # The parts
@@ -133,7 +141,7 @@ def check_same_bits(op: Callable[..., Any], inputs: Sequence[Any], *, gradients:
         for isa in _each_isa():
             for threads in THREADS:
                 lamina.set_num_threads(threads)
-                for run in (1, 2):
+                for run in RUNS:
                     got = _run(op, inputs, gradients)
                     _assert_same(got, expected, f"same bits: {isa}, {threads} threads, run {run}")
 
@@ -160,6 +168,52 @@ def check_devices(
             elif b is not None:
                 np.testing.assert_array_equal(a, b)
     return
+
+
+NARROW = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
+
+
+def check_narrow(op: Callable[..., Any], inputs: Sequence[Any], *, gradients: bool = True, exact: bool = False) -> None:
+    """In float16 and bfloat16 the op gives what it gives in float32 for the same numbers, but for rounding.
+
+    One op of lamina.ops rounds once: its bits are those of the float32 result, rounded (`exact`). What is made of
+    several rounds in between.
+    """
+    before = backend.narrow
+    try:
+        for name, eps in NARROW.items():
+            dtype = backend.dtype_of(name)
+            given = [None if x is None else _in(np.asarray(x), dtype) for x in inputs]
+            got = _run(op, given, gradients)
+            wide = [None if x is None else _in(x, np.float32) for x in given]
+            expected = _run(op, wide, gradients, [_in(u, np.float32) for u in got.directions])
+            for what in ("outputs", "grads"):
+                for i, (a, b) in enumerate(zip(getattr(got, what), getattr(expected, what), strict=True)):
+                    where = f"in {name}: {what[:-1]} {i}"
+                    if b is None or b.dtype.kind != "f":
+                        np.testing.assert_array_equal(a, b, err_msg=where)
+                        continue
+                    assert a.dtype in (dtype, *FLOATS), f"{where}: gives {a.dtype}"  # wider floats win beside 16 bits
+                    b = _in(b, a.dtype)
+                    if exact:
+                        assert a.dtype == dtype, f"{where}: gives {a.dtype}"
+                        _assert_same_bits(a, b, where)
+                    a, b = a.astype(np.float32), b.astype(np.float32)
+                    finite = b[np.isfinite(b)]
+                    scale = (
+                        max(1.0, float(np.sqrt(np.mean(np.square(finite, dtype=np.float64))))) if finite.size else 1.0
+                    )
+                    _assert_close(a / scale, b / scale, 8 * eps, where)
+    finally:
+        backend.narrow = before
+
+
+def _in(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """Floats in another dtype, anything else as it is."""
+    if not backend.is_float(x.dtype):
+        return x
+    with np.errstate(all="ignore"):
+        return np.array(x.astype(dtype), order="C")
 
 
 def check_rows_alone(
@@ -335,7 +389,7 @@ def _typed(inputs: Sequence[Any], dtype: Any) -> list[Any]:
 
 
 def _tensors(inputs: Sequence[Any], gradients: bool, device: str = "cpu") -> list[Tensor | None]:
-    return [None if x is None else lamina.tensor(x, gradients and x.dtype.kind == "f", device) for x in inputs]
+    return [None if x is None else lamina.tensor(x, gradients and backend.is_float(x.dtype), device) for x in inputs]
 
 
 def _as_tuple(values: Any) -> tuple[Any, ...]:
@@ -345,7 +399,7 @@ def _as_tuple(values: Any) -> tuple[Any, ...]:
 def _each_isa() -> Iterator[str]:
     before = lamina.isa()
     try:
-        for isa in _cpu.isas():
+        for isa in [before] if "LAMINA_ISA" in os.environ else _cpu.isas():
             lamina.set_isa(isa)
             yield isa
     finally:

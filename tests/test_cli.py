@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import lamina
-from lamina import cli
+from lamina import backend, cli
 
 
 def test_info(capsys):
@@ -26,6 +26,21 @@ def test_demo(tmp_path, capsys):
     assert "(Conv2D)" in captured.out
     assert "Epoch 1/1: 100%" in captured.err
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_demo_on_a_gpu(tmp_path, capsys, monkeypatch):
+    arguments = ["demo", "--epochs", "1", "--device", "cuda", "--output", str(tmp_path / "demo.png")]
+    assert cli.main(arguments) == 0
+    assert "Test accuracy: " in capsys.readouterr().out
+    assert (tmp_path / "demo.png").exists()
+    assert lamina.tensor([1.0]).device == "cpu"
+    monkeypatch.setattr(backend, "cuda", None)
+    monkeypatch.setitem(sys.modules, "lamina._cuda", None)
+    assert cli.main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith('lamina demo: device "cuda": the CUDA module is not built')
+    assert captured.err.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import lamina
 from kernel_testing import emulated
 from lamina import _cpu, backend
 
-OWN = {"device_count", "status", "emulator_configure", "emulator_counts"}  # what has no namesake on the CPU
+OWN = {"device_count", "status", "sixteen_bit", "emulator_configure", "emulator_counts"}  # no namesake on the CPU
 
 #: What a GPU has no namesake of, and why.
 CPU_ONLY = {
@@ -37,8 +37,10 @@ RUNTIME = {  # memory, threads and instruction sets of the CPU
 def cuda() -> ModuleType:
     """The module that was built, by its file: elsewhere in the tests a stand-in may have its name."""
     spec = importlib.machinery.PathFinder.find_spec("lamina._cuda", lamina.__path__)
+    if spec is None and importlib.util.find_spec("lamina_cuda13"):
+        spec = importlib.util.find_spec("lamina_cuda13._cuda")
     if spec is None or spec.loader is None:
-        pytest.skip("lamina._cuda is not built")
+        pytest.skip("neither lamina._cuda nor lamina-cuda13 is here")
     given = sys.modules.get("lamina._cuda")
     if getattr(given, "__file__", None):
         return given

@@ -1,15 +1,20 @@
 """Every example runs; those that learn have learned by the end, small as they are here, and have drawn a picture."""
 
 import inspect
+import os
 import runpy
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import lamina as lm
+
 FOLDER = Path(__file__).parent.parent / "examples"
-EXAMPLES = sorted(FOLDER.glob("*.py"))
+EXAMPLES = sorted(path for path in FOLDER.glob("*.py") if path.stem != "command_line")
 
 LEARNED = {  # what main returns, at the small size
     "one_to_one": lambda accuracy: accuracy > 0.85,
@@ -50,6 +55,35 @@ def test_runs(name, run, capsys, tmp_path):
     if name in LEARNED:
         assert LEARNED[name](result), result
         assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", ["custom_training_loop", "many_to_many", "one_to_one", "perceptron", "xor"])
+def test_runs_on_a_gpu(name, run, capsys):
+    with lm.device("cuda"):
+        result = run(name)
+    assert capsys.readouterr().out
+    if name in LEARNED:
+        assert LEARNED[name](result), result
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_has_the_command_line_that_all_have(path):
+    assert "    from command_line import run\n\n    run(" in path.read_text(encoding="utf-8")
+
+
+def test_command_line(tmp_path):
+    def started(*arguments):
+        command = [sys.executable, str(FOLDER / "xor.py"), *arguments]
+        env = {**os.environ, "PYTHONPATH": str(Path(lm.__file__).parents[1])}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+
+    assert "0 xor 1 = " in started("--device", "cpu").stdout
+    assert "--device" in started("--help").stdout
+    if not lm.backend.cuda_status()["device_count"] or "_host" in dir(lm.tensor([1.0], device="cuda").array):
+        said = started("--device", "cuda")  # a process without the tests' stand-in
+        assert said.returncode == 1
+        assert said.stderr.startswith('xor.py: device "cuda": ')
+        assert said.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

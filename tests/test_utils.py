@@ -66,3 +66,41 @@ def test_short_names():
     assert lm.Input is lm.layers.Input
     assert (lm.Model, lm.Sequential) == (lm.models.Model, lm.models.Sequential)
     assert lm.callbacks.EarlyStopping is lm.models.callbacks.EarlyStopping
+
+
+def test_pad_sequences():
+    given = [[1], [2, 3], [4, 5, 6], []]
+    for arguments, wanted in (
+        ({}, [[0, 0, 1], [0, 2, 3], [4, 5, 6], [0, 0, 0]]),
+        ({"padding": "post", "value": -1}, [[1, -1, -1], [2, 3, -1], [4, 5, 6], [-1, -1, -1]]),
+        ({"maxlen": 2}, [[0, 1], [2, 3], [5, 6], [0, 0]]),
+        ({"maxlen": 2, "truncating": "post"}, [[0, 1], [2, 3], [4, 5], [0, 0]]),
+        ({"maxlen": 4, "padding": "post"}, [[1, 0, 0, 0], [2, 3, 0, 0], [4, 5, 6, 0], [0, 0, 0, 0]]),
+        ({"maxlen": 0}, [[], [], [], []]),
+    ):
+        y = lm.utils.pad_sequences(given, **arguments)
+        assert (y.tolist(), y.dtype) == (wanted, np.int32), arguments
+    vectors = [np.ones((2, 3)), lm.tensor(np.full((1, 3), 2.5))]
+    y = lm.utils.pad_sequences(vectors, dtype="float32", value=9.0)
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, [np.ones((2, 3)), [[9.0] * 3, [2.5] * 3]])
+    assert lm.utils.pad_sequences([]).shape == (0, 0)
+    assert lm.utils.pad_sequences([[True], [False, True]], dtype="bool").tolist() == [[False, True], [False, True]]
+
+
+@pytest.mark.parametrize(("given", "arguments", "error", "text"), [
+    ([[1]], {"padding": "before"}, ValueError, 'padding must be "pre" or "post", got \'before\''),
+    ([[1]], {"truncating": "end"}, ValueError, "truncating must be"), ([[1]], {"maxlen": -1}, ValueError, "at least 0"),
+    ([[1]], {"maxlen": 1.5}, TypeError, "maxlen must be an integer, got 1.5"),
+    ([[1]], {"dtype": object}, TypeError, "dtype must be of numbers"),
+    ([[1], 2], {}, TypeError, "expected sequences, got 2 at 1"),
+    (["ab"], {}, TypeError, "expected sequences, got 'ab'"),
+    ([[1], [0.5]], {}, ValueError, "int32 has no room for 0.5"),
+    ([[2**40]], {}, ValueError, "no room for 1099511627776"),
+    ([[np.nan]], {}, ValueError, "no room for nan"), ([[1]], {"value": 0.5}, ValueError, "no room for 0.5"),
+    ([[-1]], {"dtype": "uint8"}, ValueError, "uint8 has no room for -1"),
+    ([np.ones((1, 2)), np.ones((1, 3))], {}, ValueError, r"one shape, \(2,\), got \(3,\) in sequence 1"),
+])  # fmt: skip
+def test_pad_sequences_refuses(given, arguments, error, text):
+    with pytest.raises(error, match=f"pad_sequences: .*{text}"):
+        lm.utils.pad_sequences(given, **arguments)

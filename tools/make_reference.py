@@ -33,6 +33,7 @@ PAGES = {
     "lamina.data": "Data",
     "lamina.random": "Random numbers",
     "lamina.saving": "Saving and loading",
+    "lamina.dtype_policies": "Dtype policies",
     "lamina.utils": "Labels, seeds, batches by number",
 }
 HEADINGS = {"parameters": "Arguments", "attributes": "Attributes", "raises": "Raises", "returns": "Returns",
@@ -130,7 +131,19 @@ def body(item: griffe.Object) -> str:
     return "\n\n".join(parts)
 
 
-def page(path: str, title: str, module: griffe.Object) -> str:
+def methods(item: griffe.Class, offered: set[str]) -> dict[str, griffe.Function]:
+    """The documented methods of a class: its own, and those of bases that are not offered themselves."""
+    found: dict[str, griffe.Function] = {}
+    for name, member in item.members.items():
+        if member.is_function and not name.startswith("_") and member.docstring:
+            found[name] = member
+    for base in item.resolved_bases:
+        if base.path not in offered:
+            found = {**methods(base, offered), **found}
+    return found
+
+
+def page(path: str, title: str, module: griffe.Object, offered: set[str]) -> str:
     items = list(public(module))
     lines = [f"# {path}: {title[0].lower()}{title[1:]}", "", "Written by tools/make_reference.py from the docstrings."]
     if module.docstring:
@@ -142,19 +155,20 @@ def page(path: str, title: str, module: griffe.Object) -> str:
         if name in others:
             lines += ["", f"Also called {', '.join(f'`{other}`' for other in others[name])}."]
         if item.is_class:
-            for method, function in item.members.items():
-                if function.is_function and not method.startswith("_") and function.docstring:
-                    lines += ["", f"### {name}.{method}", "", f"```python\n{signature(method, function)}\n```"]
-                    lines += ["", body(function)]
+            for method, function in methods(item, offered).items():
+                lines += ["", f"### {name}.{method}", "", f"```python\n{signature(method, function)}\n```"]
+                lines += ["", body(function)]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def pages() -> dict[str, str]:
     package = griffe.load("lamina", search_paths=[str(ROOT / "python")], resolve_aliases=True)
     texts, index = {}, []
+    modules = {path: package if path == "lamina" else package[path.removeprefix("lamina.")] for path in PAGES}
+    offered = {item.path for module in modules.values() for _, item in public(module)}
     for path, title in PAGES.items():
-        module = package if path == "lamina" else package[path.removeprefix("lamina.")]
-        texts[f"{path}.md"] = page(path, title, module)
+        module = modules[path]
+        texts[f"{path}.md"] = page(path, title, module, offered)
         index.append(f"- [{path}]({path}.md): {title}; {len(list(public(module)))} names")
     texts["README.md"] = "# Reference\n\nWritten by tools/make_reference.py from the docstrings.\n\n"
     texts["README.md"] += "\n".join(index) + "\n"

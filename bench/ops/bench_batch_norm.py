@@ -82,8 +82,8 @@ def torch_side(training: bool, backward: bool, activation: str | None, a: Arrays
         return {
             "y": peer.from_images(y),
             "dx": peer.from_images(x.grad),
-            "dgamma": gamma.grad.numpy(),
-            "dbeta": beta.grad.numpy(),
+            "dgamma": peer.numpy(gamma.grad),
+            "dbeta": peer.numpy(beta.grad),
         }
 
     return Prepared(both if backward else forward, answer)

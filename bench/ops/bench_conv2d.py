@@ -154,7 +154,7 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
         if x.grad is not None:
             found["dx"] = peer.from_images(x.grad)
         if bias is not None:
-            found["db"] = bias.grad.numpy()
+            found["db"] = peer.numpy(bias.grad)
         return found
 
     return Prepared(both if backward else forward, answer)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import ours
+from bench import ours, peer
 from bench.case import Arrays, Case, Prepared
 
 BATCH = 16
@@ -163,9 +163,11 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
     to_last = (0, *range(2, c.rank + 2), 1)
 
     def images(array: np.ndarray[Any, Any]) -> Any:
-        return torch.from_numpy(array).permute(0, c.rank + 1, *range(1, c.rank + 1)).clone(memory_format=layout)
+        moved = torch.from_numpy(array).permute(0, c.rank + 1, *range(1, c.rank + 1))
+        return peer.placed(moved).clone(memory_format=layout)
 
-    weight = torch.from_numpy(a["kernel"]).permute(c.rank + 1, c.rank, *range(c.rank)).clone(memory_format=layout)
+    weight = peer.placed(torch.from_numpy(a["kernel"]).permute(c.rank + 1, c.rank, *range(c.rank)))
+    weight = weight.clone(memory_format=layout)
     x, weight, dy = images(a["x"]).requires_grad_(backward), weight.requires_grad_(backward), images(a["dy"])
     transposed = getattr(functional, f"conv_transpose{c.rank}d")
     plain = getattr(functional, f"conv{c.rank}d")
@@ -183,10 +185,11 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
 
     def answer() -> Arrays:
         y = both() if backward else forward()
-        found = {"y": y.detach().permute(*to_last).numpy()}
+        found = {"y": peer.numpy(y.permute(*to_last))}
         if backward:
             from_kernel = (*range(2, c.rank + 2), 1, 0)
-            found |= {"dw": weight.grad.permute(*from_kernel).numpy(), "dx": x.grad.permute(*to_last).numpy()}
+            found["dw"] = peer.numpy(weight.grad.permute(*from_kernel))
+            found["dx"] = peer.numpy(x.grad.permute(*to_last))
         return found
 
     return Prepared(both if backward else forward, answer)

@@ -61,7 +61,7 @@ def torch_product(form: str, x: Arrays) -> Prepared:
     a, b = peer.tensor(x["a"]), peer.tensor(x["b"])
     a = a.T if form[0] == "t" else a
     b = b.T if form[1] == "t" else b
-    return Prepared(lambda: torch.mm(a, b), lambda: {"c": torch.mm(a, b).numpy()})
+    return Prepared(lambda: torch.mm(a, b), lambda: {"c": peer.numpy(torch.mm(a, b))})
 
 
 def lamina_dense(x: Arrays) -> Prepared:
@@ -80,12 +80,12 @@ def torch_dense(x: Arrays) -> Prepared:
     from torch.nn import functional
 
     a, bias = peer.tensor(x["a"]), peer.tensor(x["bias"])
-    weight = torch.from_numpy(x["b"]).T.contiguous()  # nn.Linear's layout
+    weight = peer.tensor(np.ascontiguousarray(x["b"].T))  # nn.Linear's layout
 
     def run() -> torch.Tensor:
         return functional.linear(a, weight, bias).relu_()
 
-    return Prepared(run, lambda: {"c": run().numpy()})
+    return Prepared(run, lambda: {"c": peer.numpy(run())})
 
 
 def cases(smoke: bool) -> list[Case]:

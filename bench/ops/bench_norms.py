@@ -69,7 +69,7 @@ def torch_side(kind: str, groups: int, backward: bool, a: Arrays) -> Prepared:
         "instance": lambda: functional.instance_norm(x, weight=gamma, bias=beta),
         "response": lambda: functional.local_response_norm(x, 5),
     }[kind]
-    give = peer.from_images if images else lambda t: t.detach().numpy()
+    give = peer.from_images if images else peer.numpy
 
     def both() -> Any:
         x.grad = gamma.grad = beta.grad = None

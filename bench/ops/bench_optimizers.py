@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import peer
+from bench import ours, peer
 from bench.case import Arrays, Case, Prepared
 
 STEPS = 2  # compared
@@ -69,11 +69,10 @@ def inputs(which: str) -> Arrays:
 
 def lamina_side(name: str, arguments: dict[str, Any], a: Arrays) -> Prepared:
     import lamina as lm
-    from lamina import backend
 
     count = len(a) // 2
     weights = [lm.Variable(a[f"w{i}"]) for i in range(count)]
-    grads = [backend.from_pool(a[f"g{i}"]) for i in range(count)]
+    grads = [ours.tensor(a[f"g{i}"]).array for i in range(count)]
     optimizer = getattr(lm.optimizers, name)(1e-3, **arguments)
     optimizer.build(weights)
 
@@ -111,7 +110,7 @@ def torch_side(name: str, arguments: dict[str, Any], clip: bool, a: Arrays) -> P
             for grad, original in zip(grads, originals, strict=False):
                 grad.copy_(original)
             run()
-        return {f"w{i}": w.detach().numpy() for i, w in enumerate(weights)} if name != "Adafactor" else {}
+        return {f"w{i}": peer.numpy(w) for i, w in enumerate(weights)} if name != "Adafactor" else {}
 
     return Prepared(run, answer)
 
@@ -120,13 +119,13 @@ def cases(smoke: bool) -> list[Case]:
     found = []
     for which in ("small",) if smoke else ("10 M", "MLP"):
         for label, (theirs, their_arguments, arguments) in PAIRS.items():
-            ours = label.split()[0]
+            kind = label.split()[0]
             size = 4.0 * sum(int(np.prod(s)) for s in shapes(which))
             found.append(
                 Case(
                     f"{label}, {which}",
                     partial(inputs, which),
-                    partial(lamina_side, ours, arguments),
+                    partial(lamina_side, kind, arguments),
                     partial(torch_side, theirs, their_arguments, label.endswith("clipped")),
                     gradients=False,
                     bytes=passes(label) * size,

@@ -104,12 +104,12 @@ def torch_side(kind: str, packed: bool, backward: bool, a: Arrays) -> Prepared:
 
     def answer() -> Arrays:
         if not backward:
-            return {"y": run().detach().numpy()}
-        y = both().detach().numpy()
-        d_bias = layer.bias_ih_l0.grad.numpy()
+            return {"y": peer.numpy(run())}
+        y = peer.numpy(both())
+        d_bias = peer.numpy(layer.bias_ih_l0.grad)
         if kind == "gru":  # PyTorch has r before z
             d_bias = np.concatenate([d_bias[units : 2 * units], d_bias[:units], d_bias[2 * units :]])
-        return {"y": y, "dx": x.grad.numpy(), "d_bias": d_bias}
+        return {"y": y, "dx": peer.numpy(x.grad), "d_bias": d_bias}
 
     return Prepared(both if backward else run, answer)
 

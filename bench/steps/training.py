@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from bench import peer
+from bench import ours, peer
 from bench.case import Arrays, Prepared
+from bench.place import PLACE
 
 # Keras and PyTorch add epsilon in different places: a tiny one makes them the same optimizer.
 RATE, EPSILON = 1e-3, 1e-12
@@ -34,8 +35,11 @@ def images(shape: tuple[int, ...], classes: int) -> Arrays:
     return {"x": random.uniform(0, 1, shape).astype(np.float32), "y": random.integers(0, classes, shape[0])}
 
 
-def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
-    """build makes a Sequential whose last layer gives logits, or what is to be y where y is no class."""
+def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays, captured: bool = False) -> Prepared:
+    """build makes a Sequential whose last layer gives logits, or what is to be y where y is no class.
+
+    captured: the step becomes a CUDA graph, which is replayed.
+    """
     import lamina as lm
     from lamina.losses import MeanSquaredError, SparseCategoricalCrossentropy
     from lamina.optimizers import Adam
@@ -43,8 +47,10 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
     model = build()
     model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
     x, y = a["x"], a["y"]
-    optimizer = Adam(RATE, epsilon=EPSILON)
     loss_of = MeanSquaredError() if y.dtype.kind == "f" else SparseCategoricalCrossentropy(from_logits=True)
+    if PLACE.ours != "cpu":  # the batch is there already, as the peer's is
+        x, y = ours.tensor(x), ours.tensor(y)
+    optimizer = Adam(RATE, epsilon=EPSILON)
     if custom:
         optimizer.build(model.trainable_weights)
         batch = lm.tensor(x)
@@ -55,7 +61,7 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays) -> Prepared:
             optimizer.step()
             return loss.item()
     else:
-        model.compile(optimizer=optimizer, loss=loss_of)
+        model.compile(optimizer=optimizer, loss=loss_of, jit_compile=captured)
 
         def run() -> Any:
             return model.train_on_batch(x, y)

@@ -7,7 +7,7 @@ namespace lamina {
 namespace LAMINA_ISA {
 
 constexpr int64_t SCORE_STEP = ATTENTION_KEYS + 16;  // never a power of two: cache sets
-constexpr int64_t FEW_KEYS = 32;                     // at a time, where they are used as they lie
+constexpr int64_t FEW_KEYS = 16;                     // at a time, where they are used as they lie
 template <class T>
 constexpr int64_t BLOCK_ROWS = 4 * STRIP<T>;  // how often a key block is used from L2
 
@@ -176,14 +176,9 @@ void scores_in_place(const float* q, int64_t q_row, const float* k, int64_t step
     for (int64_t d = 0; d < size; d += W) {
       const auto row = [&](auto r) INLINE_LAMBDA { return at[r / 3] + r % 3 * step + d; };
       V<float> x[W];  // x[4 i + r]: rows r, r + 4, ..., values 4 i to 4 i + 3
-      unroll<W>([&](auto r) INLINE_LAMBDA {
+      load_fours(x, [&](auto r) INLINE_LAMBDA {
         prefetch_far(row(r) + FEW_KEYS * step);
-        unroll<W / 4>([&](auto i) INLINE_LAMBDA {
-          if constexpr (r < 4)
-            x[4 * i + r] = load4(row(r) + 4 * i);
-          else
-            x[4 * i + r % 4] = insert4<r / 4>(x[4 * i + r % 4], row(r) + 4 * i);
-        });
+        return row(r);
       });
       unroll<W / 4>([&](auto i) INLINE_LAMBDA {
         const V<float> a = zip_low(x[4 * i], x[4 * i + 1]), b = zip_high(x[4 * i], x[4 * i + 1]);

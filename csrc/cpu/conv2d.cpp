@@ -2,6 +2,7 @@
 #include "ops/conv2d.h"
 
 #include "cpu/support/convolution.h"
+#include "cpu/support/winograd_transform.h"
 #include "ops/gemm.h"
 
 namespace lamina {
@@ -37,14 +38,26 @@ INLINE bool narrow(const Conv2D& s) {
   return C == 1 || (C <= 8 && K <= 8);
 }
 
-/// The side of Winograd's output tile, or 0 where direct convolution is the faster or the wanted one.
+/// 4x4 with strides 2, where Winograd with tiles of 3x3 (four ninths of the products, and what the edge wastes) pays.
+INLINE bool phased(const Conv2D& s) {
+  const auto fits = [](const Axis& a) { return a.kernel == 4 && a.stride == 2 && a.dilation == 1; };
+  if (s.groups != 1 || !fits(s.h) || !fits(s.w) || min_of(s.channels, s.filters) < 32) return false;
+  const int64_t h = output_of(s.h), w = output_of(s.w);
+  return 3 * 4 * ceil_div(h + 1, 3) * ceil_div(w + 1, 3) <= 2 * h * w;
+}
+
+/// The side of Winograd's output tile (see winograd_forward), or 0 where direct convolution is the faster or the wanted
+/// one.
 INLINE int winograd_tile(const Conv2D& s, ConvolutionMode mode) {
   const auto fits = [](const Axis& a) {
     return a.kernel == 3 && a.stride == 1 && a.before <= 2 * a.dilation && a.after <= 2 * a.dilation;
   };
-  if (mode == ConvolutionMode::direct || s.groups != 1 || !fits(s.h) || !fits(s.w)) return 0;
+  if (mode != ConvolutionMode::direct && phased(s)) return 3;
+  if (mode == ConvolutionMode::direct || !fits(s.h) || !fits(s.w)) return 0;
   const int side = mode == ConvolutionMode::fast ? 4 : 2;
-  if (min_of(s.channels, s.filters) < (side == 4 ? 16 : 32)) return 0;  // measured: below, direct is as fast or faster
+  const int64_t groups = s.groups / winograd_abreast(s);
+  // Measured: below, direct is as fast or faster.
+  if (min_of(s.channels, s.filters) / groups < (side == 4 ? 16 : 32)) return 0;
   if (s.h.dilation > 1 || s.w.dilation > 1) {  // a tile's pixels are far apart: at the edge many fall outside
     const auto tiled = [side](int64_t size, int64_t dilation) {
       return dilation * ceil_div(ceil_div(size, dilation), side) * (side + 2);

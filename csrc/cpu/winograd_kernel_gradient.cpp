@@ -42,21 +42,24 @@ void multiply_tiles(int64_t count, const T* v, const T* d, T* u, bool add) {
 
 template <int F, class T>
 struct WinogradKernelGradient {
-  static constexpr int A = F + 2, XI = A * A;
+  static constexpr int R = KERNEL<F>, A = F + R - 1, XI = A * A;
+  static constexpr int PHASES = F == 3 ? 4 : 1;  // of x, side by side as channels are
 
   TileGrid grid;
-  int64_t channels, filters;
+  int64_t groups, abreast, channels, filters;  // abreast: groups in one product, whose channels and filters these are
   const T *x, *dy;
   T* dw;
   int64_t held = 0;  // tiles that V and D have room for
 
-  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3. From the shape alone: it cuts
-  /// sums.
+  /// Tiles of a segment: V and D of about 24 MB in float32, so that they stay in L3; in L2 where each thread has groups
+  /// of its own. From the shape alone: it cuts sums.
   int64_t segment() const {
-    return SPLIT * max_of(1, min_of(8, (int64_t(6) << 20) / (XI * SPLIT * (channels + filters))));
+    return SPLIT *
+           max_of(1, min_of(groups == 1 ? 8 : 2, (int64_t(6) << 20) / (XI * SPLIT * (PHASES * channels + filters))));
   }
   int64_t stage() const { return min_of(segment(), grid.count()); }
-  int64_t blocks() const { return ceil_div(channels, CB<T>); }
+  int64_t padded() const { return round_up(channels, CB<T>); }
+  int64_t blocks() const { return PHASES * padded() / CB<T>; }
   int64_t panels() const { return ceil_div(filters, NR<T>); }
   int64_t width(int64_t panel) const { return panel_width<T>(filters, panel); }
   // One cache line more than a multiple of 4096 bytes: streams must not share a cache set.
@@ -64,6 +67,7 @@ struct WinogradKernelGradient {
   int64_t d_stride() const { return NR<T> * held + CB<T>; }
   static constexpr int64_t U_STRIDE = CB<T> * NR<T> + CB<T>, U_BLOCK = XI * U_STRIDE;
   static constexpr int64_t FEW_BYTES = 320 << 10;  // of U, of which a thread holds one beside V and D
+  bool few_weights() const { return panels() * blocks() * U_BLOCK * int64_t(sizeof(T)) <= FEW_BYTES; }
 
   int64_t zero_count() const { return round_up(max_of(channels, filters), CB<T>); }
   int64_t v_size() const { return blocks() * XI * v_stride(); }
@@ -74,12 +78,19 @@ struct WinogradKernelGradient {
     return zeros;
   }
 
+  /// V of tile t0 + t of the grid.
+  void transform_image(int64_t group, int64_t t0, int64_t t, T* v, const T* zeros) const {
+    const auto transform = F == 3 ? transform_phases<T> : transform_input < F == 3 ? 2 : F, T > ;
+    transform(grid, channels, groups * channels, x + group * channels, t0 + t, v + t * CB<T>, v_stride(),
+              XI * v_stride(), zeros);
+  }
   /// D of tile t0 + t of the grid.
-  void transform_gradient(int64_t t0, int64_t t, T* d, const T* zeros) const {
+  void transform_gradient(int64_t group, int64_t t0, int64_t t, T* d, const T* zeros) const {
     const TileGrid::Tile tile = grid.at(t0 + t);
+    const T* const image = dy + tile.image * grid.out_height * grid.out_width * groups * filters + group * filters;
     const T* from[F * F];
-    find_pixels<F>(dy + tile.image * grid.out_height * grid.out_width * filters, grid.out_height, grid.out_width,
-                   filters, tile.row, grid.step_h, tile.column, grid.step_w, zeros, from);
+    find_pixels<F>(image, grid.out_height, grid.out_width, groups * filters, tile.row, grid.step_h, tile.column,
+                   grid.step_w, zeros, from);
     each_padded(from, filters, round_up(filters, lanes<T>),
                 [&](const auto& lines, int64_t k, int64_t mine) INLINE_LAMBDA {
                   const int64_t panel = k / NR<T>;
@@ -101,26 +112,38 @@ struct WinogradKernelGradient {
     });
   }
 
-  /// dw = or += G^T u G for the weights of channel c at k .. k + lanes, or those of them that exist.
-  void transform_back(const T* u, int64_t c, int64_t k, bool add) const {
-    const bool whole = k + lanes<T> <= filters;
+  /// dw = or += G^T u G for the weights of row c (a channel, or one of a phase) at k .. k + lanes, or those of them
+  /// that exist.
+  void transform_back(int64_t group, const T* u, int64_t c, int64_t k, bool add) const {
+    const int64_t phase = c / padded(), channel = c % padded();
+    if (channel >= channels) return;
+    const bool whole = k + lanes<T> <= filters && abreast == 1;
     const Mask<T> exist = first<T>(filters - k);
-    V<T> mid[A][3];
+    const int64_t each_row = channels / abreast, each_column = filters / abreast,
+                  from = channel / each_row * each_column;
+    V<T> mid[A][R];
     unroll<A>([&](auto a) INLINE_LAMBDA {
       V<T> in[A];
       unroll<A>([&](auto b) INLINE_LAMBDA { in[b] = load(u + (a * A + b) * U_STRIDE); });
       Winograd<F>::template weights_gradient<T>(in, mid[a]);
     });
-    unroll<3>([&](auto q) INLINE_LAMBDA {
-      V<T> in[A], out[3];
+    unroll<R>([&](auto q) INLINE_LAMBDA {
+      V<T> in[A], out[R];
       unroll<A>([&](auto a) INLINE_LAMBDA { in[a] = mid[a][q]; });
       Winograd<F>::template weights_gradient<T>(in, out);
-      unroll<3>([&](auto p) INLINE_LAMBDA {
-        T* const to = dw + ((p * 3 + q) * channels + c) * filters + k;
-        if (whole)
+      unroll<R>([&](auto p) INLINE_LAMBDA {
+        const int64_t tap = F == 3 ? (2 * p + phase / 2) * 4 + 2 * q + phase % 2 : p * R + q;
+        T* const to = dw + ((tap * each_row + channel % each_row) * groups + group) * filters + k;
+        if (whole) {
           store(to, add ? load(to) + out[p] : out[p]);
-        else
+        } else if (abreast == 1) {
           store(to, add ? load(to, exist) + out[p] : out[p], exist);
+        } else {  // the rest of the vector is of channels and filters that do not meet
+          T sums[lanes<T>];
+          store(sums, out[p]);
+          for (int64_t l = max_of(from - k, 0); l < min_of(from + each_column - k, lanes<T>); ++l)
+            to[l] = add ? to[l] + sums[l] : sums[l];
+        }
       });
     });
   }
@@ -144,34 +167,34 @@ struct WinogradKernelGradient {
   }
 
   /// dw = or += from u for the same.
-  void finish(int64_t first_block, int64_t last_block, int64_t panel, const T* u, bool add) const {
+  void finish(int64_t group, int64_t first_block, int64_t last_block, int64_t panel, const T* u, bool add) const {
     const int64_t k = panel * NR<T>;
-    for (int64_t c = first_block * CB<T>; c < min_of(last_block * CB<T>, channels); ++c) {
+    for (int64_t c = first_block * CB<T>; c < last_block * CB<T>; ++c) {
       const T* const from = u + (c / CB<T> - first_block) * U_BLOCK + c % CB<T> * NR<T>;
-      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>) transform_back(from + l, c, k + l, add);
+      for (int64_t l = 0; l < NR<T> && k + l < filters; l += lanes<T>) transform_back(group, from + l, c, k + l, add);
     }
   }
 
-  void transform(int64_t t0, int64_t begin, int64_t end, T* v, T* d, const T* zeros) const {
+  void transform(int64_t group, int64_t t0, int64_t begin, int64_t end, T* v, T* d, const T* zeros) const {
     for (int64_t t = begin; t < end; ++t) {
-      transform_input<F>(grid, channels, x, t0 + t, v + t * CB<T>, v_stride(), XI * v_stride(), zeros);
-      transform_gradient(t0, t, d, zeros);
+      transform_image(group, t0, t, v, zeros);
+      transform_gradient(group, t0, t, d, zeros);
     }
   }
 
   /// Chain by chain: U of every chain of a segment, then their sum in order.
-  void run_chains() {
+  void run_chains(int64_t group) const {
     const int64_t tiles = grid.count(), parts = panels() * blocks(), u_size = parts * U_BLOCK;
-    held = SPLIT;
     T* const u = scratch_for<T>(Slot::caller, ceil_div(stage(), SPLIT) * u_size);
     for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
       const int64_t count = min_of(stage(), tiles - t0), chains = ceil_div(count, SPLIT);
-      parallel_for(chains, 1e9, [&](int64_t begin, int64_t end) {
+      const double work = 0.02 * double(XI * PHASES * channels * filters * SPLIT);
+      parallel_for(chains, work, [&](int64_t begin, int64_t end) {
         T* const v = scratch_for<T>(Slot::worker, v_size() + d_size() + zero_count());
         const T* const zeros = zeros_behind(v);
         for (int64_t i = begin; i < end; ++i) {
           const int64_t here = min_of(SPLIT, count - i * SPLIT);
-          transform(t0 + i * SPLIT, 0, here, v, v + v_size(), zeros);
+          transform(group, t0 + i * SPLIT, 0, here, v, v + v_size(), zeros);
           for (int64_t p = 0; p < panels(); ++p)
             multiply(0, blocks(), p, here, v, v + v_size(), u + i * u_size + p * blocks() * U_BLOCK);
         }
@@ -187,35 +210,45 @@ struct WinogradKernelGradient {
                   T* const to = own + xi * U_STRIDE + c * NR<T> + l;
                   store(to, load(to) + load(to + chain * u_size));
                 }
-          finish(block, block + 1, panel, own, t0 > 0);
+          finish(group, block, block + 1, panel, own, t0 > 0);
         }
       });
     }
   }
 
   void run() {
+    if (grid.count() == 0)
+      std::memset(dw, 0, size_t(PHASES * R * R * channels / abreast * filters * groups) * sizeof(T));
+    if (grid.count() == 0 || channels == 0 || filters == 0) return;
+    held = few_weights() ? SPLIT : stage();
+    if (groups < 2 * num_threads()) {
+      for (int64_t group = 0; group < groups; ++group) run(group);
+      return;
+    }
+    parallel_for(groups, 0.02 * double(XI * channels * filters * grid.count()), [&](int64_t begin, int64_t end) {
+      for (int64_t group = begin; group < end; ++group) run(group);
+    });
+  }
+  void run(int64_t group) const {
+    if (few_weights()) return run_chains(group);
     const int64_t tiles = grid.count();
-    if (tiles == 0) std::memset(dw, 0, size_t(9 * channels * filters) * sizeof(T));
-    if (tiles == 0 || channels == 0 || filters == 0) return;
-    if (panels() * blocks() * U_BLOCK * int64_t(sizeof(T)) <= FEW_BYTES) return run_chains();
-    held = stage();
     T* const v = scratch_for<T>(Slot::caller, v_size() + d_size() + zero_count());
     T* const d = v + v_size();
     const T* const zeros = zeros_behind(v);
-    // D of a panel is read once for all blocks of a group: larger groups read less, smaller ones occupy more threads.
-    const int64_t groups = min_of(blocks(), max_of(ceil_div(blocks(), 4), ceil_div(num_threads(), panels())));
-    const auto block = [&](int64_t group) { return blocks() * group / groups; };
+    // D of a panel is read once for all blocks of a share: larger ones read less, smaller ones occupy more threads.
+    const int64_t shares = min_of(blocks(), max_of(ceil_div(blocks(), 4), ceil_div(num_threads(), panels())));
+    const auto block = [&](int64_t share) { return blocks() * share / shares; };
     for (int64_t t0 = 0; t0 < tiles; t0 += stage()) {
       const int64_t count = min_of(stage(), tiles - t0);
-      parallel_for(count, 0.1 * double(XI * (channels + filters)),
-                   [&](int64_t begin, int64_t end) { transform(t0, begin, end, v, d, zeros); });
-      parallel_for(panels() * groups, 0.02 * double(XI * channels * filters / (panels() * groups) * count),
+      parallel_for(count, 0.1 * double(XI * (PHASES * channels + filters)),
+                   [&](int64_t begin, int64_t end) { transform(group, t0, begin, end, v, d, zeros); });
+      parallel_for(panels() * shares, 0.02 * double(XI * PHASES * channels * filters / (panels() * shares) * count),
                    [&](int64_t begin, int64_t end) {
-                     T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), groups) * U_BLOCK);
+                     T* const u = scratch_for<T>(Slot::worker, ceil_div(blocks(), shares) * U_BLOCK);
                      for (int64_t i = begin; i < end; ++i) {
-                       const int64_t b0 = block(i % groups), b1 = block(i % groups + 1), panel = i / groups;
+                       const int64_t b0 = block(i % shares), b1 = block(i % shares + 1), panel = i / shares;
                        multiply(b0, b1, panel, count, v, d, u);
-                       finish(b0, b1, panel, u, t0 > 0);
+                       finish(group, b0, b1, panel, u, t0 > 0);
                      }
                    });
     }
@@ -226,15 +259,15 @@ struct WinogradKernelGradient {
 
 using namespace LAMINA_ISA;
 
-template <int F, class T>
-static void backward_kernel(const Conv2D& s, const T* x, const T* dy, T* dw) {
-  const TileGrid grid(s, F, false);
-  WinogradKernelGradient<F, T>{grid, s.channels, s.filters, x, dy, dw}.run();
-}
-
 template <class Target, class T>
 void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy, T* dw) {
-  tile == 2 ? backward_kernel<2>(s, x, dy, dw) : backward_kernel<4>(s, x, dy, dw);
+  const auto run = [&](auto side) {
+    const int64_t abreast = winograd_abreast(s), groups = s.groups / abreast;
+    WinogradKernelGradient<side, T>{TileGrid(s, side, false), groups, abreast, s.channels / groups,
+                                    s.filters / groups,       x,      dy,      dw}
+        .run();
+  };
+  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
 }
 
 template void winograd_backward_kernel<Target>(const Conv2D&, int, const float*, const float*, float*);

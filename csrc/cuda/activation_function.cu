@@ -26,8 +26,8 @@ void with_function(ActivationFunction f, Body&& body) {
 }  // namespace activation_function_op
 using namespace activation_function_op;
 
-template <class T>
-void activation_function_forward(ActivationFunction f, int64_t n, const T* x, T* y, ActivationParameters<T> p,
+template <class S, class T>
+void activation_function_forward(ActivationFunction f, int64_t n, const S* x, S* y, ActivationParameters<T> p,
                                  Stream stream) {
   with_function(f, [&](auto number) {
     constexpr auto which = ActivationFunction(int(number));
@@ -35,8 +35,8 @@ void activation_function_forward(ActivationFunction f, int64_t n, const T* x, T*
   });
 }
 
-template <class T>
-void activation_function_backward(ActivationFunction f, int64_t n, const T* x, const T* dy, T* dx,
+template <class S, class T>
+void activation_function_backward(ActivationFunction f, int64_t n, const S* x, const S* dy, S* dx,
                                   ActivationParameters<T> p, Stream stream) {
   with_function(f, [&](auto number) {
     constexpr auto which = ActivationFunction(int(number));
@@ -48,9 +48,17 @@ template void activation_function_forward(ActivationFunction, int64_t, const flo
                                           ActivationParameters<float>, Stream);
 template void activation_function_forward(ActivationFunction, int64_t, const double*, double*,
                                           ActivationParameters<double>, Stream);
+template void activation_function_forward(ActivationFunction, int64_t, const Float16*, Float16*,
+                                          ActivationParameters<float>, Stream);
+template void activation_function_forward(ActivationFunction, int64_t, const BFloat16*, BFloat16*,
+                                          ActivationParameters<float>, Stream);
 template void activation_function_backward(ActivationFunction, int64_t, const float*, const float*, float*,
                                            ActivationParameters<float>, Stream);
 template void activation_function_backward(ActivationFunction, int64_t, const double*, const double*, double*,
                                            ActivationParameters<double>, Stream);
+template void activation_function_backward(ActivationFunction, int64_t, const Float16*, const Float16*, Float16*,
+                                           ActivationParameters<float>, Stream);
+template void activation_function_backward(ActivationFunction, int64_t, const BFloat16*, const BFloat16*, BFloat16*,
+                                           ActivationParameters<float>, Stream);
 
 }  // namespace lamina::cuda

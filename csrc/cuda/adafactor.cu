@@ -7,6 +7,11 @@ namespace adafactor_op {
 
 constexpr int64_t CHUNK = 2048;  // elements of a block that updates
 
+struct Numbers {
+  Setting<double> rate, beta;
+  double epsilon_1, epsilon_2, threshold;
+};
+
 /// A parameter, and the places of its own in the memory that the kernels share: of_rows, of_columns and the columns'
 /// parts in `values`, two sums a row (or a piece) in `sums`, minus the length of its step in `lengths`.
 template <class T>
@@ -46,15 +51,15 @@ __device__ double squares_of_row(int64_t n, Value&& value) {
 
 /// A block for each row: r.
 template <class T>
-__global__ void rows_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
+__global__ void rows_kernel(Batch<Entry<T>> batch, Numbers s) {
   const int which = entry_of(batch, blockIdx.x);
   const FactoredParameter<T> p = batch.entry[which].p;
   const int64_t row = blockIdx.x - batch.first[which];
   const T* const g = p.gradients + row * p.columns;
   const double sum = squares_of_row<T>(p.columns, [&](int64_t i) { return g[i]; });
   if (threadIdx.x) return;
-  const double mean = sum / double(p.columns) + s.epsilon_1;
-  p.r[row] = T(s.beta * double(p.r[row]) + (1 - s.beta) * mean);
+  const double mean = sum / double(p.columns) + s.epsilon_1, beta = s.beta.get();
+  p.r[row] = T(beta * double(p.r[row]) + (1 - beta) * mean);
 }
 
 constexpr int WIDTH = 32;
@@ -99,7 +104,7 @@ __global__ void columns_kernel(Batch<Entry<T>> batch) {
 
 /// The columns' chains joined: c, and 1 / sqrt(c).
 template <class T>
-__global__ void join_columns_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
+__global__ void join_columns_kernel(Batch<Entry<T>> batch, Numbers s) {
   const int which = entry_of(batch, blockIdx.x);
   const Entry<T> e = batch.entry[which];
   const int64_t C = e.p.columns, i = int64_t(blockIdx.x - batch.first[which]) * BLOCK + threadIdx.x;
@@ -109,7 +114,8 @@ __global__ void join_columns_kernel(Batch<Entry<T>> batch, AdafactorSettings s) 
   double total = 0;
 #pragma unroll 8
   for (int64_t part = 0; part < chains; ++part) total = total + double(parts[part * C]);
-  const T c = T(s.beta * double(e.p.c[i]) + (1 - s.beta) * (total / double(e.p.rows) + s.epsilon_1));
+  const double beta = s.beta.get();
+  const T c = T(beta * double(e.p.c[i]) + (1 - beta) * (total / double(e.p.rows) + s.epsilon_1));
   e.p.c[i] = c;
   e.of_columns[i] = T(1 / sqrt(double(c)));
 }
@@ -137,11 +143,11 @@ __device__ __forceinline__ T change_of(const Entry<T>& e, int64_t row, int64_t c
 
 /// A block for each row, or piece of a vector: sums of the squares of w and of u; of vectors v first.
 template <class T>
-__global__ void norms_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
+__global__ void norms_kernel(Batch<Entry<T>> batch, Numbers s) {
   const int which = entry_of(batch, blockIdx.x);
   const Entry<T> e = batch.entry[which];
   const int64_t row = blockIdx.x - batch.first[which];
-  const T keep = T(s.beta), fresh = T(1 - s.beta), small = T(s.epsilon_1);
+  const T keep = T(s.beta.get()), fresh = T(1 - s.beta.get()), small = T(s.epsilon_1);
   const int64_t from = e.p.v ? row * ROW_PIECE : 0, n = e.p.v ? min_of(ROW_PIECE, e.p.columns - from) : e.p.columns;
   T total = 0;
   for (int64_t begin = 0; begin < n; begin += ROW_PIECE) {
@@ -168,7 +174,7 @@ __global__ void norms_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
 
 /// A block for each parameter: how far its step goes.
 template <class T>
-__global__ void lengths_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
+__global__ void lengths_kernel(Batch<Entry<T>> batch, Numbers s) {
   const Entry<T> e = batch.entry[blockIdx.x];
   const int64_t count = sums_of(e.p);
   double sums[2];
@@ -183,7 +189,7 @@ __global__ void lengths_kernel(Batch<Entry<T>> batch, AdafactorSettings s) {
   if (threadIdx.x) return;
   const double n = double(rows_of(e.p) * e.p.columns);
   const double size = sqrt(sums[0] / n), change = sqrt(sums[1] / n) / s.threshold;
-  const double length = s.rate * (size > s.epsilon_2 ? size : s.epsilon_2) / (change > 1 ? change : 1);
+  const double length = s.rate.get() * (size > s.epsilon_2 ? size : s.epsilon_2) / (change > 1 ? change : 1);
   *e.length = T(-length);
 }
 
@@ -209,7 +215,13 @@ __global__ void weights_kernel(Batch<Entry<T>> batch) {
 using namespace adafactor_op;
 
 template <class T>
-void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& s, Stream stream) {
+void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& settings,
+                    const DeviceAdafactorSettings& there, Stream stream) {
+  const Numbers s{{settings.rate, there.rate},
+                  {settings.beta, there.beta},
+                  settings.epsilon_1,
+                  settings.epsilon_2,
+                  settings.threshold};
   const auto size = [&](int64_t i) { return rows_of(parameters[i]) * parameters[i].columns; };
   const auto factored = [&](int64_t i) { return size(i) > 0 && !parameters[i].v; };
   int64_t values = 0, sums = 0;
@@ -264,7 +276,9 @@ void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const
         [&](const Parameters& b) { launch(weights_kernel<T>, b.blocks, BLOCK, 0, stream, b); });
 }
 
-template void adafactor_step(int64_t, const FactoredParameter<float>*, const AdafactorSettings&, Stream);
-template void adafactor_step(int64_t, const FactoredParameter<double>*, const AdafactorSettings&, Stream);
+template void adafactor_step(int64_t, const FactoredParameter<float>*, const AdafactorSettings&,
+                             const DeviceAdafactorSettings&, Stream);
+template void adafactor_step(int64_t, const FactoredParameter<double>*, const AdafactorSettings&,
+                             const DeviceAdafactorSettings&, Stream);
 
 }  // namespace lamina::cuda

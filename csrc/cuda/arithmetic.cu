@@ -19,14 +19,17 @@ struct Combine {
 }  // namespace arithmetic_op
 using arithmetic_op::Combine;
 
-template <class T>
-void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y, Stream stream) {
+template <class S>
+void arithmetic(Arithmetic operation, const Broadcast& s, const S* a, const S* b, S* y, Stream stream) {
   if (s.elements == 0) return;
-  with_constant<6>(int(operation) + 1,
-                   [&](auto number) { map_broadcast(s, stream, Combine<Arithmetic(number - 1), T>{}, a, b, y); });
+  with_constant<6>(int(operation) + 1, [&](auto number) {
+    map_broadcast(s, stream, Combine<Arithmetic(number - 1), Computed<S>>{}, a, b, y);
+  });
 }
 
 template void arithmetic(Arithmetic, const Broadcast&, const float*, const float*, float*, Stream);
 template void arithmetic(Arithmetic, const Broadcast&, const double*, const double*, double*, Stream);
+template void arithmetic(Arithmetic, const Broadcast&, const Float16*, const Float16*, Float16*, Stream);
+template void arithmetic(Arithmetic, const Broadcast&, const BFloat16*, const BFloat16*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -11,12 +11,13 @@ __device__ T scale_of(const PoolWindows& s, bool count_padding, Span kd, Span kh
   return T(1) / T(count_padding ? int64_t(s.d.kernel) * s.h.kernel * s.w.kernel : kd.size() * kh.size() * kw.size());
 }
 
-template <class T>
+template <class S>
 struct Forward {
+  using T = Computed<S>;
   PoolWindows s;
   bool count_padding;
-  const T* x;
-  T* y;
+  const S* x;
+  S* y;
 
   template <int N>
   __device__ void run(int64_t at) const {
@@ -27,9 +28,9 @@ struct Forward {
     int length = 0;
     for (int64_t k = kd.begin; k < kd.end; ++k)
       for (int64_t i = kh.begin; i < kh.end; ++i) {
-        const T* from = x + window.first + k * window.plane + i * window.row + kw.begin * s.channels;
+        const S* from = x + window.first + k * window.plane + i * window.row + kw.begin * s.channels;
         for (int64_t j = kw.begin; j < kw.end; ++j, from += s.channels) {
-          const Pack<T, N> v = load_pack<N>(from);
+          const Pack<T, N> v = load_wide<N>(from);
 #pragma unroll
           for (int e = 0; e < N; ++e) chain[e] = chain[e] + v[e];
           if (cut && ++length == CHAIN) {
@@ -43,16 +44,17 @@ struct Forward {
     const T scale = scale_of<T>(s, count_padding, kd, kh, kw);
 #pragma unroll
     for (int e = 0; e < N; ++e) chain[e] = (cut ? total[e] + chain[e] : chain[e]) * scale;
-    store_pack(y + at, chain);
+    store_wide(y + at, chain);
   }
 };
 
-template <class T>
+template <class S>
 struct Backward {
+  using T = Computed<S>;
   PoolWindows s;
   bool count_padding;
-  const T* dy;
-  T* dx;
+  const S* dy;
+  S* dx;
 
   template <int N>
   __device__ void run(int64_t at) const {
@@ -63,31 +65,35 @@ struct Backward {
       for (int64_t oh = over_h.begin; oh < over_h.end; ++oh)
         for (int64_t ow = over_w.begin; ow < over_w.end; ++ow) {
           const T scale = scale_of<T>(s, count_padding, s.d.inside(od), s.h.inside(oh), s.w.inside(ow));
-          const Pack<T, N> d = load_pack<N>(dy + s.output_at(v, od, oh, ow));
+          const Pack<T, N> d = load_wide<N>(dy + s.output_at(v, od, oh, ow));
 #pragma unroll
           for (int e = 0; e < N; ++e) sum[e] = fma(d[e], scale, sum[e]);
         }
-    store_pack(dx + at, sum);
+    store_wide(dx + at, sum);
   }
 };
 
 }  // namespace avg_pool_op
 using namespace avg_pool_op;
 
-template <class T>
-void avg_pool_forward(const Pool& s, bool count_padding, const T* x, T* y, Stream stream) {
-  each_pack<T>(outputs_of(s), packs_fit<T>(s.channels, x, y), stream, Forward<T>{PoolWindows(s), count_padding, x, y});
+template <class S>
+void avg_pool_forward(const Pool& s, bool count_padding, const S* x, S* y, Stream stream) {
+  each_pack<S>(outputs_of(s), packs_fit<S>(s.channels, x, y), stream, Forward<S>{PoolWindows(s), count_padding, x, y});
 }
 
-template <class T>
-void avg_pool_backward(const Pool& s, bool count_padding, const T* dy, T* dx, Stream stream) {
-  each_pack<T>(inputs_of(s), packs_fit<T>(s.channels, dy, dx), stream,
-               Backward<T>{PoolWindows(s), count_padding, dy, dx});
+template <class S>
+void avg_pool_backward(const Pool& s, bool count_padding, const S* dy, S* dx, Stream stream) {
+  each_pack<S>(inputs_of(s), packs_fit<S>(s.channels, dy, dx), stream,
+               Backward<S>{PoolWindows(s), count_padding, dy, dx});
 }
 
 template void avg_pool_forward(const Pool&, bool, const float*, float*, Stream);
 template void avg_pool_forward(const Pool&, bool, const double*, double*, Stream);
 template void avg_pool_backward(const Pool&, bool, const float*, float*, Stream);
 template void avg_pool_backward(const Pool&, bool, const double*, double*, Stream);
+template void avg_pool_forward(const Pool&, bool, const Float16*, Float16*, Stream);
+template void avg_pool_backward(const Pool&, bool, const Float16*, Float16*, Stream);
+template void avg_pool_forward(const Pool&, bool, const BFloat16*, BFloat16*, Stream);
+template void avg_pool_backward(const Pool&, bool, const BFloat16*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -5,28 +5,41 @@ namespace lamina::cuda {
 namespace batch_norm_op {
 
 /// gamma * (x - mean) * inverse + beta, without gamma * inverse, which is `scale`.
-template <class T>
-__device__ T normalised(const BatchNorm<T>& s, T x, int64_t c, T scale) {
+template <class S, class T>
+__device__ T normalised(const BatchNorm<S>& s, T x, int64_t c, T scale) {
   return fma(x - s.mean[c], scale, s.beta ? s.beta[c] : T(0));
 }
 
-template <class T>
+/// gamma * inverse of N channels from c on.
+template <int N, class S>
+__device__ Pack<Computed<S>, N> scales(const BatchNorm<S>& s, int64_t c) {
+  Pack<Computed<S>, N> scale = load_pack<N>(s.inverse + c);
+  if (!s.gamma) return scale;
+  const auto gamma = load_pack<N>(s.gamma + c);
+#pragma unroll
+  for (int e = 0; e < N; ++e) scale[e] = gamma[e] * scale[e];
+  return scale;
+}
+
+template <class S>
 struct Forward {
-  BatchNorm<T> s;
-  const T* residual;
-  T* y;
+  using T = Computed<S>;
+  BatchNorm<S> s;
+  const S* residual;
+  S* y;
   template <int N>
   __device__ void run(int64_t at) const {
     const int64_t c = split(at, s.channels).at;
-    Pack<T, N> v = load_pack<N>(s.x + at), added{};
-    if (residual) added = load_pack<N>(residual + at);
+    const Pack<T, N> mean = load_pack<N>(s.mean + c), scale = scales<N>(s, c), beta = load_or_zero<N>(s.beta, c);
+    Pack<T, N> v = load_wide<N>(s.x + at), added{};
+    if (residual) added = load_wide<N>(residual + at);
 #pragma unroll
     for (int e = 0; e < N; ++e) {
-      v[e] = normalised(s, v[e], c + e, scaled(s.gamma, c + e, s.inverse[c + e]));
+      v[e] = fma(v[e] - mean[e], scale[e], beta[e]);
       if (residual) v[e] = v[e] + added[e];
       if (s.relu) v[e] = max(T(0), v[e]);
     }
-    store_pack(y + at, v);
+    store_wide(y + at, v);
   }
 };
 
@@ -39,11 +52,13 @@ __device__ T through_relu(T y, T dy) {
 }
 
 /// Sums of dz and of dz * (x - mean) by part: sums[part][2][channel].
-template <Through RELU, class T>
+template <Through RELU, class S>
 struct GradientSums {
-  BatchNorm<T> s;
-  const T *y, *dy;
-  T *dz, *sums;
+  using T = Computed<S>;
+  BatchNorm<S> s;
+  const S *y, *dy;
+  S* dz;
+  T* sums;
   __device__ void operator()(int64_t i) const {
     const int64_t C = s.channels;
     const ColumnPart p(i, s.rows, C, parts_of(s.rows));
@@ -57,7 +72,7 @@ struct GradientSums {
       T d = dy[at];
       if constexpr (RELU == BY_X) d = through_relu(normalised(s, x, c, scale), d);
       if constexpr (RELU == BY_Y) {
-        d = through_relu(y[at], d);
+        d = through_relu(T(y[at]), d);
         dz[at] = d;
       }
       sum = sum + d;
@@ -70,9 +85,10 @@ struct GradientSums {
 };
 
 /// Of a channel, from its parts' sums: dgamma, dbeta, and dx = dz * scale + (x - mean) * slope + offset.
-template <class T>
+template <class S>
 struct Join {
-  BatchNorm<T> s;
+  using T = Computed<S>;
+  BatchNorm<S> s;
   const T* sums;
   T *slope, *offset, *dgamma, *dbeta;
   __device__ void operator()(int64_t c) const {
@@ -87,33 +103,42 @@ struct Join {
   }
 };
 
-template <class T>
+template <class S>
 struct Backward {
-  BatchNorm<T> s;
+  using T = Computed<S>;
+  BatchNorm<S> s;
   bool training, relu;
-  const T *dz, *slope, *offset;  // dz: dy where relu is still to come
-  T* dx;
+  const S* dz;  // dy where relu is still to come
+  const T *slope, *offset;
+  S* dx;
   template <int N>
   __device__ void run(int64_t at) const {
-    const int64_t first = split(at, s.channels).at;
-    Pack<T, N> d = load_pack<N>(dz + at), x{};
-    if (training || relu) x = load_pack<N>(s.x + at);
+    const int64_t c = split(at, s.channels).at;
+    const Pack<T, N> mean = load_pack<N>(s.mean + c), scale = scales<N>(s, c), beta = load_or_zero<N>(s.beta, c);
+    Pack<T, N> d = load_wide<N>(dz + at), x{};
+    if (training || relu) x = load_wide<N>(s.x + at);
+    Pack<T, N> along{}, plain{};
+    if (training) along = load_pack<N>(slope + c), plain = load_pack<N>(offset + c);
 #pragma unroll
     for (int e = 0; e < N; ++e) {
-      const int64_t c = first + e;
-      const T scale = scaled(s.gamma, c, s.inverse[c]);
-      if (relu) d[e] = through_relu(normalised(s, x[e], c, scale), d[e]);
-      d[e] = training ? fma(d[e], scale, fma(x[e] - s.mean[c], slope[c], offset[c])) : d[e] * scale;
+      if (relu) d[e] = through_relu(fma(x[e] - mean[e], scale[e], beta[e]), d[e]);
+      d[e] = training ? fma(d[e], scale[e], fma(x[e] - mean[e], along[e], plain[e])) : d[e] * scale[e];
     }
-    store_pack(dx + at, d);
+    store_wide(dx + at, d);
   }
 };
+
+/// Whether what belongs to the channels may be read in packs too.
+template <class S>
+bool lines_fit(const BatchNorm<S>& s) {
+  return packs_fit<S>(s.channels, s.mean, s.inverse, s.gamma, s.beta);
+}
 
 }  // namespace batch_norm_op
 using namespace batch_norm_op;
 
-template <class T>
-void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double epsilon, double momentum, T* mean,
+template <class S, class T>
+void batch_norm_statistics(int64_t rows, int64_t channels, const S* x, double epsilon, double momentum, T* mean,
                            T* inverse, T* moving_mean, T* moving_variance, Stream stream) {
   const Scratch<T> scratch(parts_of(rows) * 3 * channels, stream);
   T* const sums = scratch.data();
@@ -136,13 +161,14 @@ void batch_norm_inverse(int64_t channels, const T* variance, double epsilon, T* 
   each(channels, stream, [=] __device__(int64_t c) { inverse[c] = T(1 / sqrt(double(variance[c]) + epsilon)); });
 }
 
-template <class T>
-void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y, Stream stream) {
-  each_pack<T>(s.rows * s.channels, packs_fit<T>(s.channels, s.x, residual, y), stream, Forward<T>{s, residual, y});
+template <class S>
+void batch_norm_forward(const BatchNorm<S>& s, const S* residual, S* y, Stream stream) {
+  each_pack<S>(s.rows * s.channels, packs_fit<S>(s.channels, s.x, residual, y) && lines_fit(s), stream,
+               Forward<S>{s, residual, y});
 }
 
-template <class T>
-void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
+template <class S, class T>
+void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, S* dz, S* dx, T* dgamma,
                          T* dbeta, Stream stream) {
   const int64_t C = s.channels, parts = parts_of(s.rows);
   const Scratch<T> lines(2 * C, stream);
@@ -151,17 +177,17 @@ void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const
     const Scratch<T> scratch(parts * 2 * C, stream);
     T* const sums = scratch.data();
     if (!s.relu)
-      each(parts * C, stream, GradientSums<NONE, T>{s, y, dy, dz, sums});
+      each(parts * C, stream, GradientSums<NONE, S>{s, y, dy, dz, sums});
     else if (dz)
-      each(parts * C, stream, GradientSums<BY_Y, T>{s, y, dy, dz, sums});
+      each(parts * C, stream, GradientSums<BY_Y, S>{s, y, dy, dz, sums});
     else
-      each(parts * C, stream, GradientSums<BY_X, T>{s, y, dy, dz, sums});
-    each(C, stream, Join<T>{s, sums, slope, offset, dgamma, dbeta});
+      each(parts * C, stream, GradientSums<BY_X, S>{s, y, dy, dz, sums});
+    each(C, stream, Join<S>{s, sums, slope, offset, dgamma, dbeta});
   }
   if (!dx) return;
-  const T* const from = dz ? dz : dy;
-  each_pack<T>(s.rows * C, packs_fit<T>(C, s.x, from, dx), stream,
-               Backward<T>{s, training, s.relu && !dz, from, slope, offset, dx});
+  const S* const from = dz ? dz : dy;
+  each_pack<S>(s.rows * C, packs_fit<S>(C, s.x, from, dx) && lines_fit(s), stream,
+               Backward<S>{s, training, s.relu && !dz, from, slope, offset, dx});
 }
 
 template void batch_norm_statistics(int64_t, int64_t, const float*, double, double, float*, float*, float*, float*,
@@ -176,5 +202,15 @@ template void batch_norm_backward(const BatchNorm<float>&, bool, const float*, c
                                   float*, Stream);
 template void batch_norm_backward(const BatchNorm<double>&, bool, const double*, const double*, double*, double*,
                                   double*, double*, Stream);
+template void batch_norm_statistics(int64_t, int64_t, const Float16*, double, double, float*, float*, float*, float*,
+                                    Stream);
+template void batch_norm_forward(const BatchNorm<Float16>&, const Float16*, Float16*, Stream);
+template void batch_norm_backward(const BatchNorm<Float16>&, bool, const Float16*, const Float16*, Float16*, Float16*,
+                                  float*, float*, Stream);
+template void batch_norm_statistics(int64_t, int64_t, const BFloat16*, double, double, float*, float*, float*, float*,
+                                    Stream);
+template void batch_norm_forward(const BatchNorm<BFloat16>&, const BFloat16*, BFloat16*, Stream);
+template void batch_norm_backward(const BatchNorm<BFloat16>&, bool, const BFloat16*, const BFloat16*, BFloat16*,
+                                  BFloat16*, float*, float*, Stream);
 
 }  // namespace lamina::cuda

@@ -30,15 +30,18 @@ struct Compare {
 }  // namespace comparison_op
 using namespace comparison_op;
 
-template <class T>
-void compare(Comparison comparison, const Broadcast& s, const T* a, const T* b, uint8_t* y, Stream stream) {
+template <class S>
+void compare(Comparison comparison, const Broadcast& s, const S* a, const S* b, uint8_t* y, Stream stream) {
   if (s.elements == 0) return;
-  with_constant<int(C::logical_xor) + 1>(
-      int(comparison) + 1, [&](auto number) { map_broadcast(s, stream, Compare<C(int(number) - 1), T>{}, a, b, y); });
+  with_constant<int(C::logical_xor) + 1>(int(comparison) + 1, [&](auto number) {
+    map_broadcast(s, stream, Compare<C(int(number) - 1), Computed<S>>{}, a, b, y);
+  });
 }
 
 template void compare(Comparison, const Broadcast&, const float*, const float*, uint8_t*, Stream);
 template void compare(Comparison, const Broadcast&, const double*, const double*, uint8_t*, Stream);
+template void compare(Comparison, const Broadcast&, const Float16*, const Float16*, uint8_t*, Stream);
+template void compare(Comparison, const Broadcast&, const BFloat16*, const BFloat16*, uint8_t*, Stream);
 template void compare(Comparison, const Broadcast&, const uint8_t*, const uint8_t*, uint8_t*, Stream);
 
 }  // namespace lamina::cuda

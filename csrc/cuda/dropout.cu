@@ -14,10 +14,11 @@ struct Drop {
   const T* x;
   uint32_t dropped;
   T scale;
-  uint64_t seed, stream;
+  Setting<uint64_t> seed, stream;
   T* y;
   __device__ void operator()(int64_t number) const {
-    const Philox<uint64_t> random = philox<uint64_t>(uint64_t(number), uint64_t(number) >> 32, stream, seed);
+    const Philox<uint64_t> random =
+        philox<uint64_t>(uint64_t(number), uint64_t(number) >> 32, stream.get(), seed.get());
     const int64_t first = number / 16 * TILE + number % 16;
     T value[8];
 #pragma unroll
@@ -33,13 +34,14 @@ struct Drop {
 }  // namespace dropout_op
 
 template <class T>
-void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream_number, T* y, Stream stream) {
+void dropout(int64_t n, const T* x, int dropped, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+             Stream stream) {
   const T scale = dropped < 65536 ? T(65536) / T(65536 - dropped) : T(0);
   each(ceil_div(n, dropout_op::TILE) * 16, stream,
        dropout_op::Drop<T>{n, x, uint32_t(dropped), scale, seed, stream_number, y});
 }
 
-template void dropout(int64_t, const float*, int, uint64_t, uint64_t, float*, Stream);
-template void dropout(int64_t, const double*, int, uint64_t, uint64_t, double*, Stream);
+template void dropout(int64_t, const float*, int, Setting<uint64_t>, Setting<uint64_t>, float*, Stream);
+template void dropout(int64_t, const double*, int, Setting<uint64_t>, Setting<uint64_t>, double*, Stream);
 
 }  // namespace lamina::cuda

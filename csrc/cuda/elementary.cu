@@ -19,22 +19,27 @@ struct Gradient {
 }  // namespace elementary_op
 using namespace elementary_op;
 
-template <class T>
-void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y, Stream stream) {
-  with_constant<FUNCTIONS>(int(f) + 1,
-                           [&](auto number) { map(n, stream, Value<ElementaryFunction(int(number) - 1), T>{}, y, x); });
+template <class S>
+void elementary_forward(ElementaryFunction f, int64_t n, const S* x, S* y, Stream stream) {
+  with_constant<FUNCTIONS>(int(f) + 1, [&](auto number) {
+    map(n, stream, Value<ElementaryFunction(int(number) - 1), Computed<S>>{}, y, x);
+  });
 }
 
-template <class T>
-void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const T* dy, T* dx, Stream stream) {
+template <class S>
+void elementary_backward(ElementaryFunction f, int64_t n, const S* saved, const S* dy, S* dx, Stream stream) {
   with_constant<FUNCTIONS>(int(f) + 1, [&](auto number) {
-    map(n, stream, Gradient<ElementaryFunction(int(number) - 1), T>{}, dx, saved, dy);
+    map(n, stream, Gradient<ElementaryFunction(int(number) - 1), Computed<S>>{}, dx, saved, dy);
   });
 }
 
 template void elementary_forward(ElementaryFunction, int64_t, const float*, float*, Stream);
 template void elementary_forward(ElementaryFunction, int64_t, const double*, double*, Stream);
+template void elementary_forward(ElementaryFunction, int64_t, const Float16*, Float16*, Stream);
+template void elementary_forward(ElementaryFunction, int64_t, const BFloat16*, BFloat16*, Stream);
 template void elementary_backward(ElementaryFunction, int64_t, const float*, const float*, float*, Stream);
 template void elementary_backward(ElementaryFunction, int64_t, const double*, const double*, double*, Stream);
+template void elementary_backward(ElementaryFunction, int64_t, const Float16*, const Float16*, Float16*, Stream);
+template void elementary_backward(ElementaryFunction, int64_t, const BFloat16*, const BFloat16*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -45,11 +45,11 @@ __device__ inline int64_t row_of(const Segments& s, int64_t segment, int64_t tab
 }
 
 /// N columns of a chain.
-template <int N, class T>
+template <int N, class S, class T>
 struct SumChain {
   Segments s;
   int64_t packs, table;  // packs of a row
-  const T* dy;
+  const S* dy;
   T *y, *later;  // later: of each window
   __device__ void operator()(int64_t i) const {
     const int64_t task = i / packs, at = i - task * packs;
@@ -60,7 +60,7 @@ struct SumChain {
     for (int64_t k = c.begin; k < c.end; ++k) {
       const int64_t position = s.order[k];
       const bool good = uint64_t(position) < uint64_t(s.positions);
-      const Pack<T, N> term = load_pack<N>(dy + ((good ? position : 0) * packs + at) * N);
+      const Pack<T, N> term = load_wide<N>(dy + ((good ? position : 0) * packs + at) * N);
       for (int e = 0; e < N; ++e) sum[e] = good ? sum[e] + term[e] : sum[e];
     }
     if (task >= s.count) {
@@ -88,18 +88,18 @@ struct JoinChains {
   }
 };
 
-template <int N, class T>
-void sum_chains(const Segments& s, int64_t windows, int64_t width, int64_t table, const T* dy, T* y, T* later,
+template <int N, class S, class T>
+void sum_chains(const Segments& s, int64_t windows, int64_t width, int64_t table, const S* dy, T* y, T* later,
                 Stream stream) {
-  each((s.count + windows) * (width / N), stream, SumChain<N, T>{s, width / N, table, dy, y, later});
+  each((s.count + windows) * (width / N), stream, SumChain<N, S, T>{s, width / N, table, dy, y, later});
 }
 
 }  // namespace embedding_op
 using namespace embedding_op;
 
-template <class T>
-void embedding_backward(const Segments& s, int64_t width, int64_t table, const T* dy, T* y, Stream stream) {
-  constexpr int N = 16 / int(sizeof(T));
+template <class S, class T>
+void embedding_backward(const Segments& s, int64_t width, int64_t table, const S* dy, T* y, Stream stream) {
+  constexpr int N = 16 / int(sizeof(S));
   if (s.count == 0 || width == 0) return;
   const int64_t windows = s.positions > CHAIN ? ceil_div(s.positions, CHAIN) : 0;
   const Scratch<T> later(windows * width, stream);
@@ -112,5 +112,7 @@ void embedding_backward(const Segments& s, int64_t width, int64_t table, const T
 
 template void embedding_backward(const Segments&, int64_t, int64_t, const float*, float*, Stream);
 template void embedding_backward(const Segments&, int64_t, int64_t, const double*, double*, Stream);
+template void embedding_backward(const Segments&, int64_t, int64_t, const Float16*, float*, Stream);
+template void embedding_backward(const Segments&, int64_t, int64_t, const BFloat16*, float*, Stream);
 
 }  // namespace lamina::cuda

@@ -13,9 +13,10 @@ struct Lines {
 };
 
 /// A thread has a group of a sample.
-template <class T>
+template <class S>
 struct GroupStatistics {
-  GroupNorm<T> s;
+  using T = Computed<S>;
+  GroupNorm<S> s;
   double epsilon;
   const Statistics* channels;  // [sample][channel]
   T *mean, *inverse;
@@ -42,10 +43,12 @@ struct GroupStatistics {
 };
 
 /// Sums over the pixels of a part, of dy and of dy * (x - mean): sums[sample][part][2][channel].
-template <class T>
+template <class S>
 struct PixelSums {
-  GroupNorm<T> s;
-  const T *mean, *dy;
+  using T = Computed<S>;
+  GroupNorm<S> s;
+  const T* mean;
+  const S* dy;
   T* sums;
   __device__ void operator()(int64_t i) const {
     const int64_t C = s.channels;
@@ -65,9 +68,10 @@ struct PixelSums {
 };
 
 /// A thread has a group of a sample. sums: [sample][2][channel]; those along x become dgamma's.
-template <class T>
+template <class S>
 struct GroupGradients {
-  GroupNorm<T> s;
+  using T = Computed<S>;
+  GroupNorm<S> s;
   const T *mean, *inverse;
   double* sums;
   Lines<T> lines;
@@ -95,50 +99,53 @@ struct GroupGradients {
 };
 
 /// y = (x - centre) * scale + beta.
-template <class T>
+template <class S>
 struct Forward {
-  GroupNorm<T> s;
+  using T = Computed<S>;
+  GroupNorm<S> s;
   const T* beta;
   Lines<T> lines;
-  T* y;
+  S* y;
   template <int N>
   __device__ void run(int64_t at) const {
     const Split c = split(at, s.channels);
     const int64_t line = split(c.rest, s.pixels).rest * s.channels + c.at;
-    Pack<T, N> v = load_pack<N>(s.x + at);
+    const Pack<T, N> centre = load_pack<N>(lines.centre + line), scale = load_pack<N>(lines.scale + line);
+    const Pack<T, N> added = load_or_zero<N>(beta, c.at);
+    Pack<T, N> v = load_wide<N>(s.x + at);
 #pragma unroll
-    for (int e = 0; e < N; ++e)
-      v[e] = fma(v[e] - lines.centre[line + e], lines.scale[line + e], beta ? beta[c.at + e] : T(0));
-    store_pack(y + at, v);
+    for (int e = 0; e < N; ++e) v[e] = fma(v[e] - centre[e], scale[e], added[e]);
+    store_wide(y + at, v);
   }
 };
 
 /// dx = dy * scale + (x - centre) * slope + offset.
-template <class T>
+template <class S>
 struct Backward {
-  GroupNorm<T> s;
+  using T = Computed<S>;
+  GroupNorm<S> s;
   Lines<T> lines;
-  const T* dy;
-  T* dx;
+  const S* dy;
+  S* dx;
   template <int N>
   __device__ void run(int64_t at) const {
     const Split c = split(at, s.channels);
     const int64_t line = split(c.rest, s.pixels).rest * s.channels + c.at;
-    const Pack<T, N> x = load_pack<N>(s.x + at);
-    Pack<T, N> d = load_pack<N>(dy + at);
+    const Pack<T, N> centre = load_pack<N>(lines.centre + line), scale = load_pack<N>(lines.scale + line);
+    const Pack<T, N> slope = load_pack<N>(lines.slope + line), offset = load_pack<N>(lines.offset + line);
+    const Pack<T, N> x = load_wide<N>(s.x + at);
+    Pack<T, N> d = load_wide<N>(dy + at);
 #pragma unroll
-    for (int e = 0; e < N; ++e)
-      d[e] = fma(d[e], lines.scale[line + e],
-                 fma(x[e] - lines.centre[line + e], lines.slope[line + e], lines.offset[line + e]));
-    store_pack(dx + at, d);
+    for (int e = 0; e < N; ++e) d[e] = fma(d[e], scale[e], fma(x[e] - centre[e], slope[e], offset[e]));
+    store_wide(dx + at, d);
   }
 };
 
 }  // namespace group_norm_op
 using namespace group_norm_op;
 
-template <class T>
-void group_norm_forward(const GroupNorm<T>& s, const T* beta, double epsilon, T* mean, T* inverse, T* y,
+template <class S, class T>
+void group_norm_forward(const GroupNorm<S>& s, const T* beta, double epsilon, T* mean, T* inverse, S* y,
                         Stream stream) {
   const int64_t C = s.channels, pixels = s.pixels, parts = parts_of(pixels);
   const Scratch<T> of_parts(s.samples * parts * 3 * C, stream), memory(s.samples * 4 * C, stream);
@@ -151,12 +158,12 @@ void group_norm_forward(const GroupNorm<T>& s, const T* beta, double epsilon, T*
     const Split c = split(i, C);
     channels[i] = join_statistics(pixels, C, sums + c.rest * parts * 3 * C + c.at);
   });
-  each(s.samples * s.groups, stream, GroupStatistics<T>{s, epsilon, channels, mean, inverse, lines});
-  each_pack<T>(s.samples * pixels * C, packs_fit<T>(C, s.x, y), stream, Forward<T>{s, beta, lines, y});
+  each(s.samples * s.groups, stream, GroupStatistics<S>{s, epsilon, channels, mean, inverse, lines});
+  each_pack<S>(s.samples * pixels * C, packs_fit<S>(C, s.x, y, beta), stream, Forward<S>{s, beta, lines, y});
 }
 
-template <class T>
-void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma,
+template <class S, class T>
+void group_norm_backward(const GroupNorm<S>& s, const T* mean, const T* inverse, const S* dy, S* dx, T* dgamma,
                          T* dbeta, Stream stream) {
   const int64_t C = s.channels, samples = s.samples, parts = parts_of(s.pixels);
   const Scratch<T> of_parts(samples * parts * 2 * C, stream), memory(samples * 4 * C, stream);
@@ -164,13 +171,13 @@ void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse,
   T* const by_part = of_parts.data();
   double* const sums = of_samples.data();
   const Lines<T> lines(memory.data(), samples * C);
-  each(samples * parts * C, stream, PixelSums<T>{s, mean, dy, by_part});
+  each(samples * parts * C, stream, PixelSums<S>{s, mean, dy, by_part});
   each(samples * 2 * C, stream, [=] __device__(int64_t i) {
     const Split c = split(i, 2 * C);
     sums[i] = sum_of_parts(parts, by_part + c.rest * parts * 2 * C + c.at, 2 * C);
   });
-  each(samples * s.groups, stream, GroupGradients<T>{s, mean, inverse, sums, lines});
-  if (dx) each_pack<T>(samples * s.pixels * C, packs_fit<T>(C, s.x, dy, dx), stream, Backward<T>{s, lines, dy, dx});
+  each(samples * s.groups, stream, GroupGradients<S>{s, mean, inverse, sums, lines});
+  if (dx) each_pack<S>(samples * s.pixels * C, packs_fit<S>(C, s.x, dy, dx), stream, Backward<S>{s, lines, dy, dx});
   if (!dgamma && !dbeta) return;
   each(C, stream, [=] __device__(int64_t c) {
     if (dbeta) dbeta[c] = T(sum_of_parts(samples, sums + c, 2 * C));
@@ -184,5 +191,11 @@ template void group_norm_backward(const GroupNorm<float>&, const float*, const f
                                   float*, Stream);
 template void group_norm_backward(const GroupNorm<double>&, const double*, const double*, const double*, double*,
                                   double*, double*, Stream);
+template void group_norm_forward(const GroupNorm<Float16>&, const float*, double, float*, float*, Float16*, Stream);
+template void group_norm_backward(const GroupNorm<Float16>&, const float*, const float*, const Float16*, Float16*,
+                                  float*, float*, Stream);
+template void group_norm_forward(const GroupNorm<BFloat16>&, const float*, double, float*, float*, BFloat16*, Stream);
+template void group_norm_backward(const GroupNorm<BFloat16>&, const float*, const float*, const BFloat16*, BFloat16*,
+                                  float*, float*, Stream);
 
 }  // namespace lamina::cuda

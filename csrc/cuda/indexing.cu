@@ -39,16 +39,16 @@ inline int64_t parts_for(int64_t rows, int64_t groups) {
 /// A warp has 32 columns of a part of y's rows. It looks through the whole index, 32 numbers at once, and adds the
 /// terms of its own rows in their order; a sum stays in a register for as long as its row is named again. along: the
 /// index has a line for each `outer` (and inner is 1).
-template <class T>
+template <class S, class T>
 __global__ void scatter_add_kernel(int64_t tasks, int64_t parts, int64_t groups, int64_t rows, int64_t count,
-                                   int64_t inner, bool along, const T* v, const int64_t* index, T* y) {
+                                   int64_t inner, bool along, const S* v, const int64_t* index, T* y) {
   const int64_t warp = int64_t(blockIdx.x) * WARPS + threadIdx.x / 32, step = int64_t(gridDim.x) * WARPS;
   const int lane = int(threadIdx.x) % 32;
   for (int64_t task = warp; task < tasks; task += step) {
     const int64_t part = task % parts, group = task / parts, o = group / groups, column = group % groups * 32 + lane;
     const int64_t first = rows * part / parts, last = rows * (part + 1) / parts;
     const int64_t* const numbers = along ? index + o * count : index;
-    const T* const from = v + o * count * inner + column;
+    const S* const from = v + o * count * inner + column;
     T* const to = y + o * rows * inner + column;
     const bool inside = column < inner;
     int64_t held = -1;
@@ -73,20 +73,20 @@ __global__ void scatter_add_kernel(int64_t tasks, int64_t parts, int64_t groups,
   }
 }
 
-template <class T>
-void scatter_by_warps(int64_t outer, int64_t rows, int64_t count, int64_t inner, bool along, const T* v,
+template <class S, class T>
+void scatter_by_warps(int64_t outer, int64_t rows, int64_t count, int64_t inner, bool along, const S* v,
                       const int64_t* index, T* y, Stream stream) {
   const int64_t groups = ceil_div(inner, 32), parts = parts_for(rows, outer * groups), tasks = outer * groups * parts;
   if (tasks == 0 || count == 0 || rows == 0) return;
-  launch(scatter_add_kernel<T>, unsigned(min_of(ceil_div(tasks, WARPS), MOST_BLOCKS)), BLOCK, 0, stream, tasks, parts,
-         groups, rows, count, inner, along, v, index, y);
+  launch(scatter_add_kernel<S, T>, unsigned(min_of(ceil_div(tasks, WARPS), MOST_BLOCKS)), BLOCK, 0, stream, tasks,
+         parts, groups, rows, count, inner, along, v, index, y);
 }
 
 /// A column of a part of y's rows, with an index of its own.
-template <class T>
+template <class S, class T>
 struct ScatterAlong {
   int64_t parts, rows, count, inner;
-  const T* v;
+  const S* v;
   const int64_t* index;
   T* y;
   __device__ void operator()(int64_t i) const {
@@ -114,18 +114,18 @@ void take(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* x,
     take_packs<1>(outer, rows, count, inner, x, index, y, stream);
 }
 
-template <class T>
-void scatter_add(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index, T* y,
+template <class S, class T>
+void scatter_add(int64_t outer, int64_t rows, int64_t count, int64_t inner, const S* v, const int64_t* index, T* y,
                  Stream stream) {
   scatter_by_warps(outer, rows, count, inner, false, v, index, y, stream);
 }
 
-template <class T>
-void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index,
+template <class S, class T>
+void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const S* v, const int64_t* index,
                        T* y, Stream stream) {
   if (inner == 1) return scatter_by_warps(outer, rows, count, inner, true, v, index, y, stream);
   const int64_t parts = parts_for(rows, outer * ceil_div(inner, 32));
-  if (count && rows) each(outer * parts * inner, stream, ScatterAlong<T>{parts, rows, count, inner, v, index, y});
+  if (count && rows) each(outer * parts * inner, stream, ScatterAlong<S, T>{parts, rows, count, inner, v, index, y});
 }
 
 template void take(int64_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, Stream);
@@ -134,5 +134,11 @@ template void scatter_add(int64_t, int64_t, int64_t, int64_t, const float*, cons
 template void scatter_add(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*, Stream);
 template void scatter_add_along(int64_t, int64_t, int64_t, int64_t, const float*, const int64_t*, float*, Stream);
 template void scatter_add_along(int64_t, int64_t, int64_t, int64_t, const double*, const int64_t*, double*, Stream);
+template void take(int64_t, int64_t, int64_t, int64_t, const Float16*, const int64_t*, Float16*, Stream);
+template void scatter_add(int64_t, int64_t, int64_t, int64_t, const Float16*, const int64_t*, float*, Stream);
+template void scatter_add_along(int64_t, int64_t, int64_t, int64_t, const Float16*, const int64_t*, float*, Stream);
+template void take(int64_t, int64_t, int64_t, int64_t, const BFloat16*, const int64_t*, BFloat16*, Stream);
+template void scatter_add(int64_t, int64_t, int64_t, int64_t, const BFloat16*, const int64_t*, float*, Stream);
+template void scatter_add_along(int64_t, int64_t, int64_t, int64_t, const BFloat16*, const int64_t*, float*, Stream);
 
 }  // namespace lamina::cuda

@@ -22,19 +22,21 @@ struct Parts {
   }
 };
 
-template <class T>
+template <class S>
 struct ScaleRows {
+  using T = Computed<S>;
   int64_t n;
-  const T *x, *factors;
+  const S* x;
+  const T* factors;
   int64_t step;
-  T* y;
+  S* y;
   template <int N>
   __device__ void run(int64_t at) const {
     const T factor = factors[step ? split(at, n).rest * step : 0];
-    Pack<T, N> v = load_pack<N>(x + at);
+    Pack<T, N> v = load_wide<N>(x + at);
 #pragma unroll
     for (int e = 0; e < N; ++e) v[e] = v[e] * factor;
-    store_pack(y + at, v);
+    store_wide(y + at, v);
   }
 };
 
@@ -55,15 +57,17 @@ void loss_sum(int64_t n, const T* losses, T divisor, T* total, Stream stream) {
   });
 }
 
-template <class T>
-void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t step, T* y, Stream stream) {
+template <class S, class T>
+void scale_rows(int64_t rows, int64_t n, const S* x, const T* factors, int64_t step, S* y, Stream stream) {
   if (step == 0) n = n * rows;
-  each_pack<T>(step == 0 ? n : rows * n, packs_fit<T>(n, x, y), stream, ScaleRows<T>{n, x, factors, step, y});
+  each_pack<S>(step == 0 ? n : rows * n, packs_fit<S>(n, x, y), stream, ScaleRows<S>{n, x, factors, step, y});
 }
 
 template void loss_sum(int64_t, const float*, float, float*, Stream);
 template void loss_sum(int64_t, const double*, double, double*, Stream);
 template void scale_rows(int64_t, int64_t, const float*, const float*, int64_t, float*, Stream);
 template void scale_rows(int64_t, int64_t, const double*, const double*, int64_t, double*, Stream);
+template void scale_rows(int64_t, int64_t, const Float16*, const float*, int64_t, Float16*, Stream);
+template void scale_rows(int64_t, int64_t, const BFloat16*, const float*, int64_t, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -4,11 +4,12 @@
 namespace lamina::cuda {
 namespace max_pool_op {
 
-template <class T, class Offset>
+template <class S, class Offset>
 struct Forward {
+  using T = Computed<S>;
   PoolWindows s;
-  const T* x;
-  T* y;
+  const S* x;
+  S* y;
   Offset* offsets;  // or null
 
   template <int N>
@@ -20,10 +21,10 @@ struct Forward {
     bool found = false;
     for (int64_t k = kd.begin; k < kd.end; ++k)
       for (int64_t i = kh.begin; i < kh.end; ++i) {
-        const T* from = x + window.first + k * window.plane + i * window.row + kw.begin * s.channels;
+        const S* from = x + window.first + k * window.plane + i * window.row + kw.begin * s.channels;
         int32_t place = int32_t((k * s.h.kernel + i) * s.w.kernel + kw.begin);
         for (int64_t j = kw.begin; j < kw.end; ++j, ++place, from += s.channels) {
-          const Pack<T, N> v = load_pack<N>(from);
+          const Pack<T, N> v = load_wide<N>(from);
 #pragma unroll
           for (int e = 0; e < N; ++e) {
             const bool wins = !found || best[e] < v[e] || v[e] != v[e];
@@ -33,17 +34,18 @@ struct Forward {
           found = true;
         }
       }
-    store_pack(y + at, best);
+    store_wide(y + at, best);
     if (offsets) store_pack(offsets + at, places);
   }
 };
 
-template <class T, class Offset>
+template <class S, class Offset>
 struct Backward {
+  using T = Computed<S>;
   PoolWindows s;
-  const T* dy;
+  const S* dy;
   const Offset* offsets;
-  T* dx;
+  S* dx;
 
   template <int N>
   __device__ void run(int64_t at) const {
@@ -57,33 +59,33 @@ struct Backward {
           const int32_t place = int32_t((kd * s.h.kernel + kh) * s.w.kernel + kw);
           const int64_t from = s.output_at(v, od, oh, ow);
           const Pack<Offset, N> winner = load_pack<N>(offsets + from);
-          const Pack<T, N> d = load_pack<N>(dy + from);
+          const Pack<T, N> d = load_wide<N>(dy + from);
 #pragma unroll
           for (int e = 0; e < N; ++e) sum[e] = int32_t(winner[e]) == place ? sum[e] + d[e] : sum[e];
         }
-    store_pack(dx + at, sum);
+    store_wide(dx + at, sum);
   }
 };
 
-/// Whether a thread may take 16 bytes of T, and as many offsets.
-template <class T, class Offset>
-bool packs_fit_all(int64_t channels, const T* a, const T* b, const Offset* offsets) {
-  return packs_fit<T>(channels, a, b) && (!offsets || is_packed<16 / int(sizeof(T))>(offsets));
+/// Whether a thread may take 16 bytes of S, and as many offsets.
+template <class S, class Offset>
+bool packs_fit_all(int64_t channels, const S* a, const S* b, const Offset* offsets) {
+  return packs_fit<S>(channels, a, b) && (!offsets || is_packed<16 / int(sizeof(S))>(offsets));
 }
 
 }  // namespace max_pool_op
 using namespace max_pool_op;
 
-template <class T, class Offset>
-void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets, Stream stream) {
-  each_pack<T>(outputs_of(s), packs_fit_all(s.channels, x, y, offsets), stream,
-               Forward<T, Offset>{PoolWindows(s), x, y, offsets});
+template <class S, class Offset>
+void max_pool_forward(const Pool& s, const S* x, S* y, Offset* offsets, Stream stream) {
+  each_pack<S>(outputs_of(s), packs_fit_all(s.channels, x, y, offsets), stream,
+               Forward<S, Offset>{PoolWindows(s), x, y, offsets});
 }
 
-template <class T, class Offset>
-void max_pool_backward(const Pool& s, const T* dy, const Offset* offsets, T* dx, Stream stream) {
-  each_pack<T>(inputs_of(s), packs_fit_all(s.channels, dy, dx, offsets), stream,
-               Backward<T, Offset>{PoolWindows(s), dy, offsets, dx});
+template <class S, class Offset>
+void max_pool_backward(const Pool& s, const S* dy, const Offset* offsets, S* dx, Stream stream) {
+  each_pack<S>(inputs_of(s), packs_fit_all(s.channels, dy, dx, offsets), stream,
+               Backward<S, Offset>{PoolWindows(s), dy, offsets, dx});
 }
 
 template void max_pool_forward(const Pool&, const float*, float*, uint8_t*, Stream);
@@ -94,5 +96,13 @@ template void max_pool_forward(const Pool&, const double*, double*, uint8_t*, St
 template void max_pool_backward(const Pool&, const double*, const uint8_t*, double*, Stream);
 template void max_pool_forward(const Pool&, const double*, double*, int32_t*, Stream);
 template void max_pool_backward(const Pool&, const double*, const int32_t*, double*, Stream);
+template void max_pool_forward(const Pool&, const Float16*, Float16*, uint8_t*, Stream);
+template void max_pool_backward(const Pool&, const Float16*, const uint8_t*, Float16*, Stream);
+template void max_pool_forward(const Pool&, const Float16*, Float16*, int32_t*, Stream);
+template void max_pool_backward(const Pool&, const Float16*, const int32_t*, Float16*, Stream);
+template void max_pool_forward(const Pool&, const BFloat16*, BFloat16*, uint8_t*, Stream);
+template void max_pool_backward(const Pool&, const BFloat16*, const uint8_t*, BFloat16*, Stream);
+template void max_pool_forward(const Pool&, const BFloat16*, BFloat16*, int32_t*, Stream);
+template void max_pool_backward(const Pool&, const BFloat16*, const int32_t*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -26,21 +26,63 @@ struct Dense {
   T* slots[OPTIMIZER_SLOTS];
   int64_t n;
   T scale, decay;
-  unsigned kept;
+  int number;  // in the lists of scales and decays on the device
+  uint8_t kept;
   bool packed;
 };
 
 template <class T>
 Dense<T> dense_of(const Parameter<T>& p) {
   constexpr int N = 16 / int(sizeof(T));
-  Dense<T> d{p.weights, p.gradients, {}, p.n, T(p.scale), T(p.decay), 0, is_packed<N>(p.weights)};
+  Dense<T> d{p.weights, p.gradients, {}, p.n, T(p.scale), T(p.decay), int(p.number), 0, is_packed<N>(p.weights)};
   d.packed = d.packed && is_packed<N>(p.gradients);
   for (int k = 0; k < OPTIMIZER_SLOTS; ++k) {
     d.slots[k] = p.slots[k];
-    d.kept |= unsigned(p.slots[k] != nullptr) << k;
+    d.kept = uint8_t(d.kept | unsigned(p.slots[k] != nullptr) << k);
     d.packed = d.packed && is_packed<N>(p.slots[k]);
   }
   return d;
+}
+
+/// A rule that a kernel made of settings on the device. Where the step is below 1, nothing is done.
+template <class Rule>
+struct Made {
+  Rule rule;
+  bool skips;
+};
+
+/// What kernels know of the step: the host's numbers, unless there are others on the device.
+template <class Rule, class T>
+struct Plan {
+  Rule rule;
+  Preparation<T> before;
+  const Made<Rule>* made;
+  const double *scales, *decays;
+
+  __device__ bool skips() const { return made && made->skips; }
+  __device__ Rule rule_now() const { return made ? made->rule : rule; }
+  __device__ Dense<T> prepared(Dense<T> p) const {
+    if (scales) p.scale = T(scales[p.number]);
+    if (decays) p.decay = T(decays[p.number]);
+    return p;
+  }
+};
+
+template <class Rule>
+__global__ void rule_kernel(const double* settings, Made<Rule>* made) {
+  OptimizerSettings s;
+  for (int k = 0; k < OPTIMIZER_SETTINGS; ++k) s.values[k] = settings[k];
+  s.step = int64_t(settings[OPTIMIZER_SETTINGS]);
+  made->skips = s.step < 1;
+  if (!made->skips) made->rule = Rule(s);
+}
+
+/// run(plan), with a rule made on the device where the settings are there.
+template <class Rule, class T, class Run>
+void with_plan(const OptimizerSettings& s, const DeviceSettings& there, Stream stream, Run&& run) {
+  const Scratch<Made<Rule>> made(there.values ? 1 : 0, stream);
+  if (there.values) launch(rule_kernel<Rule>, 1, 1, 0, stream, there.values, made.data());
+  run(Plan<Rule, T>{Rule(s), Preparation<T>(s), made.data(), there.scales, there.decays});
 }
 
 /// N elements: gradients from g on, weights and slots at i.
@@ -64,10 +106,13 @@ __device__ __forceinline__ void update(const Dense<T>& p, const Rule& rule, cons
 }
 
 template <class Rule, class T>
-__global__ void step_kernel(Batch<Dense<T>> batch, Rule rule, Preparation<T> before) {
+__global__ void step_kernel(Batch<Dense<T>> batch, Plan<Rule, T> plan) {
   constexpr int N = 16 / int(sizeof(T));
+  if (plan.skips()) return;
+  const Rule rule = plan.rule_now();
+  const Preparation<T> before = plan.before;
   const int which = entry_of(batch, blockIdx.x);
-  const Dense<T> p = batch.entry[which];
+  const Dense<T> p = plan.prepared(batch.entry[which]);
   const int64_t begin = int64_t(blockIdx.x - batch.first[which]) * CHUNK, end = min_of(begin + CHUNK, p.n);
   int64_t i = begin + threadIdx.x;
   if (p.packed) {
@@ -86,8 +131,7 @@ struct StepRows {
   const int64_t* rows;
   int64_t row_count, width, table;
   bool whole;
-  Rule rule;
-  Preparation<T> before;
+  Plan<Rule, T> plan;
 
   /// Where the row stands in `rows`, or -1.
   __device__ int64_t place_of(int64_t row) const {
@@ -102,29 +146,31 @@ struct StepRows {
     return low < row_count && rows[low] == row ? low : -1;
   }
   __device__ void operator()(int64_t i) const {
+    if (plan.skips()) return;
     const int64_t line = i / width, column = i - line * width;
     const int64_t place = whole ? place_of(line) : line, row = whole ? line : rows[line];
     if (row < 0 || row >= table) return;
     const Pack<T, 1> g{{place < 0 ? T(0) : p.gradients[place * width + column]}};
-    update<1>(p, rule, before, g, row * width + column);
+    update<1>(plan.prepared(p), plan.rule_now(), plan.before, g, row * width + column);
   }
 };
 
 template <class Rule, class T>
-void step(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, Stream stream) {
-  const Rule rule(s);
-  const Preparation<T> before(s);
-  in_batches<Dense<T>>(
-      count, [&](int64_t i) { return parameters[i].rows ? 0 : ceil_div(parameters[i].n, CHUNK); },
-      [&](int64_t i) { return dense_of(parameters[i]); },
-      [&](const Batch<Dense<T>>& batch) {
-        launch(step_kernel<Rule, T>, batch.blocks, BLOCK, 0, stream, batch, rule, before);
-      });
-  for (int64_t i = 0; i < count; ++i) {
-    const Parameter<T>& p = parameters[i];
-    if (!p.rows || p.width == 0) continue;
-    each(p.n, stream, StepRows<Rule, T>{dense_of(p), p.rows, p.row_count, p.width, p.table, p.whole, rule, before});
-  }
+void step(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, const DeviceSettings& there,
+          Stream stream) {
+  with_plan<Rule, T>(s, there, stream, [&](const Plan<Rule, T>& plan) {
+    in_batches<Dense<T>>(
+        count, [&](int64_t i) { return parameters[i].rows ? 0 : ceil_div(parameters[i].n, CHUNK); },
+        [&](int64_t i) { return dense_of(parameters[i]); },
+        [&](const Batch<Dense<T>>& batch) {
+          launch(step_kernel<Rule, T>, batch.blocks, BLOCK, 0, stream, batch, plan);
+        });
+    for (int64_t i = 0; i < count; ++i) {
+      const Parameter<T>& p = parameters[i];
+      if (!p.rows || p.width == 0) continue;
+      each(p.n, stream, StepRows<Rule, T>{dense_of(p), p.rows, p.row_count, p.width, p.table, p.whole, plan});
+    }
+  });
 }
 
 // Sums of squares: pieces of PIECE elements, in the order of sum_row, then the pieces in order in double precision.
@@ -171,9 +217,13 @@ struct LambEntry {
 };
 
 template <class T>
-__global__ void lamb_norms_kernel(Batch<LambEntry<T>> batch, Lamb<T> rule, Preparation<T> before, double* sums) {
+__global__ void lamb_norms_kernel(Batch<LambEntry<T>> batch, Plan<Lamb<T>, T> plan, double* sums) {
+  if (plan.skips()) return;
+  const Lamb<T> rule = plan.rule_now();
+  const Preparation<T> before = plan.before;
   const int which = entry_of(batch, blockIdx.x);
-  const LambEntry<T> e = batch.entry[which];
+  LambEntry<T> e = batch.entry[which];
+  e.p = plan.prepared(e.p);
   const int64_t piece = blockIdx.x - batch.first[which], begin = piece * PIECE<T>;
   const T sum = sum_by_block<2, T>(
       min_of(PIECE<T>, e.p.n - begin),
@@ -193,17 +243,19 @@ __global__ void lamb_norms_kernel(Batch<LambEntry<T>> batch, Lamb<T> rule, Prepa
 }
 
 template <class T>
-__global__ void lamb_rates_kernel(Batch<LambEntry<T>> batch, double rate, const double* sums, T* minus_rates) {
+__global__ void lamb_rates_kernel(Batch<LambEntry<T>> batch, Setting<double> rate, const double* sums, T* minus_rates) {
   const LambEntry<T> e = batch.entry[blockIdx.x];
   const int64_t pieces = ceil_div(e.p.n, PIECE<T>);
   const double of_weights = sum_in_order(pieces, 0.0, [&](int64_t k) { return sums[2 * (e.start + k)]; });
   const double of_change = sum_in_order(pieces, 0.0, [&](int64_t k) { return sums[2 * (e.start + k) + 1]; });
   const double trust = of_weights > 0 && of_change > 0 ? sqrt(of_weights) / sqrt(of_change) : 1;
-  if (threadIdx.x == 0) minus_rates[e.number] = T(-rate * trust);
+  if (threadIdx.x == 0) minus_rates[e.number] = T(-rate.get() * trust);
 }
 
 template <class T>
-__global__ void lamb_weights_kernel(Batch<LambEntry<T>> batch, Lamb<T> rule, const T* minus_rates) {
+__global__ void lamb_weights_kernel(Batch<LambEntry<T>> batch, Plan<Lamb<T>, T> plan, const T* minus_rates) {
+  if (plan.skips()) return;
+  const Lamb<T> rule = plan.rule_now();
   const int which = entry_of(batch, blockIdx.x);
   const LambEntry<T> e = batch.entry[which];
   const T minus_rate = minus_rates[e.number];
@@ -218,20 +270,22 @@ int64_t pieces_of(int64_t count, const Parameter<T>* parameters) {
 }
 
 template <class T>
-void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, Stream stream) {
-  const Lamb<T> rule(s);
-  const Preparation<T> before(s);
+void lamb(int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s, const DeviceSettings& there,
+          Stream stream) {
   const Scratch<double> sums(2 * pieces_of(count, parameters), stream);
   const Scratch<T> minus_rates(count, stream);
-  in_batches<LambEntry<T>>(
-      count, [&](int64_t i) { return ceil_div(parameters[i].n, PIECE<T>); },
-      [&](int64_t i) { return LambEntry<T>{dense_of(parameters[i]), parameters[i].start, i}; },
-      [&](const Batch<LambEntry<T>>& batch) {
-        launch(lamb_norms_kernel<T>, batch.blocks, BLOCK, 0, stream, batch, rule, before, sums.data());
-        launch(lamb_rates_kernel<T>, unsigned(batch.count), BLOCK, 0, stream, batch, s.values[0], sums.data(),
-               minus_rates.data());
-        launch(lamb_weights_kernel<T>, batch.blocks, BLOCK, 0, stream, batch, rule, minus_rates.data());
-      });
+  const Setting<double> rate{s.values[0], there.values};
+  with_plan<Lamb<T>, T>(s, there, stream, [&](const Plan<Lamb<T>, T>& plan) {
+    in_batches<LambEntry<T>>(
+        count, [&](int64_t i) { return ceil_div(parameters[i].n, PIECE<T>); },
+        [&](int64_t i) { return LambEntry<T>{dense_of(parameters[i]), parameters[i].start, i}; },
+        [&](const Batch<LambEntry<T>>& batch) {
+          launch(lamb_norms_kernel<T>, batch.blocks, BLOCK, 0, stream, batch, plan, sums.data());
+          launch(lamb_rates_kernel<T>, unsigned(batch.count), BLOCK, 0, stream, batch, rate, sums.data(),
+                 minus_rates.data());
+          launch(lamb_weights_kernel<T>, batch.blocks, BLOCK, 0, stream, batch, plan, minus_rates.data());
+        });
+  });
 }
 
 }  // namespace optimizer_op
@@ -239,28 +293,28 @@ using namespace optimizer_op;
 
 template <class T>
 void optimizer_step(OptimizerRule rule, int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s,
-                    Stream stream) {
+                    const DeviceSettings& there, Stream stream) {
   switch (rule) {
     case OptimizerRule::sgd:
-      return step<Sgd<T>>(count, parameters, s, stream);
+      return step<Sgd<T>>(count, parameters, s, there, stream);
     case OptimizerRule::rmsprop:
-      return step<RmsProp<T>>(count, parameters, s, stream);
+      return step<RmsProp<T>>(count, parameters, s, there, stream);
     case OptimizerRule::adam:
-      return step<Adam<T>>(count, parameters, s, stream);
+      return step<Adam<T>>(count, parameters, s, there, stream);
     case OptimizerRule::adagrad:
-      return step<Adagrad<T>>(count, parameters, s, stream);
+      return step<Adagrad<T>>(count, parameters, s, there, stream);
     case OptimizerRule::adadelta:
-      return step<Adadelta<T>>(count, parameters, s, stream);
+      return step<Adadelta<T>>(count, parameters, s, there, stream);
     case OptimizerRule::adamax:
-      return step<Adamax<T>>(count, parameters, s, stream);
+      return step<Adamax<T>>(count, parameters, s, there, stream);
     case OptimizerRule::nadam:
-      return step<Nadam<T>>(count, parameters, s, stream);
+      return step<Nadam<T>>(count, parameters, s, there, stream);
     case OptimizerRule::ftrl:
-      return step<Ftrl<T>>(count, parameters, s, stream);
+      return step<Ftrl<T>>(count, parameters, s, there, stream);
     case OptimizerRule::lion:
-      return step<Lion<T>>(count, parameters, s, stream);
+      return step<Lion<T>>(count, parameters, s, there, stream);
     case OptimizerRule::lamb:
-      return lamb(count, parameters, s, stream);
+      return lamb(count, parameters, s, there, stream);
   }
 }
 
@@ -283,8 +337,10 @@ void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squ
       });
 }
 
-template void optimizer_step(OptimizerRule, int64_t, const Parameter<float>*, const OptimizerSettings&, Stream);
-template void optimizer_step(OptimizerRule, int64_t, const Parameter<double>*, const OptimizerSettings&, Stream);
+template void optimizer_step(OptimizerRule, int64_t, const Parameter<float>*, const OptimizerSettings&,
+                             const DeviceSettings&, Stream);
+template void optimizer_step(OptimizerRule, int64_t, const Parameter<double>*, const OptimizerSettings&,
+                             const DeviceSettings&, Stream);
 template void gradient_squares(int64_t, const Parameter<float>*, double*, Stream);
 template void gradient_squares(int64_t, const Parameter<double>*, double*, Stream);
 

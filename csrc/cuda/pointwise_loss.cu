@@ -7,12 +7,15 @@ namespace lamina::cuda {
 namespace pointwise_loss_op {
 
 /// What a loss reads and writes.
-template <class T>
+template <class S>
 struct Arrays {
+  using T = Computed<S>;
   int64_t n;
-  const T *x, *t, *weights;
+  const S *x, *t;
+  const T* weights;
   T divisor;
-  T *losses, *dx;
+  T* losses;
+  S* dx;
   LossParameters<T> parameters;
 };
 
@@ -24,9 +27,10 @@ __device__ __forceinline__ ValueAndGradient<T> evaluate_checked(T x, T t, const 
   return {T(NAN), T(NAN)};
 }
 
-template <PointwiseLoss L, class T>
+template <PointwiseLoss L, class S>
 struct RowsOfOne {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t i) const {
     const auto [value, gradient] = evaluate_checked<L, T>(s.x[i], s.t[i], s.parameters);
     const T weight = s.weights ? s.weights[i] : T(1);
@@ -35,14 +39,15 @@ struct RowsOfOne {
   }
 };
 
-template <PointwiseLoss L, class T>
+template <PointwiseLoss L, class S>
 struct RowsOfMany {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t row, RowLane lane) const {
     const T weight = (s.weights ? s.weights[row] : T(1)) / (L == PointwiseLoss::kl_divergence ? T(1) : T(s.n));
     const T scale = weight / s.divisor;
-    const T *const x = s.x + row * s.n, *const t = s.t + row * s.n;
-    T* const dx = s.dx ? s.dx + row * s.n : nullptr;
+    const S *const x = s.x + row * s.n, *const t = s.t + row * s.n;
+    S* const dx = s.dx ? s.dx + row * s.n : nullptr;
     const T sum = sum_row<T>(s.n, lane, [&](int64_t i, T& total) {
       const auto [value, gradient] = evaluate_checked<L, T>(x[i], t[i], s.parameters);
       total = total + value;
@@ -52,18 +57,18 @@ struct RowsOfMany {
   }
 };
 
-template <PointwiseLoss L, class T>
-void run(int64_t rows, const Arrays<T>& s, Stream stream) {
-  s.n == 1 ? each(rows, stream, RowsOfOne<L, T>{s}) : each_row(rows, stream, RowsOfMany<L, T>{s});
+template <PointwiseLoss L, class S>
+void run(int64_t rows, const Arrays<S>& s, Stream stream) {
+  s.n == 1 ? each(rows, stream, RowsOfOne<L, S>{s}) : each_row(rows, stream, RowsOfMany<L, S>{s});
 }
 
 }  // namespace pointwise_loss_op
 using namespace pointwise_loss_op;
 
-template <class T>
-void pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
-                    T* losses, T* dx, const LossParameters<T>& parameters, Stream stream) {
-  const Arrays<T> s{n, x, t, weights, divisor, losses, dx, parameters};
+template <class S, class T>
+void pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor,
+                    T* losses, S* dx, const LossParameters<T>& parameters, Stream stream) {
+  const Arrays<S> s{n, x, t, weights, divisor, losses, dx, parameters};
   unroll<int(PointwiseLoss::squared_hinge) + 1>([&](auto number) {
     constexpr PointwiseLoss L = PointwiseLoss(int(decltype(number){}));
     if (loss == L) run<L>(rows, s, stream);
@@ -74,5 +79,9 @@ template void pointwise_loss(PointwiseLoss, int64_t, int64_t, const float*, cons
                              float*, const LossParameters<float>&, Stream);
 template void pointwise_loss(PointwiseLoss, int64_t, int64_t, const double*, const double*, const double*, double,
                              double*, double*, const LossParameters<double>&, Stream);
+template void pointwise_loss(PointwiseLoss, int64_t, int64_t, const Float16*, const Float16*, const float*, float,
+                             float*, Float16*, const LossParameters<float>&, Stream);
+template void pointwise_loss(PointwiseLoss, int64_t, int64_t, const BFloat16*, const BFloat16*, const float*, float,
+                             float*, BFloat16*, const LossParameters<float>&, Stream);
 
 }  // namespace lamina::cuda

@@ -29,12 +29,12 @@ INLINE void draw(const Philox<uint64_t>& random, double (&drawn)[2]) {
 template <class T, class Change>
 struct Tiles {
   int64_t n;
-  uint64_t seed, stream;
+  Setting<uint64_t> seed, stream;
   Change change;
   T* y;
   __device__ void operator()(int64_t number) const {
     T drawn[DRAWN<T>];
-    draw(random_number(uint64_t(number), stream, seed), drawn);
+    draw(random_number(uint64_t(number), stream.get(), seed.get()), drawn);
     change(drawn);
     const int64_t first = number / 16 * (16 * DRAWN<T>)+number % 16;
     for (int w = 0; w < DRAWN<T>; ++w)
@@ -66,16 +66,18 @@ struct Normal {
 };
 
 template <class T, class Change>
-void fill_tiles(int64_t n, uint64_t seed, uint64_t stream_number, T* y, Stream stream, Change change) {
+void fill_tiles(int64_t n, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y, Stream stream,
+                Change change) {
   each(ceil_div(n, 16 * DRAWN<T>) * 16, stream, Tiles<T, Change>{n, seed, stream_number, change, y});
 }
 
 struct Words {
   int64_t n;
-  uint64_t first, seed, stream;
+  uint64_t first;
+  Setting<uint64_t> seed, stream;
   uint32_t* y;
   __device__ void operator()(int64_t i) const {
-    const Philox<uint64_t> random = random_number(first + uint64_t(i), stream, seed);
+    const Philox<uint64_t> random = random_number(first + uint64_t(i), stream.get(), seed.get());
     for (int w = 0; w < 4; ++w)
       if (4 * i + w < n) y[4 * i + w] = uint32_t(random.word[w]);
   }
@@ -84,23 +86,26 @@ struct Words {
 }  // namespace random_op
 using namespace random_op;
 
-void random_words(int64_t n, uint64_t first, uint64_t seed, uint64_t stream_number, uint32_t* y, Stream stream) {
+void random_words(int64_t n, uint64_t first, Setting<uint64_t> seed, Setting<uint64_t> stream_number, uint32_t* y,
+                  Stream stream) {
   each(ceil_div(n, 4), stream, random_op::Words{n, first, seed, stream_number, y});
 }
 
 template <class T>
-void random_uniform(int64_t n, T low, T high, uint64_t seed, uint64_t stream_number, T* y, Stream stream) {
+void random_uniform(int64_t n, T low, T high, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+                    Stream stream) {
   fill_tiles(n, seed, stream_number, y, stream, Uniform<T>{(high - low) * UNIT<T>, low});
 }
 
 template <class T>
-void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t stream_number, T* y, Stream stream) {
+void random_normal(int64_t n, T mean, T deviation, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+                   Stream stream) {
   fill_tiles(n, seed, stream_number, y, stream, Normal<T>{mean, deviation});
 }
 
-template void random_uniform(int64_t, float, float, uint64_t, uint64_t, float*, Stream);
-template void random_uniform(int64_t, double, double, uint64_t, uint64_t, double*, Stream);
-template void random_normal(int64_t, float, float, uint64_t, uint64_t, float*, Stream);
-template void random_normal(int64_t, double, double, uint64_t, uint64_t, double*, Stream);
+template void random_uniform(int64_t, float, float, Setting<uint64_t>, Setting<uint64_t>, float*, Stream);
+template void random_uniform(int64_t, double, double, Setting<uint64_t>, Setting<uint64_t>, double*, Stream);
+template void random_normal(int64_t, float, float, Setting<uint64_t>, Setting<uint64_t>, float*, Stream);
+template void random_normal(int64_t, double, double, Setting<uint64_t>, Setting<uint64_t>, double*, Stream);
 
 }  // namespace lamina::cuda

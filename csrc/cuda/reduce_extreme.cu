@@ -22,35 +22,37 @@ constexpr int64_t PIECE = 512, ROWS = 64;  // of a row, of a column: what is gon
 constexpr int64_t MANY = int64_t(1) << 14;
 
 /// The extremes of each row's pieces.
-template <bool LARGEST, class T>
+template <bool LARGEST, class S>
 struct OfPiece {
   int64_t n, pieces, piece;
-  const T* x;
-  T* y;
+  const S* x;
+  S* y;
   __device__ void operator()(int64_t task, RowLane lane) const {
+    using T = Computed<S>;
     const int64_t begin = task % pieces * piece, end = min_of(begin + piece, n);
-    const T* const row = x + task / pieces * n;
+    const S* const row = x + task / pieces * n;
     T most = row[begin];
 #pragma unroll 8
-    for (int64_t i = begin + lane.lane; i < end; i += ROW_LANES) most = further<LARGEST>(most, row[i]);
+    for (int64_t i = begin + lane.lane; i < end; i += ROW_LANES) most = further<LARGEST>(most, T(row[i]));
     most = fold(lane, most, [](T a, T b) { return further<LARGEST>(a, b); });
     if (lane.lane == 0) y[task] = settled(most);
   }
 };
 
 /// The extremes of parts of columns: y[o][part][i].
-template <bool LARGEST, class T>
+template <bool LARGEST, class S>
 struct OfPart {
   int64_t reduced, inner, parts, rows;
-  const T* x;
-  T* y;
+  const S* x;
+  S* y;
   __device__ void operator()(int64_t at) const {
+    using T = Computed<S>;
     const int64_t column = at % inner, task = at / inner, begin = task % parts * rows;
     const int64_t count = min_of(rows, reduced - begin);
-    const T* const from = x + (task / parts * reduced + begin) * inner + column;
+    const S* const from = x + (task / parts * reduced + begin) * inner + column;
     T most = from[0];
 #pragma unroll 8
-    for (int64_t r = 1; r < count; ++r) most = further<LARGEST>(most, from[r * inner]);
+    for (int64_t r = 1; r < count; ++r) most = further<LARGEST>(most, T(from[r * inner]));
     y[at] = settled(most);
   }
 };
@@ -60,16 +62,16 @@ inline int64_t part_of(int64_t reduced, int64_t kept, int64_t part) {
   return kept >= MANY || reduced <= 2 * part ? reduced : part;
 }
 
-template <bool LARGEST, class T>
-void reduce(int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y, Stream stream) {
+template <bool LARGEST, class S>
+void reduce(int64_t outer, int64_t reduced, int64_t inner, const S* x, S* y, Stream stream) {
   const int64_t part = part_of(reduced, outer * inner, inner == 1 ? PIECE : ROWS), parts = ceil_div(reduced, part);
-  const Scratch<T> found(parts > 1 ? outer * parts * inner : 0, stream);
-  T* const to = parts > 1 ? found.data() : y;
+  const Scratch<S> found(parts > 1 ? outer * parts * inner : 0, stream);
+  S* const to = parts > 1 ? found.data() : y;
   if (inner == 1)
-    each_row(outer * parts, stream, OfPiece<LARGEST, T>{reduced, parts, part, x, to});
+    each_row(outer * parts, stream, OfPiece<LARGEST, S>{reduced, parts, part, x, to});
   else
-    each(outer * parts * inner, stream, OfPart<LARGEST, T>{reduced, inner, parts, part, x, to});
-  if (parts > 1) reduce<LARGEST, T>(outer, parts, inner, found.data(), y, stream);
+    each(outer * parts * inner, stream, OfPart<LARGEST, S>{reduced, inner, parts, part, x, to});
+  if (parts > 1) reduce<LARGEST, S>(outer, parts, inner, found.data(), y, stream);
 }
 
 using Count = unsigned long long;
@@ -80,10 +82,10 @@ __device__ __forceinline__ bool chosen(T v, T extreme) {
 }
 
 /// How many of a row's piece are the extreme.
-template <class T>
+template <class S>
 struct CountInPiece {
   int64_t n, pieces, piece;
-  const T *x, *y;
+  const S *x, *y;
   Count* counts;
   __device__ void operator()(int64_t task, RowLane lane) const {
     const int64_t row = task / pieces, begin = task % pieces * piece, end = min_of(begin + piece, n);
@@ -93,10 +95,10 @@ struct CountInPiece {
     if (lane.lane == 0 && count) atomicAdd(counts + row, Count(count));
   }
 };
-template <class T>
+template <class S>
 struct CountInPart {
   int64_t reduced, inner, parts, rows;
-  const T *x, *y;
+  const S *x, *y;
   Count* counts;
   __device__ void operator()(int64_t at) const {
     const int64_t column = at % inner, task = at / inner, begin = task % parts * rows;
@@ -107,13 +109,14 @@ struct CountInPart {
   }
 };
 
-template <class T>
+template <class S>
 struct Spread {
   int64_t reduced, inner;
-  const T *x, *y, *dy;
+  const S *x, *y, *dy;
   const Count* counts;
-  T* dx;
+  S* dx;
   __device__ void operator()(int64_t at) const {
+    using T = Computed<S>;
     const int64_t kept = at / (reduced * inner) * inner + at % inner;
     dx[at] = chosen(x[at], y[kept]) ? dy[kept] / T(counts[kept]) : T(0);
   }
@@ -122,14 +125,14 @@ struct Spread {
 }  // namespace reduce_extreme_op
 using namespace reduce_extreme_op;
 
-template <class T>
-void reduce_extreme(bool largest, int64_t outer, int64_t reduced, int64_t inner, const T* x, T* y, Stream stream) {
+template <class S>
+void reduce_extreme(bool largest, int64_t outer, int64_t reduced, int64_t inner, const S* x, S* y, Stream stream) {
   if (outer * inner == 0) return;
   largest ? reduce<true>(outer, reduced, inner, x, y, stream) : reduce<false>(outer, reduced, inner, x, y, stream);
 }
 
-template <class T>
-void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, const T* x, const T* y, const T* dy, T* dx,
+template <class S>
+void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, const S* x, const S* y, const S* dy, S* dx,
                              Stream stream) {
   const int64_t kept = outer * inner;
   if (kept * reduced == 0) return;
@@ -137,10 +140,10 @@ void reduce_extreme_backward(int64_t outer, int64_t reduced, int64_t inner, cons
   fill_bytes(counts.data(), 0, size_t(kept) * sizeof(Count), stream);
   const int64_t part = part_of(reduced, kept, inner == 1 ? PIECE : ROWS), parts = ceil_div(reduced, part);
   if (inner == 1)
-    each_row(outer * parts, stream, CountInPiece<T>{reduced, parts, part, x, y, counts.data()});
+    each_row(outer * parts, stream, CountInPiece<S>{reduced, parts, part, x, y, counts.data()});
   else
-    each(kept * parts, stream, CountInPart<T>{reduced, inner, parts, part, x, y, counts.data()});
-  each(kept * reduced, stream, Spread<T>{reduced, inner, x, y, dy, counts.data(), dx});
+    each(kept * parts, stream, CountInPart<S>{reduced, inner, parts, part, x, y, counts.data()});
+  each(kept * reduced, stream, Spread<S>{reduced, inner, x, y, dy, counts.data(), dx});
 }
 
 template void reduce_extreme(bool, int64_t, int64_t, int64_t, const float*, float*, Stream);
@@ -149,5 +152,11 @@ template void reduce_extreme_backward(int64_t, int64_t, int64_t, const float*, c
                                       Stream);
 template void reduce_extreme_backward(int64_t, int64_t, int64_t, const double*, const double*, const double*, double*,
                                       Stream);
+template void reduce_extreme(bool, int64_t, int64_t, int64_t, const Float16*, Float16*, Stream);
+template void reduce_extreme_backward(int64_t, int64_t, int64_t, const Float16*, const Float16*, const Float16*,
+                                      Float16*, Stream);
+template void reduce_extreme(bool, int64_t, int64_t, int64_t, const BFloat16*, BFloat16*, Stream);
+template void reduce_extreme_backward(int64_t, int64_t, int64_t, const BFloat16*, const BFloat16*, const BFloat16*,
+                                      BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -4,16 +4,18 @@
 namespace lamina::cuda {
 namespace row_loss_op {
 
-template <class T>
+template <class S>
 struct Arrays {
   int64_t n;
-  const T *x, *t, *weights;
-  T divisor;
-  T *losses, *dx;
+  const S *x, *t;
+  const Computed<S>* weights;
+  Computed<S> divisor;
+  Computed<S>* losses;
+  S* dx;
 };
 
-template <class T>
-__device__ T dot(int64_t n, RowLane lane, const T* x, const T* t) {
+template <class S, class T = Computed<S>>
+__device__ T dot(int64_t n, RowLane lane, const S* x, const S* t) {
   return sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(x[i], t[i], total); });
 }
 template <class T>
@@ -22,12 +24,13 @@ __device__ T inverse_of_norm(T squares) {
   return norm < T(1e-7) ? T(1e7) : 1 / norm;
 }
 
-template <class T>
+template <class S>
 struct CosineSimilarity {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t r, RowLane lane) const {
     const int64_t n = s.n;
-    const T *const x = s.x + r * n, *const t = s.t + r * n;
+    const S *const x = s.x + r * n, *const t = s.t + r * n;
     const T squares = dot(n, lane, x, x);
     const T a = inverse_of_norm(squares), b = inverse_of_norm(dot(n, lane, t, t));
     const T cosine = dot(n, lane, x, t) * a * b, weight = s.weights ? s.weights[r] : T(1);
@@ -39,19 +42,20 @@ struct CosineSimilarity {
   }
 };
 
-template <class T>
+template <class S>
 struct CategoricalHinge {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t r, RowLane lane) const {
     const int64_t n = s.n;
-    const T *const x = s.x + r * n, *const t = s.t + r * n;
+    const S *const x = s.x + r * n, *const t = s.t + r * n;
     const auto wrong = [&](int64_t i) { return (T(1) - t[i]) * x[i]; };
     T most = -Elementary<T>::INFINITE;
     each_of_row(n, lane, [&](int64_t i) { most = max(most, wrong(i)); });
     most = fold(lane, most, [](T a, T b) { return a > b ? a : b; });
     const T gap = most - dot(n, lane, x, t) + 1, weight = s.weights ? s.weights[r] : T(1);
     if (lane.lane == 0) s.losses[r] = weight * (gap < 0 ? T(0) : gap);
-    T* const to = s.dx ? s.dx + r * n : nullptr;
+    S* const to = s.dx ? s.dx + r * n : nullptr;
     if (to && gap > 0) {
       const auto is_most = [&](int64_t i) { return wrong(i) == most ? T(1) : T(0); };
       const T factor = weight / s.divisor;
@@ -67,17 +71,21 @@ struct CategoricalHinge {
 }  // namespace row_loss_op
 using namespace row_loss_op;
 
-template <class T>
-void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
-              T* dx, Stream stream) {
-  const Arrays<T> s{n, x, t, weights, divisor, losses, dx};
-  loss == RowLoss::cosine_similarity ? each_row(rows, stream, CosineSimilarity<T>{s})
-                                     : each_row(rows, stream, CategoricalHinge<T>{s});
+template <class S, class T>
+void row_loss(RowLoss loss, int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
+              S* dx, Stream stream) {
+  const Arrays<S> s{n, x, t, weights, divisor, losses, dx};
+  loss == RowLoss::cosine_similarity ? each_row(rows, stream, CosineSimilarity<S>{s})
+                                     : each_row(rows, stream, CategoricalHinge<S>{s});
 }
 
 template void row_loss(RowLoss, int64_t, int64_t, const float*, const float*, const float*, float, float*, float*,
                        Stream);
 template void row_loss(RowLoss, int64_t, int64_t, const double*, const double*, const double*, double, double*, double*,
                        Stream);
+template void row_loss(RowLoss, int64_t, int64_t, const Float16*, const Float16*, const float*, float, float*, Float16*,
+                       Stream);
+template void row_loss(RowLoss, int64_t, int64_t, const BFloat16*, const BFloat16*, const float*, float, float*,
+                       BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -9,21 +9,24 @@ namespace row_norm_op {
 inline int64_t part_rows(int64_t n) { return max_of(4, min_of(64, (64 << 10) / max_of(n, 1))); }
 
 /// What (x - mean) is multiplied by.
-template <class T>
-__device__ T inverse_of(const RowNorm<T>& s, T squares) {
+template <class S, class T>
+__device__ T inverse_of(const RowNorm<S>& s, T squares) {
   if (s.kind != RowNormKind::unit) return T(1 / sqrt(double(squares) / double(s.n) + s.epsilon));
   const double norm = sqrt(double(squares));
   return T(1 / (norm < s.epsilon ? s.epsilon : norm));
 }
 
-template <class T>
+template <class S>
 struct Forward {
-  RowNorm<T> s;
+  using T = Computed<S>;
+  RowNorm<S> s;
   const T* beta;
-  T *mean, *inverse, *y;
+  T *mean, *inverse;
+  S* y;
   __device__ void operator()(int64_t row, RowLane lane) const {
-    const T *const x = s.x + row * s.n, *const gamma = s.gamma;
-    T* const to = y + row * s.n;
+    const S* const x = s.x + row * s.n;
+    const T* const gamma = s.gamma;
+    S* const to = y + row * s.n;
     T centre = 0;
     if (mean) {
       centre = sum_row<T>(s.n, lane, [&](int64_t i, T& total) { total = total + x[i]; }) / T(s.n);
@@ -43,14 +46,17 @@ struct Forward {
 };
 
 /// dx = dy * gamma * inverse + (x - mean) * slope + offset, where the row says slope and offset.
-template <class T>
+template <class S>
 struct Backward {
-  RowNorm<T> s;
-  const T *mean, *inverse, *dy;
-  T* dx;
+  using T = Computed<S>;
+  RowNorm<S> s;
+  const T *mean, *inverse;
+  const S* dy;
+  S* dx;
   __device__ void operator()(int64_t row, RowLane lane) const {
     const int64_t n = s.n;
-    const T *const x = s.x + row * n, *const d = dy + row * n, *const gamma = s.gamma;
+    const S *const x = s.x + row * n, *const d = dy + row * n;
+    const T* const gamma = s.gamma;
     const T centre = mean ? mean[row] : T(0), of_row = inverse[row];
     const double along = double(sum_row<T>(
         n, lane, [&](int64_t i, T& sum) { sum = fma(d[i] * (gamma ? gamma[i] : T(1)), x[i] - centre, sum); }));
@@ -71,11 +77,13 @@ struct Backward {
 };
 
 /// Sums over the rows of a part: sums[part][gamma, beta][n]. A thread has a column of it.
-template <class T>
+template <class S>
 struct PartSums {
-  RowNorm<T> s;
+  using T = Computed<S>;
+  RowNorm<S> s;
   int64_t size;  // rows of a part
-  const T *mean, *inverse, *dy;
+  const T *mean, *inverse;
+  const S* dy;
   T* sums;
   __device__ void operator()(int64_t i) const {
     const Split c = split(i, s.n);
@@ -95,25 +103,25 @@ struct PartSums {
 }  // namespace row_norm_op
 using namespace row_norm_op;
 
-template <class T>
-void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T* y, Stream stream) {
-  each_row(s.rows, stream, Forward<T>{s, beta, mean, inverse, y});
+template <class S, class T>
+void row_norm_forward(const RowNorm<S>& s, const T* beta, T* mean, T* inverse, S* y, Stream stream) {
+  each_row(s.rows, stream, Forward<S>{s, beta, mean, inverse, y});
 }
 
-template <class T>
-void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta,
+template <class S, class T>
+void row_norm_backward(const RowNorm<S>& s, const T* mean, const T* inverse, const S* dy, S* dx, T* dgamma, T* dbeta,
                        Stream stream) {
   const int64_t n = s.n, size = part_rows(n), parts = ceil_div(s.rows, size);
   if (dgamma || dbeta) {
     const Scratch<T> scratch(parts * 2 * n, stream);
     T* const sums = scratch.data();
-    each(parts * n, stream, PartSums<T>{s, size, mean, inverse, dy, sums});
+    each(parts * n, stream, PartSums<S>{s, size, mean, inverse, dy, sums});
     each(n, stream, [=] __device__(int64_t i) {
       if (dgamma) dgamma[i] = T(sum_of_parts(parts, sums + i, 2 * n));
       if (dbeta) dbeta[i] = T(sum_of_parts(parts, sums + n + i, 2 * n));
     });
   }
-  if (dx) each_row(s.rows, stream, Backward<T>{s, mean, inverse, dy, dx});
+  if (dx) each_row(s.rows, stream, Backward<S>{s, mean, inverse, dy, dx});
 }
 
 template void row_norm_forward(const RowNorm<float>&, const float*, float*, float*, float*, Stream);
@@ -122,5 +130,11 @@ template void row_norm_backward(const RowNorm<float>&, const float*, const float
                                 Stream);
 template void row_norm_backward(const RowNorm<double>&, const double*, const double*, const double*, double*, double*,
                                 double*, Stream);
+template void row_norm_forward(const RowNorm<Float16>&, const float*, float*, float*, Float16*, Stream);
+template void row_norm_backward(const RowNorm<Float16>&, const float*, const float*, const Float16*, Float16*, float*,
+                                float*, Stream);
+template void row_norm_forward(const RowNorm<BFloat16>&, const float*, float*, float*, BFloat16*, Stream);
+template void row_norm_backward(const RowNorm<BFloat16>&, const float*, const float*, const BFloat16*, BFloat16*,
+                                float*, float*, Stream);
 
 }  // namespace lamina::cuda

@@ -46,5 +46,9 @@ void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* co
 
 template void where(const Broadcast&, const Broadcast&, const uint8_t*, const float*, const float*, float*, Stream);
 template void where(const Broadcast&, const Broadcast&, const uint8_t*, const double*, const double*, double*, Stream);
+template void where(const Broadcast&, const Broadcast&, const uint8_t*, const Float16*, const Float16*, Float16*,
+                    Stream);
+template void where(const Broadcast&, const Broadcast&, const uint8_t*, const BFloat16*, const BFloat16*, BFloat16*,
+                    Stream);
 
 }  // namespace lamina::cuda

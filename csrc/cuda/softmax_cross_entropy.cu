@@ -5,18 +5,20 @@ namespace lamina::cuda {
 namespace softmax_cross_entropy_op {
 
 /// What all have: rows of x (logits or probabilities), a label or a row of probabilities t for each.
-template <class T>
+template <class S>
 struct Arrays {
+  using T = Computed<S>;
   int64_t n;
-  const T* x;
+  const S* x;
   const int64_t* labels;
   int64_t ignored;
-  const T* t;
+  const S* t;
   const T* weights;
   T divisor;
-  T *losses, *dx;
+  T* losses;
+  S* dx;
 
-  __device__ T* gradient(int64_t row) const { return dx ? dx + row * n : nullptr; }
+  __device__ S* gradient(int64_t row) const { return dx ? dx + row * n : nullptr; }
   __device__ T weight(int64_t row) const { return weights ? weights[row] : T(1); }
   __device__ void put(int64_t row, RowLane lane, T loss) const {
     if (lane.lane == 0) losses[row] = weights ? weights[row] * loss : loss;
@@ -27,30 +29,31 @@ struct Arrays {
     const bool skipped = ignored != NONE_IGNORED && label == ignored;
     if (!skipped && label >= 0 && label < n) return false;
     put(row, lane, skipped ? T(0) : T(NAN));
-    T* const to = gradient(row);
+    S* const to = gradient(row);
     if (to) each_of_row(n, lane, [&](int64_t i) { to[i] = skipped ? T(0) : T(NAN); });
     return true;
   }
 };
 
-template <class T>
-__device__ T sum_of(int64_t n, RowLane lane, const T* x) {
+template <class S, class T = Computed<S>>
+__device__ T sum_of(int64_t n, RowLane lane, const S* x) {
   return sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + x[i]; });
 }
-template <class T>
-__device__ T sum_of_powers(int64_t n, RowLane lane, const T* x, T most) {
+template <class S, class T = Computed<S>>
+__device__ T sum_of_powers(int64_t n, RowLane lane, const S* x, T most) {
   return sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + exp(x[i] - most); });
 }
 
 /// Powers are computed anew for the gradient: that is cheaper than to write and to read them.
-template <class T>
+template <class S>
 struct FromLabels {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   T smoothing;
   __device__ void operator()(int64_t r, RowLane lane) const {
     if (s.without_label(r, lane)) return;
     const int64_t n = s.n, label = s.labels[r];
-    const T* const row = s.x + r * n;
+    const S* const row = s.x + r * n;
     const T most = largest(n, lane, row), sum = sum_of_powers(n, lane, row, most);
     T rest = row[label] - most, each = 0;  // each: what smoothing takes from every place of the gradient
     if (smoothing > 0) {
@@ -59,7 +62,7 @@ struct FromLabels {
       rest = (1 - smoothing) * rest + each * all;
     }
     s.put(r, lane, fma(T(1), log(sum), -rest));
-    T* const to = s.gradient(r);
+    S* const to = s.gradient(r);
     if (!to) return;
     const T weight = s.weight(r) / s.divisor, scale = weight / sum, taken = weight * each;
     each_of_row(n, lane, [&](int64_t i) {
@@ -69,16 +72,17 @@ struct FromLabels {
   }
 };
 
-template <class T>
+template <class S>
 struct FromSoftLabels {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t r, RowLane lane) const {
     const int64_t n = s.n;
-    const T *const row = s.x + r * n, *const target = s.t + r * n;
+    const S *const row = s.x + r * n, *const target = s.t + r * n;
     const T most = largest(n, lane, row), sum = sum_of_powers(n, lane, row, most), all = sum_of(n, lane, target);
     const T rest = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = fma(target[i], row[i] - most, total); });
     s.put(r, lane, fma(all, log(sum), -rest));
-    T* const to = s.gradient(r);
+    S* const to = s.gradient(r);
     if (!to) return;
     const T weight = s.weight(r) / s.divisor, scale = weight * all / sum;
     each_of_row(n, lane, [&](int64_t i) { to[i] = fnma(target[i], weight, exp(row[i] - most) * scale); });
@@ -90,18 +94,19 @@ constexpr T LOW = T(1e-7);
 template <class T>
 constexpr T HIGH = T(1) - T(1e-7);
 
-template <class T>
+template <class S>
 struct ProbabilitiesFromLabels {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t r, RowLane lane) const {
     if (s.without_label(r, lane)) return;
     const int64_t n = s.n, label = s.labels[r];
     const T low = LOW<T>, high = HIGH<T>;
-    const T* const row = s.x + r * n;
+    const S* const row = s.x + r * n;
     const T sum = sum_of(n, lane, row), p = row[label] / sum;
     const bool cut = p < low || p > high;
     s.put(r, lane, fma(T(-1), log(p < low ? low : p > high ? high : p), -T(0)));
-    T* const to = s.gradient(r);
+    S* const to = s.gradient(r);
     if (!to) return;
     // p is normalised: every place has a share of 1 / sum in it, the label's own one of 1 / (p sum) less.
     const T share = cut ? T(0) : s.weight(r) / s.divisor / sum;
@@ -109,18 +114,19 @@ struct ProbabilitiesFromLabels {
   }
 };
 
-template <class T>
+template <class S>
 struct ProbabilitiesFromSoftLabels {
-  Arrays<T> s;
+  using T = Computed<S>;
+  Arrays<S> s;
   __device__ void operator()(int64_t r, RowLane lane) const {
     const int64_t n = s.n;
     const T low = LOW<T>, high = HIGH<T>;
-    const T *const row = s.x + r * n, *const target = s.t + r * n;
+    const S *const row = s.x + r * n, *const target = s.t + r * n;
     const T sum = sum_of(n, lane, row);
     s.put(r, lane, sum_row<T>(n, lane, [&](int64_t i, T& total) {
             total = fnma(target[i], log(min(high, max(low, row[i] / sum))), total);
           }));
-    T* const to = s.gradient(r);
+    S* const to = s.gradient(r);
     if (!to) return;
     // dL/dp[j] = -t[j] / p[j] where c does not cut, and p is normalised: dq[j] = (dL/dp[j] - sum dL/dp p) / sum q.
     const auto inside = [&](T p, T value) { return p < low || high < p ? T(0) : value; };
@@ -136,29 +142,29 @@ struct ProbabilitiesFromSoftLabels {
 }  // namespace softmax_cross_entropy_op
 using namespace softmax_cross_entropy_op;
 
-template <class T>
-void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* labels, int64_t ignored, T smoothing,
-                           const T* weights, T divisor, T* losses, T* dx, Stream stream) {
-  each_row(rows, stream, FromLabels<T>{{n, x, labels, ignored, nullptr, weights, divisor, losses, dx}, smoothing});
+template <class S, class T>
+void softmax_cross_entropy(int64_t rows, int64_t n, const S* x, const int64_t* labels, int64_t ignored, T smoothing,
+                           const T* weights, T divisor, T* losses, S* dx, Stream stream) {
+  each_row(rows, stream, FromLabels<S>{{n, x, labels, ignored, nullptr, weights, divisor, losses, dx}, smoothing});
 }
 
-template <class T>
-void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
-                                T* dx, Stream stream) {
-  each_row(rows, stream, FromSoftLabels<T>{{n, x, nullptr, NONE_IGNORED, t, weights, divisor, losses, dx}});
+template <class S, class T>
+void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
+                                S* dx, Stream stream) {
+  each_row(rows, stream, FromSoftLabels<S>{{n, x, nullptr, NONE_IGNORED, t, weights, divisor, losses, dx}});
 }
 
-template <class T>
-void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
-                                      const T* weights, T divisor, T* losses, T* dq, Stream stream) {
-  each_row(rows, stream, ProbabilitiesFromLabels<T>{{n, q, labels, ignored, nullptr, weights, divisor, losses, dq}});
+template <class S, class T>
+void cross_entropy_from_probabilities(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored,
+                                      const T* weights, T divisor, T* losses, S* dq, Stream stream) {
+  each_row(rows, stream, ProbabilitiesFromLabels<S>{{n, q, labels, ignored, nullptr, weights, divisor, losses, dq}});
 }
 
-template <class T>
-void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
-                                           T* losses, T* dq, Stream stream) {
+template <class S, class T>
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights, T divisor,
+                                           T* losses, S* dq, Stream stream) {
   each_row(rows, stream,
-           ProbabilitiesFromSoftLabels<T>{{n, q, nullptr, NONE_IGNORED, t, weights, divisor, losses, dq}});
+           ProbabilitiesFromSoftLabels<S>{{n, q, nullptr, NONE_IGNORED, t, weights, divisor, losses, dq}});
 }
 
 template void softmax_cross_entropy(int64_t, int64_t, const float*, const int64_t*, int64_t, float, const float*, float,
@@ -177,5 +183,21 @@ template void cross_entropy_from_probabilities(int64_t, int64_t, const double*, 
                                                double, double*, double*, Stream);
 template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const double*, const double*, const double*,
                                                     double, double*, double*, Stream);
+template void softmax_cross_entropy(int64_t, int64_t, const Float16*, const int64_t*, int64_t, float, const float*,
+                                    float, float*, Float16*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const Float16*, const Float16*, const float*, float, float*,
+                                         Float16*, Stream);
+template void cross_entropy_from_probabilities(int64_t, int64_t, const Float16*, const int64_t*, int64_t, const float*,
+                                               float, float*, Float16*, Stream);
+template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const Float16*, const Float16*, const float*,
+                                                    float, float*, Float16*, Stream);
+template void softmax_cross_entropy(int64_t, int64_t, const BFloat16*, const int64_t*, int64_t, float, const float*,
+                                    float, float*, BFloat16*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const BFloat16*, const BFloat16*, const float*, float,
+                                         float*, BFloat16*, Stream);
+template void cross_entropy_from_probabilities(int64_t, int64_t, const BFloat16*, const int64_t*, int64_t, const float*,
+                                               float, float*, BFloat16*, Stream);
+template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const BFloat16*, const BFloat16*, const float*,
+                                                    float, float*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

@@ -83,6 +83,7 @@ void launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, si
 }
 
 inline int multiprocessors() { return emulator::MULTIPROCESSORS; }
+inline bool multiplies_bfloat16() { return true; }
 inline size_t most_shared_bytes() { return emulator::MOST_SHARED_BYTES; }
 /// A small device: what needs more is run in several waves, or refused.
 template <class... Parameters>
@@ -121,5 +122,11 @@ void ldmatrix_x4(uint32_t (&r)[4], const void* row, Place where = Place::current
     r[i] = pair;
   }
 }
+template <class N>
+uint32_t narrow_pair(float low, float high) {
+  return uint32_t(N(low).bits) | uint32_t(N(high).bits) << 16;
+}
+inline int again(int x) { return x; }
+inline float exp2_fast(float x) { return x < -126 ? 0.0f : __builtin_exp2f(x); }
 
 }  // namespace lamina::cuda

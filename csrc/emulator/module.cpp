@@ -37,5 +37,5 @@ NB_MODULE(_cuda_emulated, m) {
   m.def("emulator_configure", &lamina::bind::configure, nanobind::arg("schedule") = "forward",
         nanobind::arg("lazy_copies") = true, nanobind::arg("strict") = true);
   m.def("emulator_counts", &lamina::bind::counts);
-  for (auto* r = lamina::bind::Registration::head(); r; r = r->next) r->function(m);
+  lamina::bind::define_kernels(m);
 }

@@ -67,14 +67,14 @@ template <class Target, class T>
 void activation_function_backward(ActivationFunction f, int64_t n, const T* x, const T* dy, T* dx,
                                   ActivationParameters<T> parameters);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; S: float16 and bfloat16 too, with T = float
 
-template <class T>
-void activation_function_forward(ActivationFunction f, int64_t n, const T* x, T* y, ActivationParameters<T> parameters,
+template <class S, class T>
+void activation_function_forward(ActivationFunction f, int64_t n, const S* x, S* y, ActivationParameters<T> parameters,
                                  Stream stream);
 
-template <class T>
-void activation_function_backward(ActivationFunction f, int64_t n, const T* x, const T* dy, T* dx,
+template <class S, class T>
+void activation_function_backward(ActivationFunction f, int64_t n, const S* x, const S* dy, S* dx,
                                   ActivationParameters<T> parameters, Stream stream);
 
 }  // namespace cuda

@@ -13,6 +13,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -35,9 +36,15 @@ void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const
 
 namespace cuda {  // the same, and the same bits, over device memory
 
-/// Lists of parameters and settings are the host's.
+/// Lists of parameters and settings are the host's; rate and beta, which change from step to step, may lie in device
+/// memory: a launch that is captured in a graph reads them anew at each replay.
+struct DeviceAdafactorSettings {
+  const double* rate = nullptr;  // where they are not null they count
+  const double* beta = nullptr;
+};
 template <class T>
-void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& s, Stream stream);
+void adafactor_step(int64_t count, const FactoredParameter<T>* parameters, const AdafactorSettings& s,
+                    const DeviceAdafactorSettings& there, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

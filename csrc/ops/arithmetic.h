@@ -15,7 +15,7 @@ enum class Arithmetic { add, subtract, multiply, divide, maximum, minimum };
 template <class Target, class T>
 void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
 
 template <class T>
 void arithmetic(Arithmetic operation, const Broadcast& s, const T* a, const T* b, T* y, Stream stream);

@@ -71,5 +71,25 @@ template <class T>
 void attention_backward(const Attention<T>& s, const T* y, const T* lse, const T* dy, T* dq, T* dk, T* dv,
                         Stream stream);
 
+/// T = Float16 or BFloat16, on tensor cores. The same formulas with other sums, and 2^x by the GPU's instruction: the
+/// same bits in every run on a kind of GPU, and for a row in any batch; not the CPU's.
+///   scores, dy . v  sums of products in float32, by mma in steps of 16; times scale * log2 e in float32
+///   forward         64 keys at a time, 48 for heads above 64, 32 above 128 and with masks or dropout; p is rounded to
+///                   16 bits before it meets v, its sum is of what it was before; y is rounded once
+///   backward        p and ds are rounded to 16 bits before they meet dy, q and k; every sum over keys or rows is one
+///                   float32 chain in order (query heads that share a key head one after the other), rounded once
+/// Against float32 that is half a unit in the last place of each term and half of the result. Philox's masks are the
+/// CPU's. lse is float32.
+///
+/// Heads above 256, and all on devices without the tensor cores or the shared memory for them, go through float32
+/// copies and the kernels above.
+///
+/// Reference: Dao 2023, "FlashAttention-2", arXiv:2307.08691.
+template <class T>
+void attention_forward_16(const Attention<T>& s, T* y, float* lse, Stream stream);
+template <class T>
+void attention_backward_16(const Attention<T>& s, const T* y, const float* lse, const T* dy, T* dq, T* dk, T* dv,
+                           Stream stream);
+
 }  // namespace cuda
 }  // namespace lamina

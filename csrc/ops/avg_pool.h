@@ -16,7 +16,7 @@ void avg_pool_forward(const Pool& s, bool count_padding, const T* x, T* y);
 template <class Target, class T>
 void avg_pool_backward(const Pool& s, bool count_padding, const T* dy, T* dx);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
 
 template <class T>
 void avg_pool_forward(const Pool& s, bool count_padding, const T* x, T* y, Stream stream);

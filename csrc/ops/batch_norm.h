@@ -13,14 +13,17 @@
 #pragma once
 #include <cstdint>
 
+#include "support/narrow.h"
 #include "support/stream.h"
 
 namespace lamina {
 
-template <class T>
+/// x is stored as S; what belongs to a channel is float32 where S has 16 bits.
+template <class S>
 struct BatchNorm {
+  using T = Computed<S>;
   int64_t rows, channels;
-  const T* x;         // rows x channels
+  const S* x;         // rows x channels
   const T* gamma;     // a channel; null: 1
   const T* beta;      // a channel; null: 0
   const T* mean;      // a channel
@@ -49,20 +52,20 @@ template <class Target, class T>
 void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
                          T* dbeta);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; S: float16 and bfloat16 too, with T = float
 
-template <class T>
-void batch_norm_statistics(int64_t rows, int64_t channels, const T* x, double epsilon, double momentum, T* mean,
+template <class S, class T>
+void batch_norm_statistics(int64_t rows, int64_t channels, const S* x, double epsilon, double momentum, T* mean,
                            T* inverse, T* moving_mean, T* moving_variance, Stream stream);
 
 template <class T>
 void batch_norm_inverse(int64_t channels, const T* variance, double epsilon, T* inverse, Stream stream);
 
-template <class T>
-void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y, Stream stream);
+template <class S>
+void batch_norm_forward(const BatchNorm<S>& s, const S* residual, S* y, Stream stream);
 
-template <class T>
-void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
+template <class S, class T>
+void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, S* dz, S* dx, T* dgamma,
                          T* dbeta, Stream stream);
 
 }  // namespace cuda

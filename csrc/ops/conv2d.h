@@ -26,7 +26,7 @@ struct Conv2D {
 };
 
 /// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct); accurate: F(2x2, 3x3),
-/// more exact than direct; direct: the plain sum everywhere.
+/// more exact than direct; both: F(3x3, 2x2) for 4x4 with strides 2; direct: the plain sum everywhere.
 enum class ConvolutionMode : int { fast = 0, accurate = 1, direct = 2 };
 
 template <class Target, class T>
@@ -42,12 +42,13 @@ void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, c
 
 // Algorithms that conv2d.cpp chooses among.
 
-/// 3x3, stride 1, any dilation, groups 1, padding up to the kernel's reach, any C and K: tile is 2 or 4, the side of
+/// 3x3, stride 1, any dilation and groups, padding up to the kernel's reach, any C and K: tile is 2 or 4, the side of
 /// the output tile. A dilated convolution is d * d undilated ones of every d-th pixel. Sums are fixed here too: for
 /// each position of the transformed tile, chains over C (at most CHAIN long, added in order); in the gradient of the
 /// kernel chains of 56 tiles, counted through the batch. An output's bits depend on its tile alone. An infinity or NaN
-/// spoils all outputs of the tiles that see it. Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2,
-/// -2 for F(4x4).
+/// spoils all outputs of the tiles that see it; those of two groups, where these are of 8 channels and 8 filters, which
+/// go in pairs. tile 3: 4x4, strides 2, groups 1, dilation 1, any padding: four 2x2 kernels on every second pixel, by
+/// F(3x3, 2x2). Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2, -2 for F(4x4).
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>

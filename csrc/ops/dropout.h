@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -16,7 +17,8 @@ void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream,
 namespace cuda {  // the same, and the same bits, over device memory
 
 template <class T>
-void dropout(int64_t n, const T* x, int dropped, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+void dropout(int64_t n, const T* x, int dropped, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+             Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

@@ -29,7 +29,7 @@ void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y);
 template <class Target, class T>
 void elementary_backward(ElementaryFunction f, int64_t n, const T* saved, const T* dy, T* dx);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
 
 template <class T>
 void elementary_forward(ElementaryFunction f, int64_t n, const T* x, T* y, Stream stream);

@@ -23,10 +23,10 @@ template <class Target, class T>
 void embedding_backward(const Segments& s, int64_t width, const T* dy, T* y);
 
 namespace cuda {  // the same, and the same bits, over device memory; what is out of range, or beyond the table's rows,
-                  // is passed over
+                  // is passed over. S: float16 and bfloat16 too, with T = float
 
-template <class T>
-void embedding_backward(const Segments& s, int64_t width, int64_t table, const T* dy, T* y, Stream stream);
+template <class S, class T>
+void embedding_backward(const Segments& s, int64_t width, int64_t table, const S* dy, T* y, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

@@ -12,15 +12,17 @@
 #pragma once
 #include <cstdint>
 
+#include "support/narrow.h"
 #include "support/stream.h"
 
 namespace lamina {
 
-template <class T>
+/// x is stored as S; gamma is float32 where S has 16 bits.
+template <class S>
 struct GroupNorm {
   int64_t samples, pixels, channels, groups;
-  const T* x;
-  const T* gamma;  // a channel; null: 1
+  const S* x;
+  const Computed<S>* gamma;  // a channel; null: 1
 };
 
 /// mean and inverse: samples x groups, written. beta: a channel, or null.
@@ -32,13 +34,13 @@ template <class Target, class T>
 void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma,
                          T* dbeta);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; S: float16 and bfloat16 too, with T = float
 
-template <class T>
-void group_norm_forward(const GroupNorm<T>& s, const T* beta, double epsilon, T* mean, T* inverse, T* y, Stream stream);
+template <class S, class T>
+void group_norm_forward(const GroupNorm<S>& s, const T* beta, double epsilon, T* mean, T* inverse, S* y, Stream stream);
 
-template <class T>
-void group_norm_backward(const GroupNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma,
+template <class S, class T>
+void group_norm_backward(const GroupNorm<S>& s, const T* mean, const T* inverse, const S* dy, S* dx, T* dgamma,
                          T* dbeta, Stream stream);
 
 }  // namespace cuda

@@ -25,18 +25,19 @@ template <class Target, class T>
 void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index,
                        T* y);
 
-namespace cuda {  // the same, and the same bits, over device memory; numbers out of range are passed over
+namespace cuda {  // the same, and the same bits, over device memory; numbers out of range are passed over.
+                  // Of float16 and bfloat16 too: S, with T = float for the sums
 
 template <class T>
 void take(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* x, const int64_t* index, T* y,
           Stream stream);
 
-template <class T>
-void scatter_add(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index, T* y,
+template <class S, class T>
+void scatter_add(int64_t outer, int64_t rows, int64_t count, int64_t inner, const S* v, const int64_t* index, T* y,
                  Stream stream);
 
-template <class T>
-void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const T* v, const int64_t* index,
+template <class S, class T>
+void scatter_add_along(int64_t outer, int64_t rows, int64_t count, int64_t inner, const S* v, const int64_t* index,
                        T* y, Stream stream);
 
 }  // namespace cuda

@@ -24,8 +24,9 @@ namespace cuda {  // the same, and the same bits, over device memory
 template <class T>
 void loss_sum(int64_t n, const T* losses, T divisor, T* total, Stream stream);
 
-template <class T>
-void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t step, T* y, Stream stream);
+/// S: float16 and bfloat16 too, with T = float.
+template <class S, class T>
+void scale_rows(int64_t rows, int64_t n, const S* x, const T* factors, int64_t step, S* y, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

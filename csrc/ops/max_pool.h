@@ -23,7 +23,7 @@ void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets);
 template <class Target, class T, class Offset>
 void max_pool_backward(const Pool& s, const T* dy, const Offset* offsets, T* dx);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
 
 template <class T, class Offset>
 void max_pool_forward(const Pool& s, const T* x, T* y, Offset* offsets, Stream stream);

@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -22,8 +23,9 @@ struct Parameter {
   const T* gradients;
   T* slots[OPTIMIZER_SLOTS];  // what the rule says; null where not kept
   int64_t n, start;
-  double scale = 1;  // of the gradient
-  double decay = 0;  // learning rate * weight decay
+  double scale = 1;    // of the gradient
+  double decay = 0;    // learning rate * weight decay
+  int64_t number = 0;  // in the lists of all parameters
 
   /// A row-sparse gradient, of a table with rows of `width`: gradients holds those of `rows` (ascending, each once)
   /// alone, the others are 0. Where `whole` is set they take part with it, and n is the size of the table; else they
@@ -77,10 +79,18 @@ void gradient_squares(int64_t count, const Parameter<T>* parameters, double* squ
 
 namespace cuda {  // the same, and the same bits, over device memory; rows out of range are passed over
 
+/// Numbers in device memory: those that are not null take the place of the host's. A launch that is captured in a graph
+/// reads them anew at each replay.
+struct DeviceSettings {
+  const double* values = nullptr;  // OPTIMIZER_SETTINGS of them, then the step; where that is below 1 nothing is done
+  const double* scales = nullptr;  // by the numbers of the parameters
+  const double* decays = nullptr;
+};
+
 /// Lists of parameters and settings are the host's: they travel with the launches, some parameters with each.
 template <class T>
 void optimizer_step(OptimizerRule rule, int64_t count, const Parameter<T>* parameters, const OptimizerSettings& s,
-                    Stream stream);
+                    const DeviceSettings& there, Stream stream);
 
 /// squares: on the device.
 template <class T>

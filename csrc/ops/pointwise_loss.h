@@ -57,13 +57,14 @@ template <class Target, class T>
 bool pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
                     T* losses, T* dx, const LossParameters<T>& parameters);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory. S: float16 and bfloat16 too, with
+                  // T = float: weights and losses stay float32
 
 /// Nothing is returned, as the host would have to wait for it: where a target of a cross entropy is NaN or outside
 /// [0, 1], its row's loss and its gradient are NaN.
-template <class T>
-void pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor,
-                    T* losses, T* dx, const LossParameters<T>& parameters, Stream stream);
+template <class S, class T>
+void pointwise_loss(PointwiseLoss loss, int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor,
+                    T* losses, S* dx, const LossParameters<T>& parameters, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

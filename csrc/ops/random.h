@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -21,13 +22,16 @@ void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t strea
 
 namespace cuda {  // the same, and the same bits, over device memory
 
-void random_words(int64_t n, uint64_t first, uint64_t seed, uint64_t stream_number, uint32_t* y, Stream stream);
+void random_words(int64_t n, uint64_t first, Setting<uint64_t> seed, Setting<uint64_t> stream_number, uint32_t* y,
+                  Stream stream);
 
 template <class T>
-void random_uniform(int64_t n, T low, T high, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+void random_uniform(int64_t n, T low, T high, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+                    Stream stream);
 
 template <class T>
-void random_normal(int64_t n, T mean, T deviation, uint64_t seed, uint64_t stream_number, T* y, Stream stream);
+void random_normal(int64_t n, T mean, T deviation, Setting<uint64_t> seed, Setting<uint64_t> stream_number, T* y,
+                   Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

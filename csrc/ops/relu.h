@@ -14,7 +14,7 @@ void relu_forward(int64_t n, const T* x, T* y);
 template <class Target, class T>
 void relu_backward(int64_t n, const T* y, const T* dy, T* dx);
 
-namespace cuda {  // the same over device memory, queued on the stream
+namespace cuda {  // the same over device memory, queued on the stream; of float16 and bfloat16 too
 
 template <class T>
 void relu_forward(int64_t n, const T* x, T* y, Stream stream);

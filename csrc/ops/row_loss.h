@@ -20,11 +20,12 @@ template <class Target, class T>
 void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
               T* dx);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory. S: float16 and bfloat16 too, with
+                  // T = float: weights and losses stay float32
 
-template <class T>
-void row_loss(RowLoss loss, int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
-              T* dx, Stream stream);
+template <class S, class T>
+void row_loss(RowLoss loss, int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
+              S* dx, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

@@ -14,18 +14,20 @@
 #pragma once
 #include <cstdint>
 
+#include "support/narrow.h"
 #include "support/stream.h"
 
 namespace lamina {
 
 enum class RowNormKind { layer, rms, unit };
 
-template <class T>
+/// x is stored as S; gamma is float32 where S has 16 bits.
+template <class S>
 struct RowNorm {
   RowNormKind kind;
   int64_t rows, n;
-  const T* x;
-  const T* gamma;  // n; null: 1
+  const S* x;
+  const Computed<S>* gamma;  // n; null: 1
   double epsilon;
 };
 
@@ -38,13 +40,13 @@ void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T
 template <class Target, class T>
 void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory; S: float16 and bfloat16 too, with T = float
 
-template <class T>
-void row_norm_forward(const RowNorm<T>& s, const T* beta, T* mean, T* inverse, T* y, Stream stream);
+template <class S, class T>
+void row_norm_forward(const RowNorm<S>& s, const T* beta, T* mean, T* inverse, S* y, Stream stream);
 
-template <class T>
-void row_norm_backward(const RowNorm<T>& s, const T* mean, const T* inverse, const T* dy, T* dx, T* dgamma, T* dbeta,
+template <class S, class T>
+void row_norm_backward(const RowNorm<S>& s, const T* mean, const T* inverse, const S* dy, S* dx, T* dgamma, T* dbeta,
                        Stream stream);
 
 }  // namespace cuda

@@ -41,25 +41,26 @@ template <class Target, class T>
 void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
                                            T* losses, T* dq);
 
-namespace cuda {  // the same, and the same bits, over device memory
+namespace cuda {  // the same, and the same bits, over device memory. S: float16 and bfloat16 too, with
+                  // T = float: weights and losses stay float32
 
 /// A row whose label is out of range has a loss and a gradient of NaN: the host does not look at labels.
-template <class T>
-void softmax_cross_entropy(int64_t rows, int64_t n, const T* x, const int64_t* labels, int64_t ignored, T smoothing,
-                           const T* weights, T divisor, T* losses, T* dx, Stream stream);
+template <class S, class T>
+void softmax_cross_entropy(int64_t rows, int64_t n, const S* x, const int64_t* labels, int64_t ignored, T smoothing,
+                           const T* weights, T divisor, T* losses, S* dx, Stream stream);
 
-template <class T>
-void softmax_cross_entropy_soft(int64_t rows, int64_t n, const T* x, const T* t, const T* weights, T divisor, T* losses,
-                                T* dx, Stream stream);
+template <class S, class T>
+void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
+                                S* dx, Stream stream);
 
 /// Labels out of range: as above.
-template <class T>
-void cross_entropy_from_probabilities(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored,
-                                      const T* weights, T divisor, T* losses, T* dq, Stream stream);
+template <class S, class T>
+void cross_entropy_from_probabilities(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored,
+                                      const T* weights, T divisor, T* losses, S* dq, Stream stream);
 
-template <class T>
-void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, const T* t, const T* weights, T divisor,
-                                           T* losses, T* dq, Stream stream);
+template <class S, class T>
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights, T divisor,
+                                           T* losses, S* dq, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

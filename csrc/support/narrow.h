@@ -25,9 +25,15 @@ LAMINA_ANYWHERE float float_of_bits(uint32_t u) {
 
 LAMINA_ANYWHERE float bfloat16_to_float(uint16_t u) { return float_of_bits(uint32_t(u) << 16); }
 LAMINA_ANYWHERE uint16_t float_to_bfloat16(float x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  uint16_t rounded;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded) : "f"(x));
+  return rounded;
+#else
   const uint32_t u = bits_of_float(x);
   if ((u & 0x7fffffffu) > 0x7f800000u) return uint16_t(0x7fff);  // NaN, as the GPU's instruction writes it
   return uint16_t((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+#endif
 }
 
 LAMINA_ANYWHERE float float16_to_float(uint16_t u) {
@@ -58,17 +64,37 @@ LAMINA_ANYWHERE uint16_t float_to_float16(float x) {
 #endif
 }
 
+/// What S is stored as, it is computed with as Computed<S>: an expression reads a narrow number as a float, an
+/// assignment rounds.
 struct Float16 {
   uint16_t bits;
   Float16() = default;
   LAMINA_ANYWHERE explicit Float16(float x) : bits(float_to_float16(x)) {}
-  LAMINA_ANYWHERE explicit operator float() const { return float16_to_float(bits); }
+  LAMINA_ANYWHERE Float16& operator=(float x) { return bits = float_to_float16(x), *this; }
+  LAMINA_ANYWHERE operator float() const { return float16_to_float(bits); }
 };
 struct BFloat16 {
   uint16_t bits;
   BFloat16() = default;
   LAMINA_ANYWHERE explicit BFloat16(float x) : bits(float_to_bfloat16(x)) {}
-  LAMINA_ANYWHERE explicit operator float() const { return bfloat16_to_float(bits); }
+  LAMINA_ANYWHERE BFloat16& operator=(float x) { return bits = float_to_bfloat16(x), *this; }
+  LAMINA_ANYWHERE operator float() const { return bfloat16_to_float(bits); }
 };
+
+template <class S>
+struct ComputedAs {
+  using type = S;
+};
+template <>
+struct ComputedAs<Float16> {
+  using type = float;
+};
+template <>
+struct ComputedAs<BFloat16> {
+  using type = float;
+};
+/// The type that numbers stored as S are computed with.
+template <class S>
+using Computed = typename ComputedAs<S>::type;
 
 }  // namespace lamina

@@ -1,6 +1,6 @@
 // The rules of ops/optimizer.h for one element, over V<T> (see support/math.h).
 //
-// A rule is made from the settings, on the host; rule.step(g, w, slot, kept) takes gradient and weight, prepared, and
+// A rule is made from the settings; rule.step(g, w, slot, kept) takes gradient and weight, prepared, and
 // the optimizer's memory, slot[k] where bit k of `kept` is set, changes the latter and returns the new weight.
 #pragma once
 #include "ops/optimizer.h"
@@ -9,11 +9,20 @@
 namespace lamina::LAMINA_ISA {
 
 /// The same on every machine, unlike the C library's pow.
-inline double whole_power(double base, int64_t exponent) {
+INLINE double whole_power(double base, int64_t exponent) {
   double result = 1;
   for (; exponent > 0; exponent /= 2, base *= base)
     if (exponent % 2) result *= base;
   return result;
+}
+
+/// Rounded correctly, on the host and on the device.
+INLINE double square_root(double x) {
+#ifdef __CUDA_ARCH__
+  return ::sqrt(x);
+#else
+  return __builtin_sqrt(x);
+#endif
 }
 
 /// average += share (value - average); the new average.
@@ -31,7 +40,7 @@ template <class T>
 struct Sgd {
   V<T> minus_rate, keep;
   bool nesterov;
-  explicit Sgd(const OptimizerSettings& s)
+  INLINE explicit Sgd(const OptimizerSettings& s)
       : minus_rate(set(T(-s.values[0]))), keep(set(T(s.values[1]))), nesterov(s.values[2] != 0) {}
   INLINE V<T> step(V<T> g, V<T> w, V<T> (&slot)[OPTIMIZER_SLOTS], unsigned kept) const {
     if (!(kept & 1)) return fma(minus_rate, g, w);
@@ -43,7 +52,7 @@ struct Sgd {
 template <class T>
 struct RmsProp {
   V<T> rate, rho, fresh, momentum, small;
-  explicit RmsProp(const OptimizerSettings& s)
+  INLINE explicit RmsProp(const OptimizerSettings& s)
       : rate(set(T(s.values[0]))),
         rho(set(T(s.values[1]))),
         fresh(set(T(1 - s.values[1]))),
@@ -65,7 +74,7 @@ struct RmsProp {
 template <class T>
 struct MomentAverages {
   V<T> fresh_1, fresh_2;
-  explicit MomentAverages(const OptimizerSettings& s)
+  INLINE explicit MomentAverages(const OptimizerSettings& s)
       : fresh_1(set(T(1 - s.values[1]))), fresh_2(set(T(1 - s.values[2]))) {}
   INLINE void step(V<T> g, V<T>& m, V<T>& v) const {
     followed<T>(m, g, fresh_1);
@@ -77,9 +86,9 @@ template <class T>
 struct Adam {
   MomentAverages<T> averages;
   V<T> minus_alpha, small;
-  explicit Adam(const OptimizerSettings& s) : averages(s), small(set(T(s.values[3]))) {
+  INLINE explicit Adam(const OptimizerSettings& s) : averages(s), small(set(T(s.values[3]))) {
     const double beta_1 = whole_power(s.values[1], s.step), beta_2 = whole_power(s.values[2], s.step);
-    minus_alpha = set(T(-s.values[0] * __builtin_sqrt(1 - beta_2) / (1 - beta_1)));
+    minus_alpha = set(T(-s.values[0] * square_root(1 - beta_2) / (1 - beta_1)));
   }
   INLINE V<T> step(V<T> g, V<T> w, V<T> (&slot)[OPTIMIZER_SLOTS], unsigned kept) const {
     averages.step(g, slot[0], slot[1]);
@@ -92,7 +101,7 @@ struct Adam {
 template <class T>
 struct Adagrad {
   V<T> rate, small;
-  explicit Adagrad(const OptimizerSettings& s) : rate(set(T(s.values[0]))), small(set(T(s.values[1]))) {}
+  INLINE explicit Adagrad(const OptimizerSettings& s) : rate(set(T(s.values[0]))), small(set(T(s.values[1]))) {}
   INLINE V<T> step(V<T> g, V<T> w, V<T> (&slot)[OPTIMIZER_SLOTS], unsigned) const {
     slot[0] = fma(g, g, slot[0]);
     return w - rate * g / sqrt(slot[0] + small);
@@ -102,7 +111,7 @@ struct Adagrad {
 template <class T>
 struct Adadelta {
   V<T> minus_rate, rho, fresh, small;
-  explicit Adadelta(const OptimizerSettings& s)
+  INLINE explicit Adadelta(const OptimizerSettings& s)
       : minus_rate(set(T(-s.values[0]))),
         rho(set(T(s.values[1]))),
         fresh(set(T(1 - s.values[1]))),
@@ -118,7 +127,7 @@ struct Adadelta {
 template <class T>
 struct Adamax {
   V<T> minus_alpha, fresh, keep, small;
-  explicit Adamax(const OptimizerSettings& s)
+  INLINE explicit Adamax(const OptimizerSettings& s)
       : minus_alpha(set(T(-s.values[0] / (1 - whole_power(s.values[1], s.step))))),
         fresh(set(T(1 - s.values[1]))),
         keep(set(T(s.values[2]))),
@@ -134,7 +143,7 @@ template <class T>
 struct Nadam {
   MomentAverages<T> averages;
   V<T> of_m, of_g, correction, small;
-  explicit Nadam(const OptimizerSettings& s)
+  INLINE explicit Nadam(const OptimizerSettings& s)
       : averages(s),
         of_m(set(T(-s.values[0] * s.values[4]))),
         of_g(set(T(-s.values[0] * s.values[5]))),
@@ -150,7 +159,7 @@ template <class T>
 struct Ftrl {
   double power;
   V<T> by_rate, l1, twice_l2, shrinkage;
-  explicit Ftrl(const OptimizerSettings& s)
+  INLINE explicit Ftrl(const OptimizerSettings& s)
       : power(s.values[1]),
         by_rate(set(T(1 / s.values[0]))),
         l1(set(T(s.values[2]))),
@@ -175,7 +184,7 @@ struct Ftrl {
 template <class T>
 struct Lion {
   V<T> rate, keep_1, fresh_1, keep_2, fresh_2;
-  explicit Lion(const OptimizerSettings& s)
+  INLINE explicit Lion(const OptimizerSettings& s)
       : rate(set(T(s.values[0]))),
         keep_1(set(T(s.values[1]))),
         fresh_1(set(T(1 - s.values[1]))),
@@ -194,7 +203,7 @@ template <class T>
 struct Lamb {
   MomentAverages<T> averages;
   V<T> correction_1, correction_2, small;
-  explicit Lamb(const OptimizerSettings& s)
+  INLINE explicit Lamb(const OptimizerSettings& s)
       : averages(s),
         correction_1(set(T(1 / (1 - whole_power(s.values[1], s.step))))),
         correction_2(set(T(1 / (1 - whole_power(s.values[2], s.step))))),

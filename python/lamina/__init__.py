@@ -4,10 +4,12 @@ from lamina import activations as activations
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data
+from lamina import dtype_policies as dtype_policies
 from lamina import initializers as initializers
 from lamina import layers as layers
 from lamina import losses as losses
 from lamina import metrics as metrics
+from lamina import mixed_precision as mixed_precision
 from lamina import models as models
 from lamina import ops as ops
 from lamina import optimizers as optimizers
@@ -26,6 +28,10 @@ from lamina.backend import isa as isa
 from lamina.backend import num_threads as num_threads
 from lamina.backend import set_isa as set_isa
 from lamina.backend import set_num_threads as set_num_threads
+from lamina.capture import cuda_graph as cuda_graph
+from lamina.dtype_policies import DTypePolicy as DTypePolicy
+from lamina.dtype_policies import dtype_policy as dtype_policy
+from lamina.dtype_policies import set_dtype_policy as set_dtype_policy
 from lamina.layers import Input as Input
 from lamina.models import Model as Model
 from lamina.models import Sequential as Sequential

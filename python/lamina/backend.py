@@ -6,18 +6,21 @@ Lamina's caching pool, because fresh memory costs more than most work done on it
 
 from __future__ import annotations
 
+import importlib
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from lamina import _cpu, cuda_arrays
+from lamina import _cpu, cuda_arrays, recording
 from lamina.cuda_arrays import CUDA, MANAGED, Cuda
 
 Array = Any  # numpy.ndarray or cupy.ndarray
 float32 = np.dtype(np.float32)
 float64 = np.dtype(np.float64)
 int64 = np.dtype(np.int64)
+float16 = np.dtype(np.float16)
+narrow = False  # whether floats of 16 bits are in use: somebody asked for some, and ops look out for them from then on
 ndarray = np.ndarray
 
 
@@ -77,6 +80,56 @@ def set_num_threads(count: int) -> None:
         2
     """
     _cpu.set_num_threads(count)
+
+
+# Dtypes
+
+
+def dtype_of(value: Any) -> np.dtype[Any]:
+    """NumPy's dtype of a name, a type or a dtype; for "bfloat16" that of the package ml_dtypes.
+
+    Raises:
+        TypeError: if there is none.
+    """
+    if isinstance(value, str) and value == "bfloat16":
+        value = importlib.import_module("ml_dtypes").bfloat16
+    dtype: np.dtype[Any] = np.dtype(value)
+    if is_narrow(dtype):
+        use_narrow()
+    return dtype
+
+
+def is_float(dtype: np.dtype[Any]) -> bool:
+    """Whether it is one of floats, bfloat16 among them, which is none of NumPy's own."""
+    return dtype.kind == "f" or dtype.name == "bfloat16"
+
+
+def is_narrow(dtype: np.dtype[Any]) -> bool:
+    """Whether it is one of floats of 16 bits: float16 or bfloat16."""
+    return dtype.itemsize == 2 and dtype.name in ("bfloat16", "float16")
+
+
+def state_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What statistics of arrays of this dtype are kept in: float32 for 16 bits, else the dtype itself."""
+    return dtype if dtype.itemsize > 2 else float32
+
+
+def use_narrow() -> None:
+    """Has ops look out for floats of 16 bits from now on: see autograd/narrow.py."""
+    global narrow
+    narrow = True
+
+
+def cast(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The array in another dtype, itself if it has it. What does not fit into 16 bits becomes infinite."""
+    if array.dtype == dtype:
+        return array
+    if dtype.itemsize != 2:
+        return array.astype(dtype)
+    if not on_host(array):
+        _cuda_array(array).check(dtype)
+    with np.errstate(all="ignore"):
+        return array.astype(dtype)
 
 
 # Devices
@@ -230,7 +283,12 @@ def moved(array: Array, like: Array | None) -> Array:
     if like is None or isinstance(like, np.ndarray):
         return to_host(array)
     gpu = _cuda_array(like)
-    return gpu.module.asarray(array) if isinstance(array, np.ndarray | np.generic) else array
+    if narrow:
+        gpu.check(array.dtype)
+    if not isinstance(array, np.ndarray | np.generic):
+        return array
+    recorder = recording.state.recorder
+    return gpu.module.asarray(array) if recorder is None else recorder.constant(array)
 
 
 def to_host(array: Array) -> Array:
@@ -254,7 +312,10 @@ def empty(shape: int | tuple[int, ...], dtype: Any = float32, like: Array | None
             return _cpu.empty(shape, dtype)
         except OverflowError:
             raise MemoryError(f"empty: cannot allocate an array of shape {shape}: its sizes pass 64 bits") from None
-    return _cuda_array(like).module.empty(shape, dtype)
+    gpu = _cuda_array(like)
+    if narrow:
+        gpu.check(dtype)
+    return gpu.module.empty(shape, dtype)
 
 
 def empty_like(array: Array) -> Array:
@@ -309,16 +370,18 @@ def as_array(value: Any, dtype: Any = None, floats: Any = float32, like: Array |
         found = value.dtype
         if found is float32 or found is float64 or found is int64:  # as most are
             return value
+    if dtype is not None:
+        dtype = dtype_of(dtype)
     if not isinstance(value, np.ndarray) and not _in_python(value):
         found = _on_gpu(value)
         if found is not None:
             _check_numbers(found.dtype)
-            return found if dtype is None else found.astype(dtype, copy=False)
+            return found if dtype is None else cast(found, dtype)
     array = np.asarray(value)
     _check_numbers(array.dtype)
     if dtype is not None:
-        array = array.astype(dtype, copy=False)
-        _check_numbers(array.dtype)
+        _check_numbers(dtype)
+        array = cast(array, dtype)
     elif array.dtype == np.float64 and array.dtype != floats and _without_dtype(value):
         array = array.astype(floats)
     if not array.dtype.isnative:
@@ -341,7 +404,11 @@ def _on_gpu(value: Any) -> Array | None:
 
 
 def _check_numbers(dtype: np.dtype[Any]) -> None:
-    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+    if dtype is float32 or dtype is float64:
+        return
+    if is_narrow(dtype):
+        use_narrow()
+    elif dtype.kind not in "fiub" or dtype.itemsize > 8:
         raise TypeError(f"expected an array of numbers (bool, integer or float up to 64 bits), got dtype {dtype}")
 
 

@@ -26,15 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     demo_parser.add_argument("--epochs", type=_positive, default=30, help="passes over the data (30)")
     demo_parser.add_argument("--seed", type=int, default=7, help="of all random numbers (7)")
+    demo_parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (cpu)")
     demo_parser.add_argument("--output", type=Path, default=Path("lamina_demo.png"), help="the picture to write")
     commands.add_parser("info", help="say what Lamina runs on here")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "demo":
-            demo(chosen.epochs, chosen.seed, chosen.output)
+            demo(chosen.epochs, chosen.seed, chosen.output, chosen.device)
         else:
             print(info())
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, Unusable) as error:
         print(f"lamina {chosen.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -42,19 +43,33 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def demo(epochs: int = 30, seed: int = 7, output: Path | None = None) -> float:
+class Unusable(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+def demo(epochs: int = 30, seed: int = 7, output: Path | None = None, device: str = "cpu") -> float:
     """Trains a convolutional network on scikit-learn's digits; prints what it reached, and draws it.
 
     Args:
         epochs: passes over the data.
         seed: of all random numbers.
         output: where to write the picture; None for none.
+        device: "cpu" or "cuda".
 
     Returns:
         The share of right answers on the fifth of the pictures that was held out.
     """
     if output is not None and not output.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {output.parent} for the picture")
+    try:
+        chosen = lamina.device(device)
+    except RuntimeError as error:
+        raise Unusable(str(error)) from None
+    with chosen:
+        return _demo(epochs, seed, output)
+
+
+def _demo(epochs: int, seed: int, output: Path | None) -> float:
     lamina.set_seed(seed)
     (x, y), (x_test, y_test) = data.digits()
     print(f"{len(x):,} handwritten digits to learn from, {len(x_test):,} held out; 8x8 points each\n")

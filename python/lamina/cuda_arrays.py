@@ -10,7 +10,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+import lamina
+
 Array = Any
+PLUGIN = "lamina_cuda13"  # the distribution lamina-cuda13's package
 CUDA, MANAGED = 2, 13  # DLPack's numbers of devices
 
 
@@ -21,13 +24,13 @@ class Kernels:
     """
 
     def __init__(self, module: ModuleType, current_stream: Callable[[], Any]) -> None:
-        self._module = module
+        self.module = module
         self._current_stream = current_stream
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
             raise AttributeError(name)
-        kernel = getattr(self._module, name, None)
+        kernel = getattr(self.module, name, None)
         if kernel is None:
             raise NotImplementedError(f'{name}: there is no kernel for the device "cuda"; move the tensors to "cpu"')
         current_stream = self._current_stream
@@ -59,16 +62,50 @@ class Cuda:
                 f'device "cuda": its arrays are CuPy\'s, which cannot be imported ({error}): '
                 f"pip install cupy-cuda{major}x"
             ) from None
-        kernels = importlib.import_module("lamina._cuda")
+        kernels = cuda_module()
+        # The kernels that take floats of 16 bits as they are.
+        self.narrow_kernels: frozenset[str] = frozenset(getattr(kernels, "sixteen_bit", tuple)())
         self.array_type: type = self.module.ndarray
         self.kernels = Kernels(kernels, self.module.cuda.get_current_stream)
         self.here: Array = self.module.empty(0, "float32")
+        capability = getattr(self.module.cuda.Device(), "compute_capability", "80")  # "75" for sm_75
+        self.narrow_dtypes = ("float16", "bfloat16") if int(capability) >= 80 else ("float16",)  # that kernels know
+        self.version: str = getattr(self.module, "__version__", "14")
+
+    def check(self, dtype: Any) -> None:
+        """Raises RuntimeError for bfloat16, if this CuPy has none."""
+        if int(self.version.partition(".")[0]) < 14 and getattr(dtype, "name", dtype) == "bfloat16":
+            raise RuntimeError(
+                f'bfloat16 on the device "cuda" needs CuPy 14 or newer, this is {self.version}: '
+                "pip install -U cupy-cuda13x"
+            )
+
+
+def cuda_module() -> ModuleType:
+    """lamina._cuda; where Lamina was built without it, that of the distribution lamina-cuda13.
+
+    Raises:
+        ImportError: if there is neither, or the distribution has another version than Lamina.
+    """
+    try:
+        return importlib.import_module("lamina._cuda")
+    except ModuleNotFoundError as error:
+        missing = error
+    try:
+        plugin = importlib.import_module(PLUGIN)
+    except ModuleNotFoundError:
+        raise missing from None
+    if plugin.__version__ != lamina.__version__:
+        raise ImportError(
+            f"lamina-cuda13 {plugin.__version__} is here, for Lamina {plugin.__version__}; this is {lamina.__version__}"
+        )
+    return importlib.import_module(f"{PLUGIN}._cuda")
 
 
 def cuda_status() -> dict[str, Any]:
     """See backend.cuda_status."""
     try:
-        module = importlib.import_module("lamina._cuda")
+        module = cuda_module()
     except ImportError as error:
         return {"built": False, "device_count": 0, "message": f"the CUDA module is not built ({error})"}
     return {"built": True, **module.status()}
@@ -77,7 +114,10 @@ def cuda_status() -> dict[str, Any]:
 def _missing(status: dict[str, Any]) -> str:
     """What there is not, and how to get it."""
     if not status["built"]:
-        return f"{status['message']}: build Lamina with pip install . -C cmake.define.LAMINA_CUDA=ON"
+        return (
+            f"{status['message']}: build Lamina with pip install . -C cmake.define.LAMINA_CUDA=ON, or what it lacks "
+            "with tools/build_cuda_wheel.sh"
+        )
     runtime, driver = status["runtime_version"], status["driver_version"]
     if driver // 1000 < runtime // 1000 and driver:
         return (

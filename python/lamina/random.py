@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend
+from lamina import backend, recording
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.broadcasting import broadcast_shape
 from lamina.ops.checks import integer, sizes
@@ -52,6 +52,10 @@ def get_seed() -> int:
         >>> lm.random.get_seed()
         3
     """
+    return recording.number(_current_seed)
+
+
+def _current_seed() -> int:
     return _seed
 
 
@@ -64,6 +68,10 @@ def next_stream() -> int:
         >>> lm.random.next_stream()
         1
     """
+    return recording.number(_advanced, draws=True)
+
+
+def _advanced() -> int:
     global _stream
     with _lock:
         _stream += 1
@@ -134,7 +142,7 @@ class SeedGenerator:
         """The seed and the stream of the next draw."""
         if self.seed is None:
             return get_seed(), next_stream()
-        return self.seed.__index__() & 0xFFFF_FFFF_FFFF_FFFF, next(self._numbers)
+        return self.seed.__index__() & 0xFFFF_FFFF_FFFF_FFFF, recording.number(self._numbers.__next__, draws=True)
 
 
 Seed = int | SeedGenerator | None

@@ -1,4 +1,5 @@
-"""What scripts need besides models: labels as vectors, rows of length 1, batches by number, the seed of everything."""
+"""What scripts need besides models: labels as vectors, rows of length 1, sequences of one length, batches by number,
+the seed of everything."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from lamina import backend, ops, random
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.models.attention_plot import plot_attention as plot_attention
 from lamina.models.plotting import plot_model as plot_model
 
@@ -77,6 +79,80 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Array:
     norm = ops.norm(Tensor(array), order, axis=axis, keepdims=True).array
     result: Array = array / np.where(norm == 0, 1, norm)
     return result
+
+
+def pad_sequences(
+    sequences: Any,
+    maxlen: int | None = None,
+    dtype: Any = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> Array:
+    """Sequences of different lengths as one array, filled up before or after them.
+
+    Args:
+        sequences: a list of N sequences, each of shape (length, ...): of numbers, or of vectors of one shape.
+        maxlen: the length of all, T; None for that of the longest. Longer ones are cut.
+        dtype: of the result.
+        padding: "pre" or "post": where `value` goes, before a sequence or after it.
+        truncating: "pre" or "post": which end of a sequence that is too long is cut off.
+        value: what the sequences are filled up with.
+
+    Returns:
+        NumPy array (N, T, ...).
+
+    Raises:
+        TypeError: if maxlen is no integer, dtype not of numbers, or something in `sequences` is no sequence.
+        ValueError: if padding or truncating is another word, maxlen is negative, the entries of sequences differ in
+            shape, or dtype is of integers and a number is not whole or too large for it.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.utils.pad_sequences([[1], [2, 3], [4, 5, 6, 7]], maxlen=3).tolist()
+        [[0, 0, 1], [0, 2, 3], [5, 6, 7]]
+        >>> lm.utils.pad_sequences([[1], [2, 3]], padding="post").tolist()
+        [[1, 0], [2, 3]]
+    """
+    for word, name in ((padding, "padding"), (truncating, "truncating")):
+        if word not in ("pre", "post"):
+            raise ValueError(f'pad_sequences: {name} must be "pre" or "post", got {word!r}')
+    if maxlen is not None and not is_integer(maxlen):
+        raise TypeError(f"pad_sequences: maxlen must be an integer, got {maxlen!r}")
+    kind = np.dtype(dtype)
+    if kind.kind not in "biuf":
+        raise TypeError(f"pad_sequences: dtype must be of numbers, got {dtype!r}")
+    rows = []
+    for i, sequence in enumerate(sequences):
+        if isinstance(sequence, str) or not hasattr(sequence, "__len__"):
+            raise TypeError(f"pad_sequences: expected sequences, got {sequence!r} at {i}")
+        rows.append(_held(sequence.array if isinstance(sequence, Tensor) else sequence, kind))
+    length = max(map(len, rows), default=0) if maxlen is None else int(maxlen)
+    if length < 0:
+        raise ValueError(f"pad_sequences: maxlen must be at least 0, got {maxlen}")
+    shape = next((row.shape[1:] for row in rows if len(row)), ())
+    result = np.full((len(rows), length, *shape), _held(value, kind), kind)
+    for i, row in enumerate(rows):
+        if len(row) and row.shape[1:] != shape:
+            raise ValueError(
+                f"pad_sequences: entries must have one shape, {shape}, got {row.shape[1:]} in sequence {i}"
+            )
+        kept = row[max(len(row) - length, 0) :] if truncating == "pre" else row[:length]
+        if len(kept):
+            start = length - len(kept) if padding == "pre" else 0
+            result[i, start : start + len(kept)] = kept
+    return result
+
+
+def _held(values: Any, dtype: np.dtype[Any]) -> Array:
+    """The values in a dtype; ValueError if it is of integers and has no room for one of them."""
+    array = np.asarray(values)
+    with np.errstate(invalid="ignore"):  # NaN is found below
+        typed = array.astype(dtype)
+    wrong = np.atleast_1d(typed != array)
+    if dtype.kind in "iu" and wrong.any():
+        raise ValueError(f"pad_sequences: {dtype} has no room for {np.atleast_1d(array)[wrong].flat[0]}; give dtype=")
+    return typed
 
 
 def set_random_seed(seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,24 @@ def test_dropout(dtype: Any) -> None:
             x = numbers(n, dtype, special=True)
             check_kernel("dropout", reference=reference, x=x, dropped=dropped, **KEY, y=written(n, dtype))
     check_kernel("dropout", reference=reference, x=x, dropped=30000, **KEY, y=same_as("x"))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_seed_and_stream_in_device_memory(dtype: Any) -> None:
+    seed, stream = np.array([2**63 + 5], np.uint64), np.array([2**40 + 1], np.uint64)
+
+    def by_the_cpu(name: str, **arguments: Any) -> None:
+        arguments |= {key: int(arguments[key].item()) for key in ("seed", "random_stream")}
+        getattr(_cpu, name)(**arguments)
+
+    for name, more in (
+        ("random_uniform", {"y": written((300,), dtype), "low": -1.0, "high": 2.0}),
+        ("random_normal", {"y": written((300,), dtype), "mean": 1.0, "stddev": 2.0}),
+        ("random_words", {"y": written((301,), np.uint32), "first": 3}),
+        ("dropout", {"x": numbers((1000,), dtype), "dropped": 20000, "y": written((1000,), dtype)}),
+    ):
+        tolerance = 1e-5 if name == "random_normal" and dtype == np.float32 else None
+        check_kernel(
+            name, seed=seed, random_stream=stream, reference=functools.partial(by_the_cpu, name), **more,
+            tolerance=tolerance,
+        )  # fmt: skip

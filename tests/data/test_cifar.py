@@ -145,9 +145,6 @@ def test_missing_parts(tmp_path):
         lm.data.read_cifar10(tmp_path)
 
 
-RAN = []
-
-
 class Harm:
     def __reduce__(self):
         return os.mkdir, ("harm",)
@@ -231,8 +228,8 @@ def linked(kind, name="cifar/evil", target="/etc/passwd"):
 
 
 @pytest.mark.parametrize(("extra", "message"), [
-    (linked(tarfile.SYMTYPE), "a link or device"), (linked(tarfile.LNKTYPE), "a link or device"),
-    (linked(tarfile.CHRTYPE), "a link or device"), (linked(tarfile.FIFOTYPE), "a link or device"),
+    (linked(tarfile.SYMTYPE), "a link, a device"), (linked(tarfile.LNKTYPE), "a link, a device"),
+    (linked(tarfile.CHRTYPE), "a link, a device"), (linked(tarfile.FIFOTYPE), "a link, a device"),
     (linked(tarfile.REGTYPE, "../../evil"), "unsafe name"), (linked(tarfile.REGTYPE, "/etc/evil"), "unsafe name"),
     (linked(tarfile.REGTYPE, "a/../../b"), "unsafe name"),
     (lambda tar: [linked(tarfile.REGTYPE, f"f{i}")(tar) for i in range(101)], "more than 100 members"),
@@ -260,3 +257,54 @@ def test_archives_that_are_bombs_or_cut_short(tmp_path, monkeypatch):
     path.write_bytes(archive({f"zeros{i}": bytes(100_000) for i in range(5)}))
     with pytest.raises(ValueError, match="more than the limit of 200000"):
         lm.data.read_cifar10(path)
+
+
+def sparse(tar):
+    info = tarfile.TarInfo("cifar/data_batch_1.bin")
+    info.type, info.size = tarfile.GNUTYPE_SPARSE, 512
+    tar.addfile(info, io.BytesIO(bytes(512)))
+
+
+@pytest.mark.parametrize(("extra", "message"), [
+    (sparse, "a file with holes"),
+    (lambda tar: tar.addfile(tarfile.TarInfo("again/data_batch_1.bin"), io.BytesIO()), "data_batch_1.bin: is there tw"),
+    (lambda tar: tar.addfile(tarfile.TarInfo("again/data_batch_1"), io.BytesIO()), "data_batch_1: is there twice"),
+], ids=["sparse", "twice", "in both forms"])  # fmt: skip
+def test_archives_with_odd_parts(tmp_path, extra, message):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(archive(FORMS["binary"], extra=extra))
+    with pytest.raises(ValueError, match=message):
+        lm.data.read_cifar10(path)
+
+
+def test_pickles_that_name_the_same_bytes_again_and_again(tmp_path):
+    """A few bytes a time, each an array of its own: 30 kB more that would take 100 MB."""
+    size = struct.pack("<i", 100_000)
+    encoded = b"\x80\x02}(U\x01tX" + size + b"a" * 100_000 + b"q\x01U\x01ec_codecs\nencode\nq\x02U\x01a]("
+    once_encoded = b"h\x02h\x01U\x06latin1\x86R"
+    arrays = b"\x80\x02}(U\x01bT" + size + bytes(100_000) + b"q\x01U\x01dcnumpy\ndtype\nU\x02u1\x85R"
+    arrays += b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbq\x02U\x01r"
+    arrays += b"cnumpy.core.multiarray\n_reconstruct\nq\x03U\x01v(cnumpy\nndarray\nK\x00\x85U\x01btq\x04U\x01a]("
+    once = b"h\x03h\x04R(K\x01J" + size + b"\x85h\x02K\x00h\x01tb"
+    for start, one in ((encoded, once_encoded), (arrays, once)):
+        assert len(plain_pickle.read(start + one + b"eu.", tmp_path)[b"a"]) == 1
+        with pytest.raises(ValueError, match="names the same bytes again and again"):
+            plain_pickle.read(start + one * 1000 + b"eu.", tmp_path / "p")
+
+
+def test_pickles_of_text_stay_within_the_budget(tmp_path):
+    """Protocol 2 writes the bytes of an array as text, which is read twice: of zeros just as of random bytes."""
+    for rows in (np.zeros((4, 3072), np.uint8), np.full((4, 3072), 255, np.uint8), ROWS["test_batch"][0]):
+        np.testing.assert_array_equal(plain_pickle.read(pickled(rows, np.arange(4)), tmp_path)[b"data"], rows)
+
+
+def test_parts_that_may_not_be_read(tmp_path, monkeypatch):
+    for name, data in FORMS["binary"].items():
+        (tmp_path / name).write_bytes(data)
+
+    def refuse(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(cifar.Path, "read_bytes", refuse)
+    with pytest.raises(PermissionError, match=r"data_batch_1\.bin"):
+        lm.data.read_cifar10(tmp_path)

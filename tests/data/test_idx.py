@@ -132,3 +132,31 @@ def test_mnist_refuses(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(WHOLE)
     with pytest.raises(ValueError, match=r"expected pictures \(N, H, W\)"):
         lm.data.read_mnist(tmp_path)
+
+
+def test_shapes_that_are_empty_and_huge(tmp_path):
+    """Their product is 0, so the file's size fits; NumPy has no such arrays."""
+    path = tmp_path / "a"
+    path.write_bytes(b"\0\0\x08\x04" + struct.pack(">4I", 0, 2**32 - 1, 2**32 - 1, 2**32 - 1))
+    with pytest.raises(ValueError, match=r"a: an array cannot have shape \(0, 4294967295"):
+        lm.data.read_idx(path)
+    path.write_bytes(b"\0\0\x08\x02" + struct.pack(">2I", 0, 5))
+    assert lm.data.read_idx(path).shape == (0, 5)
+
+
+def test_what_may_not_be_read(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    path.write_bytes(WHOLE)
+
+    def refuse(file, *arguments, **kwargs):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*a'"):
+        lm.data.read_idx(path)
+
+
+def test_folders_are_no_files(tmp_path):
+    for read in (lm.data.read_idx, lm.data.read_npz, lm.data.read_csv):
+        with pytest.raises(FileNotFoundError, match="there is no file"):
+            read(tmp_path)

@@ -67,6 +67,9 @@ def refusal(call):
 
 
 HUGE = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\n"
+EMPTY = "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4611686018427387904, 4611686018427387904), }\n"
+NOTHING = "{'descr': '<U0', 'fortran_order': False, 'shape': (1000000000000,), }\n"
+NESTED = "{'descr': ('<f8', (1000000,)), 'fortran_order': False, 'shape': (0,), }\n"
 
 
 @pytest.mark.parametrize(("members", "message"), [
@@ -80,6 +83,9 @@ HUGE = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\
     ([("x.npy", npy(header="(" * 3000))], "header of the array is damaged"),
     ([("x.npy", npy(data=bytes(31)))], "expected 32 bytes of data"), ([("x.npy", npy() + b"x")], "expected 32 bytes"),
     ([("x.npy", npy(np.zeros(2, [("a", "i4"), ("b", "f8")])))], "only numbers and strings"),
+    ([("x.npy", npy(header=EMPTY, data=b""))], "an array cannot have shape"),
+    ([("x.npy", npy(header=NOTHING, data=b""))], "an array cannot have shape"),
+    ([("x.npy", npy(header=NESTED, data=b""))], "only numbers and strings"),
 ], ids=short)  # fmt: skip
 def test_npz_refuses(tmp_path, monkeypatch, members, message):
     monkeypatch.chdir(tmp_path)
@@ -156,12 +162,37 @@ def test_csv(tmp_path):
     ('a\n"1\n', {}, "is no utf-8-sig table"), (b"a\n\xff\xfe\n", {}, "is no utf-8-sig table"),
     ("a\n" + "x" * 200_000, {}, "field larger"), ("a\n1\n", {"limit": 3}, "more than the limit"),
     ("a\n1\n", {"delimiter": "::"}, "delimiter must be one character"),
+    ("a\n1\n", {"delimiter": "\n"}, "delimiter must be one character"),
+    ("a,b\n1,2\n".encode("utf-16-le"), {}, "line 1 holds a NUL"), (b"\xff\xfea\x00", {}, "is no utf-8-sig table"),
+    ("a\n\u00e9\n".encode("latin-1"), {}, "is no utf-8-sig table"),
+    ("a\n\u00e9\n", {"encoding": "ascii"}, "is no ascii table"),
+    ("a\n1\n", {"encoding": "klingon"}, "is no klingon table: unknown encoding"),
+    ("a\n1\n", {"encoding": "hex"}, "is no hex table: .hex. is not a text encoding"),
+    ("a,b\n1,2\n", {"columns": ["a", 0]}, "columns names one twice"),
+    ("a\n1.5\nNAN\n", {}, "line 3: column 'a' has no value"),
+    ("a\n" + "x\n" * 500 + "y" * 10000, {"limit": 200_000}, "the strings of column 'a' take 20040000 bytes"),
 ], ids=short)  # fmt: skip
 def test_csv_refuses(tmp_path, text, kwargs, message):
     with pytest.raises(ValueError, match=message):
         table(tmp_path, text, **kwargs)
     with pytest.raises(FileNotFoundError):
         lm.data.read_csv(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize(("kwargs", "message"), [
+    ({"dtype": "int32"}, "dtype must be"), ({"dtype": "float16"}, "dtype must be"),
+    ({"columns": "ab"}, "columns must be a list"),
+])  # fmt: skip
+def test_csv_refuses_other_kinds(tmp_path, kwargs, message):
+    with pytest.raises(TypeError, match=f"read_csv: {message}"):
+        table(tmp_path, "a,b\n1.5,2\n", **kwargs)
+
+
+def test_numbers_that_int64_has_no_room_for(tmp_path):
+    columns = table(tmp_path, "a,b\n9223372036854775808,9223372036854775807\n1,2\n", dtype="float64")
+    assert (columns["a"].dtype, columns["b"].dtype) == (np.float64, np.int64)
+    assert columns["a"].tolist() == [2.0**63, 1]
+    assert table(tmp_path, f"a\n{10**400}\n")["a"].tolist() == [np.inf]
 
 
 # Pictures
@@ -257,3 +288,59 @@ def test_pictures_say_what_is_missing(tmp_path, monkeypatch):
     )
     with pytest.raises(ImportError, match=r'pip install "lamina\[images\]"'):
         lm.data.read_image(tmp_path / "1.png")
+
+
+# What may not be read. Done to `open`, as for root there is no such file.
+
+
+def refuse(file, *arguments, **kwargs):
+    raise PermissionError(13, "Permission denied", str(file))
+
+
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", x=np.arange(3))
+    table(tmp_path, "a\n1\n")
+    picture(tmp_path / "b" / "1.png")
+    lm.data.read_image(tmp_path / "b" / "1.png")  # so that Pillow is there
+    monkeypatch.setattr("builtins.open", refuse)
+    for read, name in ((lm.data.read_npz, "a.npz"), (lm.data.read_csv, "a.csv"), (lm.data.read_image, "b/1.png"),
+                       (lm.data.read_image_folder, "")):  # fmt: skip
+        with pytest.raises(PermissionError, match="Permission denied"):
+            read(tmp_path / name)
+
+
+def test_folders_that_may_not_be_read(tmp_path, monkeypatch):
+    picture(tmp_path / "a" / "1.png")
+    picture(tmp_path / "a" / "inside" / "2.png")
+    real = os.scandir
+
+    def scandir(path="."):
+        return refuse(path) if str(path).endswith("inside") else real(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    with pytest.raises(PermissionError, match="inside"):
+        lm.data.list_image_folder(tmp_path)
+
+
+def test_links_in_a_circle_and_into_nothing_are_no_pictures(tmp_path):
+    picture(tmp_path / "a" / "1.png")
+    (tmp_path / "a" / "2.png").symlink_to(tmp_path / "a" / "2.png")
+    (tmp_path / "a" / "3.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "a" / "back").symlink_to(tmp_path)
+    paths, labels, classes = lm.data.list_image_folder(tmp_path)
+    assert ([p.rsplit("/", 1)[1] for p in paths], labels.tolist(), classes) == (["1.png"], [0], ["a"])
+
+
+def test_a_class_without_pictures_keeps_its_number(tmp_path):
+    picture(tmp_path / "c" / "1.png")
+    (tmp_path / "b").mkdir()
+    paths, labels, classes = lm.data.list_image_folder(tmp_path)
+    assert (len(paths), labels.tolist(), classes) == (1, [1], ["b", "c"])
+
+
+def test_one_damaged_picture_is_named(tmp_path):
+    for name in ("1", "2", "3"):
+        picture(tmp_path / "a" / f"{name}.png")
+    (tmp_path / "a" / "2.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"2\.png: is no whole picture"):
+        lm.data.read_image_folder(tmp_path)

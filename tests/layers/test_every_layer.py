@@ -65,6 +65,32 @@ def test_dtypes_and_shapes(name, shape, arguments, dtype):
     assert layer.flops((None, *shape)) >= 0
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
+@every
+def test_policies_of_16_bits(name, shape, arguments, policy, monkeypatch):
+    monkeypatch.setattr(lm.backend, "narrow", lm.backend.narrow)  # and back
+    layer, plain, x = made(name, arguments, policy), made(name, arguments, "float32"), data(shape, "float32")
+    plain(x)
+    t = lm.tensor(x, requires_grad=True)
+    for training in (False, True):
+        y = layer(t, training=training)
+        assert y.dtype.name == layer.compute_dtype
+        if not training:
+            layer.set_weights(plain.get_weights())
+            y = layer(t)
+            eps = 2.0**-7 if policy == "mixed_bfloat16" else 2.0**-10
+            np.testing.assert_allclose(y.numpy().astype("float32"), plain(x).numpy(), atol=16 * eps, rtol=4 * eps)
+    (lm.ops.cast(y, "float32") ** 2).sum().backward()
+    assert t.grad.dtype == np.float32
+    for weight in layer.trainable_weights:
+        assert weight.dtype == weight.grad.dtype == layer.variable_dtype
+    symbol = layer(lm.Input(shape))
+    assert (symbol.shape, symbol.dtype.name) == ((None, *y.shape[1:]), layer.compute_dtype)
+    assert layer(x[:0]).shape == (0, *y.shape[1:])
+    config = json.loads(json.dumps(layer.get_config(), allow_nan=False))
+    assert type(layer).from_config(config).dtype_policy == layer.dtype_policy
+
+
 @every
 def test_layouts_and_rows_alone_change_no_bit(name, shape, arguments):
     layer, x = made(name, arguments, "float32"), data(shape)

@@ -260,6 +260,25 @@ def test_vocabulary_files(tmp_path):
     assert values(IntegerLookup(vocabulary=tmp_path / "numbers.txt")([7, 8])) == [2, 0]
 
 
+def test_vocabulary_files_of_another_kind(tmp_path):
+    (tmp_path / "words.txt").write_bytes("\u00e9".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"words\.txt is no text in utf-8"):
+        StringLookup(vocabulary=tmp_path / "words.txt")
+    with pytest.raises(FileNotFoundError):
+        StringLookup(vocabulary=tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize("make", [StringLookup, IntegerLookup, TextVectorization])
+def test_no_model_file_has_another_file_read(make, tmp_path):
+    """A configuration from elsewhere may not name a path: its text would be in the model, and go where that goes."""
+    (tmp_path / "secret.txt").write_text("1\n2\n")
+    for path in (str(tmp_path / "secret.txt"), "https://example.org/words.txt"):
+        config = {**make().get_config(), "vocabulary": path}
+        for load in (make.from_config, lambda c: lm.layers.deserialize({"class_name": make.__name__, "config": c})):
+            with pytest.raises(ValueError, match="never the path of a file"):
+                load(config)
+
+
 def test_text_vectorization():
     layer = TextVectorization()
     layer.adapt(TEXTS)

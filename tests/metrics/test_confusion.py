@@ -197,3 +197,14 @@ def test_empty_batches_and_no_batches():
         assert metric.result() == 0
         metric.update_state(np.zeros((0, 2)), np.zeros((0, 2)))
         assert metric.result() == 0
+
+
+def test_scores_of_nan_are_above_no_threshold():
+    scores, truth = np.array([np.nan, 0.9, np.nan, 0.1]), np.array([1, 1, 0, 0])
+    for thresholds in (0.5, [0.2, 0.7], [0.0, 0.25, 0.5, 0.75, 1.0]):
+        column = np.atleast_1d(thresholds)[:, None]
+        for cls, wanted in ((metrics.TruePositives, (scores[1:2] > column).sum(-1)),
+                            (metrics.FalsePositives, (scores[3:] > column).sum(-1))):  # fmt: skip
+            np.testing.assert_array_equal(np.atleast_1d(cls(thresholds)(truth, scores)), wanted)
+        assert np.all(np.asarray(metrics.FalseNegatives(thresholds)(truth, scores)) >= 1)
+    assert metrics.AUC(thresholds=[0.3])([1, 0], [np.nan, 0.5]) == metrics.AUC()([1, 0], [np.nan, 0.5]) == 0

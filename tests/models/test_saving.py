@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import lamina as lm
 from lamina.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, Layer
@@ -319,3 +321,114 @@ def test_convolutional_model(tmp_path):
     data = random.normal(size=(2, 8, 8, 1))
     again = load_model(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.predict(data, verbose=0), model.predict(data, verbose=0))
+
+
+def graph():
+    a, b = Input((6,), name="a"), Input((6,), name="b")
+    shared = Dense(3, "tanh", kernel_regularizer="l2", name="shared")
+    y = lm.ops.concatenate([shared(a), shared(b) * 2.0], axis=-1)
+    model = Model([a, b], [Dense(1, name="p")(y), BatchNormalization(name="q")(y[:, :2])])
+    model.compile(lm.optimizers.RMSprop(0.01), ["mse", "mae"], metrics=[["mae"], None])
+    return model
+
+
+def descriptions():
+    """How a Sequential and a graph are told of in files, and their arrays."""
+    for model in (make(), graph()):
+        model.optimizer.build(model.trainable_weights)
+        names = model.named_weights()
+        arrays = {name: v.array for name, v in names.items()}
+        arrays |= {f"optimizer/{name}": array for name, array in model.optimizer.get_state(names).items()}
+        text = json.loads(model.to_json())
+        text |= {"frozen": [], "random": {"state": [1, 2], "layers": []}, "iterations": 0}
+        yield json.dumps({**text, "compile": saving._compile_config(model)}), arrays
+
+
+TOLD = list(descriptions())
+
+
+def places(value, path=()):
+    yield path
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(item, (*path, key))
+
+
+JUNK = [None, True, -1, 0, 2, 1.5, "x", "", [], {}, [None], [-1], [[2]], {"x": 1}, ["Dense"], {"tensor": [0, 9]},
+        {"tensor": 0}, {"class_name": "Dense", "config": {}}, {"tuple": 3}, {"slice": [1]}]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_changed_descriptions_are_loaded_or_refused(tmp_path_factory, data):
+    """Whatever stands anywhere in the description: a model, or a ValueError; no other exception."""
+    text, arrays = data.draw(st.sampled_from(TOLD))
+    description = json.loads(text)
+    *path, last = data.draw(st.sampled_from([p for p in places(description) if p]))
+    target = description
+    for key in path:
+        target = target[key]
+    if data.draw(st.booleans()):
+        target[last] = data.draw(st.sampled_from(JUNK))
+    else:
+        del target[last]
+    file = tmp_path_factory.mktemp("changed") / "m.safetensors"
+    saving._write(file, arrays, {"lamina": json.dumps(description)}, True)
+    try:
+        model = load_model(file, restore_random=True)
+    except ValueError:
+        return
+    assert isinstance(model, Layer)
+
+
+def test_descriptions_without_end(tmp_path):
+    file = tmp_path / "m.safetensors"
+    for text in ("[" * 100_000, '{"class_name": ' * 100_000):
+        saving._write(file, {}, {"lamina": text}, True)
+        with pytest.raises(ValueError, match="holds no Lamina model"):
+            load_model(file)
+        with pytest.raises(ValueError, match=r"expected what Model\.to_json gave"):
+            lm.models.model_from_json(text)
+
+
+def test_ops_that_need_no_input_are_not_called(tmp_path):
+    """A file may not have an op make arrays as large as it likes."""
+    a = Input((3,))
+    description = json.loads(Model(a, lm.ops.relu(a)).to_json())
+    (call,) = [call for call in description["config"]["calls"] if "op" in call]
+    call |= {"op": "ones", "args": [[2**40]]}
+    with pytest.raises(ValueError, match="calls the op ones without inputs"):
+        lm.models.model_from_json(json.dumps(description))
+
+
+FIRST = '"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}'
+
+
+@pytest.mark.parametrize(("header", "size"), [
+    (FIRST + ', "b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}', 12),
+    (FIRST + ', "b": {"dtype": "F32", "shape": [2], "data_offsets": [12, 20]}', 20),
+    (FIRST + ", " + FIRST, 8), (FIRST, 4), (FIRST, 12),
+    ('"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}', 8),
+    ('"a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}', 8),
+    ('"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}', 8),
+    ('"a": {"dtype": "F32", "shape": [4611686018427387904, 4], "data_offsets": [0, 0]}', 0),
+    ('"a": {"dtype": "Q7", "shape": [2], "data_offsets": [0, 8]}', 8),
+    ('"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 18446744073709551624]}', 8),
+    ('"a": {"dtype": "F32", "shape": [2]}', 8), ('"__metadata__": {"lamina": 3}', 0), (FIRST + ', "b"', 8),
+], ids=["overlap", "hole", "twice", "too short", "too long", "other shape", "backwards", "negative", "overflow",
+        "dtype", "beyond 64 bits", "no place", "metadata", "no JSON"])  # fmt: skip
+def test_malformed_safetensors(tmp_path, header, size):
+    path = tmp_path / "m.safetensors"
+    text = f"{{{header}}}".encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(size))
+    for load in (load_model, make().load_weights):
+        with pytest.raises(ValueError, match=r"m\.safetensors is no safetensors file, or not a whole one"):
+            load(path)
+
+
+@pytest.mark.parametrize("length", [101_000_000, 2**63, 2**64 - 1])
+def test_headers_that_claim_to_be_huge(tmp_path, length):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + b"{}" + bytes(100))
+    with pytest.raises(ValueError, match="no safetensors file"):
+        load_model(path)

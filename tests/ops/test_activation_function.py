@@ -156,8 +156,8 @@ def test_errors(op, arguments, message):
 def test_type_errors():
     with pytest.raises(TypeError, match="elu: alpha must be a number, got 'one'"):
         ops.elu([1.0], alpha="one")
-    with pytest.raises(TypeError, match="gelu: x must be float32 or float64, got float16"):
-        ops.gelu(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        ops.gelu(np.zeros(3, np.complex64))
     with pytest.raises(TypeError):
         ops.silu(np.zeros(3, complex))
 

@@ -47,8 +47,8 @@ def test_binary_step():
 @pytest.mark.parametrize("name", [*OPS, "binary_step"])
 def test_dtypes(name):
     assert getattr(lm.ops, name)([0, 1]).dtype == np.float32
-    with pytest.raises(TypeError, match=f"{name}: x must be float32 or float64, got float16"):
-        getattr(lm.ops, name)(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        getattr(lm.ops, name)(np.zeros(3, np.complex64))
 
 
 def test_gradients_at_the_edges():

@@ -129,8 +129,8 @@ def test_bad_arguments():
         lm.ops.embedding([1.0], np.zeros((10, 2)))
     with pytest.raises(TypeError, match="embedding: indices must be integers, got bool"):
         lm.ops.embedding([True], np.zeros((10, 2)))
-    with pytest.raises(TypeError, match="embedding: table must be float32 or float64, got float16"):
-        lm.ops.embedding([1], np.zeros((10, 2), np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        lm.ops.embedding([1], np.zeros((10, 2), np.complex64))
     with pytest.raises(ValueError, match=r"embedding: table must have shape \(rows, ...\), got \(\)"):
         lm.ops.embedding([1], np.float32(3))
     with pytest.raises(ValueError, match="embedding: indices must be from 0 to -1, got 0"):

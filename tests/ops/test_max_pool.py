@@ -233,7 +233,7 @@ def test_type_errors(op):
         op(ONE, pool_size=2.0)
     with pytest.raises(TypeError, match=f"{op.__name__}: padding must be an integer"):
         op(ONE, padding=((0.5, 0), 0))
-    with pytest.raises(TypeError, match=f"{op.__name__}: x must be float32 or float64, got float16"):
-        op(ONE.astype(np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        op(ONE.astype(np.complex64))
     with pytest.raises(TypeError):
         op(ONE.astype(complex))

@@ -83,5 +83,5 @@ def test_errors():
         lm.ops.norm(X, 1)
     with pytest.raises(ValueError, match="norm: axis 3 is out of range for 3 dimensions"):
         lm.ops.norm(X, None, 3)
-    with pytest.raises(TypeError, match="logsumexp: x must be float32 or float64, got float16"):
-        lm.ops.logsumexp(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        lm.ops.logsumexp(np.zeros(3, np.complex64))

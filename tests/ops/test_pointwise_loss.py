@@ -234,8 +234,8 @@ def test_errors(name):
         op(x, lm.tensor(t, requires_grad=True))
     with pytest.raises(ValueError, match=rf"{name}: \w+ must have shape \(N,\) or \(N, ..., n\), got \(\)"):
         op(1.0, 1.0)
-    with pytest.raises(TypeError, match=rf"{name}: \w+ must be float32 or float64, got float16"):
-        op(x.astype(np.float16), t)
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        op(x.astype(np.complex64), t)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0, 3.5])

@@ -49,9 +49,9 @@ def test_integers():
         x**-1
 
 
-def test_float16_is_refused():
-    with pytest.raises(TypeError, match="float16"):
-        lm.ops.power(lm.tensor(np.ones(2, np.float16)), 2)
+def test_complex_numbers_are_refused():
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        lm.ops.power(lm.tensor(np.ones(2, np.complex64)), 2)
 
 
 def test_arrays_are_raised_like_tensors():

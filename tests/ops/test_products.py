@@ -65,5 +65,5 @@ def test_errors(name):
         op(X, 3)
     with pytest.raises(TypeError, match=f"{name}: axis must be "):
         op(X, 1.5)
-    with pytest.raises(TypeError, match=f"{name}: x must be float32 or float64, got float16"):
-        op(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        op(np.zeros(3, np.complex64))

@@ -100,8 +100,8 @@ def test_errors(op, reference):
         op(x, (0, -2))
     with pytest.raises(TypeError, match=f"{name}: axis must be None, an integer or a tuple of them, got 1.5"):
         op(x, 1.5)
-    with pytest.raises(TypeError, match="float16"):
-        op(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        op(np.zeros(3, np.complex64))
 
 
 def test_methods():

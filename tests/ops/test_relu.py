@@ -31,7 +31,7 @@ def test_integers_become_float32():
     assert y.numpy().tolist() == [0.0, 2.0]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.complex64, np.longdouble])
+@pytest.mark.parametrize("dtype", [np.complex64, np.longdouble])
 def test_other_dtypes_are_refused(dtype):
-    with pytest.raises(TypeError, match=r"relu: x must be float32 or float64|expected an array of numbers"):
+    with pytest.raises(TypeError, match="expected an array of numbers"):
         lm.ops.relu(np.zeros(3, dtype))

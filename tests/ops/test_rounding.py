@@ -18,8 +18,8 @@ def test_steps(name):
     getattr(lm.ops, name)(x).sum().backward()
     assert not x.grad.numpy().any()
     assert getattr(lm.ops, name)([-3, 2]).numpy().tolist() == ([-1, 1] if name == "sign" else [-3, 2])
-    with pytest.raises(TypeError, match=f"{name}: x must be float32 or float64, got float16"):
-        getattr(lm.ops, name)(np.zeros(3, np.float16))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        getattr(lm.ops, name)(np.zeros(3, np.complex64))
 
 
 def test_decimals():

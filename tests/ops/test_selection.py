@@ -93,8 +93,8 @@ def test_clip_at_the_bounds():
     assert np.isnan(lm.ops.clip(lm.tensor([0.0, 9.0]), np.nan, 2).numpy()).all()
     with pytest.raises(ValueError, match="clip: shapes"):
         lm.ops.clip(np.zeros(3), np.zeros(2), 1)
-    with pytest.raises(TypeError, match="clip: x must be float32 or float64, got float16"):
-        lm.ops.clip(np.zeros(3, np.float16), 0, 1)
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        lm.ops.clip(np.zeros(3, np.complex64), 0, 1)
 
 
 def test_select():

@@ -150,8 +150,8 @@ def test_errors(op):
         op(np.ones((4, 0)), np.zeros(4, int))
     with pytest.raises(ValueError, match=f"{name}: no gradient flows to labels"):
         op(x, lm.tensor(x, requires_grad=True))
-    with pytest.raises(TypeError, match=rf"{name}: \w+ must be float32 or float64, got float16"):
-        op(x.astype(np.float16), [0, 1, 2, 0])
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        op(x.astype(np.complex64), [0, 1, 2, 0])
 
 
 OPS = [(lm.ops.softmax_cross_entropy, reference), (lm.ops.cross_entropy_from_probabilities, from_probabilities)]

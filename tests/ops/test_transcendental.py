@@ -58,8 +58,8 @@ def test_pairs_with_many_elements_and_threads():
 def test_dtypes(name):
     operands = [[1, 1]] * (2 if name in PAIRS else 1)
     assert getattr(lm.ops, name)(*operands).dtype == np.float32
-    with pytest.raises(TypeError, match=f"{name}: .* must be float32.* float64.*, got float16"):
-        getattr(lm.ops, name)(*[np.zeros(3, np.float16)] * len(operands))
+    with pytest.raises(TypeError, match="expected an array of numbers"):
+        getattr(lm.ops, name)(*[np.zeros(3, np.complex64)] * len(operands))
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "bind/cuda/bind.h"
+#include "bind/cuda/setting.h"
 
 namespace lamina::bind::adafactor_op {
 
@@ -45,13 +45,16 @@ static std::vector<FactoredParameter<T>> parameters_of(const nb::list& weights, 
 }
 
 static void step(const nb::list& weights, const nb::list& gradients, const nb::list& rows, const nb::list& columns,
-                 double rate, double beta, double epsilon_1, double epsilon_2, double threshold, uintptr_t stream) {
+                 nb::handle rate, nb::handle beta, double epsilon_1, double epsilon_2, double threshold,
+                 uintptr_t stream) {
   if (weights.size() == 0) return;
-  const AdafactorSettings s{rate, beta, epsilon_1, epsilon_2, threshold};
+  const cuda::Setting<double> now = setting_of<double>(rate), keep = setting_of<double>(beta);
+  const AdafactorSettings s{now.value, keep.value, epsilon_1, epsilon_2, threshold};
+  const cuda::DeviceAdafactorSettings there{now.place, keep.place};
   const auto typed = [&]<class T>(T) {
     const std::vector<FactoredParameter<T>> parameters = parameters_of<T>(weights, gradients, rows, columns);
     nb::gil_scoped_release release;
-    cuda::adafactor_step(int64_t(parameters.size()), parameters.data(), s, stream_of(stream));
+    cuda::adafactor_step(int64_t(parameters.size()), parameters.data(), s, there, stream_of(stream));
   };
   holds<float>(array_at<In>(weights, 0).dtype()) ? typed(float()) : typed(double());
 }

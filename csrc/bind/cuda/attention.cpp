@@ -49,25 +49,33 @@ static Attention<T> attention_of(const In& q, const In& k, const In& v, const Op
 static void forward(const In& q, const In& k, const In& v, const OptionalIn& lengths, const OptionalIn& added,
                     const OptionalIn& seen, const Out& y, const OptionalOut& lse, const Settings& settings,
                     uintptr_t stream) {
-  launch(q, [&]<class T>(T) {
+  launch_any(q, [&]<class T>(T) {
     const auto s = attention_of<T>(q, k, v, lengths, added, seen, settings);
-    const size_t rows = size_t(s.batch * s.queries * s.heads);
-    cuda::attention_forward(s, out<T>(y, rows * size_t(s.value_size)), out<T>(lse, rows), stream_of(stream));
+    const size_t rows = size_t(s.batch * s.queries * s.heads), outputs = rows * size_t(s.value_size);
+    if constexpr (sizeof(T) == 2)
+      cuda::attention_forward_16(s, out<T>(y, outputs), out<float>(lse, rows), stream_of(stream));
+    else
+      cuda::attention_forward(s, out<T>(y, outputs), out<T>(lse, rows), stream_of(stream));
   });
 }
 
 static void backward(const In& q, const In& k, const In& v, const OptionalIn& lengths, const OptionalIn& added,
                      const OptionalIn& seen, const In& y, const In& lse, const In& dy, const Out& dq, const Out& dk,
                      const Out& dv, const Settings& settings, uintptr_t stream) {
-  launch(q, [&]<class T>(T) {
+  launch_any(q, [&]<class T>(T) {
     const auto s = attention_of<T>(q, k, v, lengths, added, seen, settings);
     const size_t rows = size_t(s.batch * s.queries * s.heads), outputs = rows * size_t(s.value_size);
-    cuda::attention_backward(s, in<T>(y, outputs), in<T>(lse, rows), in<T>(dy, outputs), out<T>(dq, q.size()),
-                             out<T>(dk, k.size()), out<T>(dv, v.size()), stream_of(stream));
+    const T *const of_y = in<T>(y, outputs), *const of_dy = in<T>(dy, outputs);
+    T *const of_q = out<T>(dq, q.size()), *const of_k = out<T>(dk, k.size()), *const of_v = out<T>(dv, v.size());
+    if constexpr (sizeof(T) == 2)
+      cuda::attention_backward_16(s, of_y, in<float>(lse, rows), of_dy, of_q, of_k, of_v, stream_of(stream));
+    else
+      cuda::attention_backward(s, of_y, in<T>(lse, rows), of_dy, of_q, of_k, of_v, stream_of(stream));
   });
 }
 
 static const Registration registration([](nb::module_& m) {
+  takes_sixteen_bits({"attention_forward", "attention_backward"}, {"lse"});
   m.def("attention_forward", &forward, array("q"), array("k"), array("v"), array("lengths").none(),
         array("added").none(), array("seen").none(), array("y"), array("lse").none(), nb::arg("settings"),
         nb::arg("stream"));

@@ -24,10 +24,11 @@ static void forward(const In& x, const OptionalIn& gamma, const OptionalIn& beta
   const Shape shape(x);
   const size_t n = shape.size, C = shape.channels;
   const int64_t rows = int64_t(shape.rows), channels = int64_t(C);
-  launch(x, [&]<class T>(T) {
-    BatchNorm<T> s{rows, channels, in<T>(x, n), in<T>(gamma, C), in<T>(beta, C), nullptr, nullptr, relu};
-    const T* const added = in<T>(residual, n);
-    T* const to = out<T>(y, n);
+  launch_any(x, [&]<class S>(S) {
+    using T = Computed<S>;
+    BatchNorm<S> s{rows, channels, in<S>(x, n), in<T>(gamma, C), in<T>(beta, C), nullptr, nullptr, relu};
+    const S* const added = in<S>(residual, n);
+    S* const to = out<S>(y, n);
     T* const written = out<T>(inverse, C);
     T *const moving = out<T>(moving_mean, C), *const variance = out<T>(moving_variance, C);
     if (training) {
@@ -52,10 +53,11 @@ static void backward(const In& x, const OptionalIn& gamma, const OptionalIn& bet
   const Shape shape(x);
   const size_t n = shape.size, C = shape.channels;
   if (!y != !dz) throw nb::value_error("batch_norm: y and dz go together");
-  launch(x, [&]<class T>(T) {
-    const BatchNorm<T> s{int64_t(shape.rows), int64_t(C),     in<T>(x, n),       in<T>(gamma, C),
+  launch_any(x, [&]<class S>(S) {
+    using T = Computed<S>;
+    const BatchNorm<S> s{int64_t(shape.rows), int64_t(C),     in<S>(x, n),       in<T>(gamma, C),
                          in<T>(beta, C),      in<T>(mean, C), in<T>(inverse, C), relu};
-    cuda::batch_norm_backward(s, training, in<T>(y, n), in<T>(dy, n), out<T>(dz, n), out<T>(dx, n), out<T>(dgamma, C),
+    cuda::batch_norm_backward(s, training, in<S>(y, n), in<S>(dy, n), out<S>(dz, n), out<S>(dx, n), out<T>(dgamma, C),
                               out<T>(dbeta, C), stream_of(stream));
   });
 }
@@ -68,6 +70,8 @@ static const Registration registration([](nb::module_& m) {
   m.def("batch_norm_backward", &backward, array("x"), array("gamma").none(), array("beta").none(), array("mean"),
         array("inverse"), array("y").none(), array("dy"), array("dz").none(), array("dx").none(),
         array("dgamma").none(), array("dbeta").none(), nb::arg("training"), nb::arg("relu"), nb::arg("stream"));
+  takes_sixteen_bits({"batch_norm_forward"}, {"gamma", "beta", "moving_mean", "moving_variance", "mean", "inverse"});
+  takes_sixteen_bits({"batch_norm_backward"}, {"gamma", "beta", "mean", "inverse", "dgamma", "dbeta"});
 });
 
 }  // namespace lamina::bind::batch_norm_op

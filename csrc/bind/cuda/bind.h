@@ -10,6 +10,8 @@
 #include <nanobind/stl/string.h>
 
 #include <cstdint>
+#include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -135,13 +137,54 @@ void launch(const Array& like, F&& f) {
   is_float ? f(float{}) : f(double{});
 }
 
-/// The same with float16 and bfloat16 beside them.
+/// The same with float16 and bfloat16 beside them; takes_sixteen_bits tells Python of it.
 template <class Array, class F>
 void launch_any(const Array& like, F&& f) {
   const bool half = holds<Float16>(like.dtype());
   if (!half && !holds<BFloat16>(like.dtype())) return launch(like, f);
   nb::gil_scoped_release release;
   half ? f(Float16{}) : f(BFloat16{});
+}
+
+/// launch and launch_any as arguments, for what defines kernels of both kinds.
+struct FullWidth {
+  template <class F>
+  void operator()(const In& like, F&& f) const {
+    launch(like, f);
+  }
+};
+struct AnyWidth {
+  template <class F>
+  void operator()(const In& like, F&& f) const {
+    launch_any(like, f);
+  }
+};
+
+/// The kernels that take arrays of float16 and bfloat16, and which of their arrays are float32 all the same.
+inline std::map<std::string, std::vector<std::string>>& sixteen_bit_kernels() {
+  static std::map<std::string, std::vector<std::string>> kernels;
+  return kernels;
+}
+/// Beside the definition of kernels that launch_any starts.
+inline void takes_sixteen_bits(std::initializer_list<const char*> names, std::initializer_list<const char*> wide = {}) {
+  for (const char* name : names) sixteen_bit_kernels()[name] = {wide.begin(), wide.end()};
+}
+inline nb::dict sixteen_bit() {
+  nb::dict all;
+  for (const auto& [name, wide] : sixteen_bit_kernels()) {
+    nb::list arrays;
+    for (const std::string& array : wide) arrays.append(array);
+    all[name.c_str()] = nb::tuple(arrays);
+  }
+  return all;
+}
+
+/// All kernels, into the module.
+inline void define_kernels(nb::module_& m) {
+  for (auto* r = Registration::head(); r; r = r->next) r->function(m);
+  m.def("sixteen_bit", &sixteen_bit,
+        "The kernels that take arrays of float16 and bfloat16: by name, which of their arrays are float32 all the "
+        "same (parameters, statistics, sums). All others of floating point have one dtype.");
 }
 
 }  // namespace lamina::bind

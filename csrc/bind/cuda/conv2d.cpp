@@ -93,6 +93,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stream") = 0);
   m.def("conv2d_backward_kernel", &backward_kernel, array("x"), array("dy"), array("dw"), nb::arg("window"),
         nb::arg("groups"), nb::arg("mode"), nb::arg("stream"));
+  takes_sixteen_bits({"conv2d_forward", "conv2d_backward_input", "conv2d_backward_kernel"});
 });
 
 }  // namespace lamina::bind::conv2d_op

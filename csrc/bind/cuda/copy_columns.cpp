@@ -87,6 +87,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stream") = 0);
   m.def("copy_parts", &parts_of, nb::arg("parts"), nb::arg("columns"), array("whole"), nb::arg("join"),
         nb::arg("stream"));
+  takes_sixteen_bits({"copy_columns", "copy_parts"});
 });
 
 }  // namespace lamina::bind::copy_columns_op

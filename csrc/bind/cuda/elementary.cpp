@@ -7,27 +7,32 @@
 
 namespace lamina::bind::elementary_op {
 
-template <class Forward, class Backward>
-static void define(nb::module_& m, const std::string& name, Forward forward, Backward backward) {
-  m.def((name + "_forward").c_str(),
-        [forward](const In& x, const Out& y, uintptr_t stream) {
-          const size_t n = x.size();
-          launch(x, [&]<class T>(T) { forward(int64_t(n), in<T>(x, n), out<T>(y, n), stream_of(stream)); });
-        },
-        array("x"), array("y"), nb::arg("stream"));
-  m.def((name + "_backward").c_str(),
-        [backward](const In& saved, const In& dy, const Out& dx, uintptr_t stream) {
-          const size_t n = saved.size();
-          launch(saved, [&]<class T>(T) {
-            backward(int64_t(n), in<T>(saved, n), in<T>(dy, n), out<T>(dx, n), stream_of(stream));
-          });
-        },
-        array("saved"), array("dy"), array("dx"), nb::arg("stream"));
+template <class Start, class Forward, class Backward>
+static void define(Start start, nb::module_& m, const std::string& name, Forward forward, Backward backward) {
+  const std::string of_forward = name + "_forward", of_backward = name + "_backward";
+  if (std::is_same_v<Start, AnyWidth>) takes_sixteen_bits({of_forward.c_str(), of_backward.c_str()});
+  m.def(
+      of_forward.c_str(),
+      [start, forward](const In& x, const Out& y, uintptr_t stream) {
+        const size_t n = x.size();
+        start(x, [&]<class T>(T) { forward(int64_t(n), in<T>(x, n), out<T>(y, n), stream_of(stream)); });
+      },
+      array("x"), array("y"), nb::arg("stream"));
+  m.def(
+      of_backward.c_str(),
+      [start, backward](const In& saved, const In& dy, const Out& dx, uintptr_t stream) {
+        const size_t n = saved.size();
+        start(saved, [&]<class T>(T) {
+          backward(int64_t(n), in<T>(saved, n), in<T>(dy, n), out<T>(dx, n), stream_of(stream));
+        });
+      },
+      array("saved"), array("dy"), array("dx"), nb::arg("stream"));
 }
 
 static void elementary(nb::module_& m, const char* name, ElementaryFunction f) {
   define(
-      m, name, [f](int64_t n, const auto* x, auto* y, Stream stream) { cuda::elementary_forward(f, n, x, y, stream); },
+      AnyWidth{}, m, name,
+      [f](int64_t n, const auto* x, auto* y, Stream stream) { cuda::elementary_forward(f, n, x, y, stream); },
       [f](int64_t n, const auto* saved, const auto* dy, auto* dx, Stream stream) {
         cuda::elementary_backward(f, n, saved, dy, dx, stream);
       });
@@ -35,7 +40,7 @@ static void elementary(nb::module_& m, const char* name, ElementaryFunction f) {
 
 static void transcendental(nb::module_& m, const char* name, TranscendentalFunction f) {
   define(
-      m, name,
+      FullWidth{}, m, name,
       [f](int64_t n, const auto* x, auto* y, Stream stream) { cuda::transcendental_forward(f, n, x, y, stream); },
       [f](int64_t n, const auto* x, const auto* dy, auto* dx, Stream stream) {
         cuda::transcendental_backward(f, n, x, dy, dx, stream);

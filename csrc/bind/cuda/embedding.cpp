@@ -14,14 +14,15 @@ static void backward(const In& dy, const In& order, const In& first, const Optio
     throw nb::value_error("embedding_backward: the arrays do not fit together");
   const Segments s{count, in<int64_t>(first, size_t(count + 1)), in<int64_t>(order, size_t(positions)),
                    in<int64_t>(rows, size_t(count)), positions};
-  launch(dy, [&]<class T>(T) {
-    cuda::embedding_backward(s, width, table, in<T>(dy, dy.size()), out<T>(y, y.size()), stream_of(stream));
+  launch_any(dy, [&]<class S>(S) {
+    cuda::embedding_backward(s, width, table, in<S>(dy, dy.size()), out<Computed<S>>(y, y.size()), stream_of(stream));
   });
 }
 
 static const Registration registration([](nb::module_& m) {
   m.def("embedding_backward", &backward, array("dy"), array("order"), array("first"), array("rows").none(), array("y"),
         nb::arg("stream"));
+  takes_sixteen_bits({"embedding_backward"}, {"y"});
 });
 
 }  // namespace lamina::bind::embedding_op

@@ -57,6 +57,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("transpose_b") = false, array("bias") = nb::none(), nb::arg("activation") = 0, nb::arg("stream") = 0);
   m.def("gemm_batched", &run_batched, array("a"), array("b"), array("c"), nb::arg("transpose_a") = false,
         nb::arg("transpose_b") = false, nb::arg("stream") = 0);
+  takes_sixteen_bits({"gemm", "gemm_batched"});
 });
 
 }  // namespace lamina::bind::gemm_op

@@ -18,7 +18,7 @@ struct Sizes {
 
 static void take_rows(const In& x, const In& index, const Out& y, uintptr_t stream) {
   const Sizes s(x, y);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::take(s.outer, s.rows, s.count, s.inner, in<T>(x, x.size()), in<int64_t>(index, size_t(s.count)),
                out<T>(y, y.size()), stream_of(stream));
   });
@@ -26,17 +26,17 @@ static void take_rows(const In& x, const In& index, const Out& y, uintptr_t stre
 
 static void add_rows(const In& v, const In& index, const Out& y, uintptr_t stream) {
   const Sizes s(y, v);
-  launch(v, [&]<class T>(T) {
-    cuda::scatter_add(s.outer, s.rows, s.count, s.inner, in<T>(v, v.size()), in<int64_t>(index, size_t(s.count)),
-                      out<T>(y, y.size()), stream_of(stream));
+  launch_any(v, [&]<class S>(S) {
+    cuda::scatter_add(s.outer, s.rows, s.count, s.inner, in<S>(v, v.size()), in<int64_t>(index, size_t(s.count)),
+                      out<Computed<S>>(y, y.size()), stream_of(stream));
   });
 }
 
 static void add_along(const In& v, const In& index, const Out& y, uintptr_t stream) {
   const Sizes s(y, v);
-  launch(v, [&]<class T>(T) {
-    cuda::scatter_add_along(s.outer, s.rows, s.count, s.inner, in<T>(v, v.size()), in<int64_t>(index, v.size()),
-                            out<T>(y, y.size()), stream_of(stream));
+  launch_any(v, [&]<class S>(S) {
+    cuda::scatter_add_along(s.outer, s.rows, s.count, s.inner, in<S>(v, v.size()), in<int64_t>(index, v.size()),
+                            out<Computed<S>>(y, y.size()), stream_of(stream));
   });
 }
 
@@ -44,6 +44,8 @@ static const Registration registration([](nb::module_& m) {
   m.def("take", &take_rows, array("x"), array("index"), array("y"), nb::arg("stream"));
   m.def("scatter_add", &add_rows, array("v"), array("index"), array("y"), nb::arg("stream"));
   m.def("scatter_add_along", &add_along, array("v"), array("index"), array("y"), nb::arg("stream"));
+  takes_sixteen_bits({"take"});
+  takes_sixteen_bits({"scatter_add", "scatter_add_along"}, {"y"});
 });
 
 }  // namespace lamina::bind::indexing_op

@@ -23,15 +23,17 @@ struct Sizes {
 /// name(x, labels, weights, divisor, losses, total, dx, ignored, smoothing). total: the sum of the losses, if wanted.
 template <class Kernel>
 static void define_labels(nb::module_& m, const char* name, Kernel kernel) {
+  takes_sixteen_bits({name}, {"weights", "losses", "total"});
   m.def(
       name,
       [kernel](const In& x, const In& labels, const OptionalIn& weights, double divisor, const Out& losses,
                const OptionalOut& total, const OptionalOut& dx, int64_t ignored, double smoothing, uintptr_t stream) {
         const Sizes s(x);
-        launch(x, [&]<class T>(T) {
+        launch_any(x, [&]<class S>(S) {
+          using T = Computed<S>;
           T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
-          kernel(int64_t(s.rows), int64_t(s.n), in<T>(x, s.size), in<int64_t>(labels, s.rows), ignored, T(smoothing),
-                 in<T>(weights, s.rows), T(divisor), each, out<T>(dx, s.size), stream_of(stream));
+          kernel(int64_t(s.rows), int64_t(s.n), in<S>(x, s.size), in<int64_t>(labels, s.rows), ignored, T(smoothing),
+                 in<T>(weights, s.rows), T(divisor), each, out<S>(dx, s.size), stream_of(stream));
           if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
         });
         return -1;
@@ -43,19 +45,21 @@ static void define_labels(nb::module_& m, const char* name, Kernel kernel) {
 
 /// name(x, targets, weights, divisor, losses, total, dx, scale, shift, a, b, gamma); returns true. Parameters that a
 /// loss does not read mean nothing.
-template <class Kernel>
-static void define(nb::module_& m, const char* name, Kernel kernel) {
+template <class Start, class Kernel>
+static void define(Start start, nb::module_& m, const char* name, Kernel kernel) {
+  if (std::is_same_v<Start, AnyWidth>) takes_sixteen_bits({name}, {"weights", "losses", "total"});
   m.def(
       name,
-      [kernel](const In& x, const In& targets, const OptionalIn& weights, double divisor, const Out& losses,
-               const OptionalOut& total, const OptionalOut& dx, double scale, double shift, double a, double b,
-               double gamma, uintptr_t stream) {
+      [start, kernel](const In& x, const In& targets, const OptionalIn& weights, double divisor, const Out& losses,
+                      const OptionalOut& total, const OptionalOut& dx, double scale, double shift, double a, double b,
+                      double gamma, uintptr_t stream) {
         const Sizes s(x);
-        launch(x, [&]<class T>(T) {
+        start(x, [&]<class S>(S) {
+          using T = Computed<S>;
           T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
           kernel(LossParameters<T>{T(scale), T(shift), T(a), T(b), T(gamma)}, stream_of(stream), int64_t(s.rows),
-                 int64_t(s.n), in<T>(x, s.size), in<T>(targets, s.size), in<T>(weights, s.rows), T(divisor), each,
-                 out<T>(dx, s.size));
+                 int64_t(s.n), in<S>(x, s.size), in<S>(targets, s.size), in<T>(weights, s.rows), T(divisor), each,
+                 out<S>(dx, s.size));
           if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
         });
         return true;
@@ -68,42 +72,43 @@ static void define(nb::module_& m, const char* name, Kernel kernel) {
 static void scale(const In& x, const In& factors, const Out& y, uintptr_t stream) {
   const size_t size = x.size(), count = factors.size();
   if (count == 0 || size % count != 0) throw nb::value_error("scale_rows: x is no whole number of rows a factor");
-  launch(x, [&]<class T>(T) {
-    cuda::scale_rows(int64_t(count), int64_t(size / count), in<T>(x, size), in<T>(factors, count), count == 1 ? 0 : 1,
-                     out<T>(y, size), stream_of(stream));
+  launch_any(x, [&]<class S>(S) {
+    cuda::scale_rows(int64_t(count), int64_t(size / count), in<S>(x, size), in<Computed<S>>(factors, count),
+                     count == 1 ? 0 : 1, out<S>(y, size), stream_of(stream));
   });
 }
 
 static const Registration registration([](nb::module_& m) {
   define_labels(m, "softmax_cross_entropy", [](auto... arguments) { cuda::softmax_cross_entropy(arguments...); });
   define_labels(m, "cross_entropy_from_probabilities",
-                []<class T>(int64_t rows, int64_t n, const T* q, const int64_t* labels, int64_t ignored, T,
-                            const T* weights, T divisor, T* losses, T* dq, Stream stream) {
+                []<class S, class T>(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored, T,
+                                     const T* weights, T divisor, T* losses, S* dq, Stream stream) {
                   cuda::cross_entropy_from_probabilities(rows, n, q, labels, ignored, weights, divisor, losses, dq,
                                                          stream);
                 });
-  define(m, "softmax_cross_entropy_soft",
+  define(AnyWidth{}, m, "softmax_cross_entropy_soft",
          [](const auto&, Stream stream, auto... arrays) { cuda::softmax_cross_entropy_soft(arrays..., stream); });
-  define(m, "cross_entropy_from_probabilities_soft", [](const auto&, Stream stream, auto... arrays) {
+  define(AnyWidth{}, m, "cross_entropy_from_probabilities_soft", [](const auto&, Stream stream, auto... arrays) {
     cuda::cross_entropy_from_probabilities_soft(arrays..., stream);
   });
-  define(m, "softmax_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
+  define(FullWidth{}, m, "softmax_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
     cuda::softmax_focal_cross_entropy(arrays..., p.scale, p.shift, p.gamma, stream);
   });
-  define(m, "categorical_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
+  define(FullWidth{}, m, "categorical_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
     cuda::categorical_focal_cross_entropy(arrays..., p.scale, p.shift, p.gamma, stream);
   });
-  define(m, "cosine_similarity_loss", [](const auto&, Stream stream, auto... arrays) {
+  define(AnyWidth{}, m, "cosine_similarity_loss", [](const auto&, Stream stream, auto... arrays) {
     cuda::row_loss(RowLoss::cosine_similarity, arrays..., stream);
   });
-  define(m, "categorical_hinge_loss", [](const auto&, Stream stream, auto... arrays) {
+  define(AnyWidth{}, m, "categorical_hinge_loss", [](const auto&, Stream stream, auto... arrays) {
     cuda::row_loss(RowLoss::categorical_hinge, arrays..., stream);
   });
   for (const auto& [name, loss] : POINTWISE_LOSSES)
-    define(m, name, [loss = loss](const auto& p, Stream stream, auto... arrays) {
+    define(AnyWidth{}, m, name, [loss = loss](const auto& p, Stream stream, auto... arrays) {
       cuda::pointwise_loss(loss, arrays..., p, stream);
     });
   m.def("scale_rows", &scale, array("x"), array("factors"), array("y"), nb::arg("stream"));
+  takes_sixteen_bits({"scale_rows"}, {"factors"});
 });
 
 }  // namespace lamina::bind::loss_op

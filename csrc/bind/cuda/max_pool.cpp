@@ -19,7 +19,7 @@ static void forward(const In& x, const Out& y, const OptionalOut& offsets, const
   const size_t size = size_t(outputs(s));
   with_offset_type(s, [&]<class Offset>(Offset*) {
     Offset* const places = out<Offset>(offsets, size);
-    launch(x, [&]<class T>(T) {
+    launch_any(x, [&]<class T>(T) {
       cuda::max_pool_forward(s, in<T>(x, x.size()), out<T>(y, size), places, stream_of(stream));
     });
   });
@@ -31,7 +31,7 @@ static void backward(const In& dy, const In& offsets, const Out& dx, const std::
   const size_t size = size_t(outputs(s));
   with_offset_type(s, [&]<class Offset>(Offset*) {
     const Offset* const places = in<Offset>(offsets, size);
-    launch(dx, [&]<class T>(T) {
+    launch_any(dx, [&]<class T>(T) {
       cuda::max_pool_backward(s, in<T>(dy, size), places, out<T>(dx, dx.size()), stream_of(stream));
     });
   });
@@ -42,6 +42,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stream"));
   m.def("max_pool_backward", &backward, array("dy"), array("offsets"), array("dx"), nb::arg("window"),
         nb::arg("stream"));
+  takes_sixteen_bits({"max_pool_forward", "max_pool_backward"});
 });
 
 }  // namespace lamina::bind::max_pool_op

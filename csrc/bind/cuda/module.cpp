@@ -36,5 +36,5 @@ NB_MODULE(_cuda, m) {
   m.doc() = "Lamina's kernels for NVIDIA GPUs, over DLPack arrays. Python allocates, these fill.";
   m.def("device_count", &lamina::bind::device_count);
   m.def("status", &lamina::bind::status);
-  for (auto* r = lamina::bind::Registration::head(); r; r = r->next) r->function(m);
+  lamina::bind::define_kernels(m);
 }

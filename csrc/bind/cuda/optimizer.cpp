@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "bind/cuda/bind.h"
+#include "bind/cuda/setting.h"
 #include "bind/names.h"
 
 namespace lamina::bind::optimizer_op {
@@ -24,9 +24,10 @@ static nb::object list_of(nb::handle object, size_t length) {
   return nb::borrow(object);
 }
 
-/// A list of numbers, one a parameter; nothing where there is none.
+/// A list of numbers, one a parameter; nothing where there is none, or an array on the device.
 static std::vector<double> numbers(nb::handle object, size_t length) {
   std::vector<double> values;
+  if (array_or_none(object)) return values;
   const nb::object list = list_of(object, length);
   if (list.is_valid())
     for (size_t i = 0; i < length; ++i) values.push_back(nb::cast<double>(list[i]));
@@ -89,6 +90,7 @@ static std::vector<Parameter<T>> parameters_of(const NamedRule& rule, nb::handle
     for (int k = 0; k < OPTIMIZER_SLOTS; ++k)
       if (kept[k].is_valid()) p.slots[k] = out<T>(item<Out>(kept[k], i), size);
     p.start = start;
+    p.number = int64_t(i);
     p.scale = scales.empty() ? 1 : scales[i];
     p.decay = decays.empty() ? 0 : decays[i];
     parameters.push_back(p);
@@ -98,22 +100,27 @@ static std::vector<Parameter<T>> parameters_of(const NamedRule& rule, nb::handle
 }
 
 static void step(const NamedRule& rule, const nb::list& weights, const nb::list& gradients, const nb::tuple& slots,
-                 const nb::tuple& settings, int64_t step_number, nb::handle scales, nb::handle decays, double clip,
+                 nb::handle settings, int64_t step_number, nb::handle scales, nb::handle decays, double clip,
                  nb::handle rows, uintptr_t stream) {
   if (step_number < 1) throw nb::value_error("step: steps count from 1");
-  if (settings.size() > OPTIMIZER_SETTINGS) throw nb::value_error("step: too many settings");
+  const OptionalIn there = array_or_none(settings), scales_there = array_or_none(scales),
+                   decays_there = array_or_none(decays);
+  if (!there && (!nb::isinstance<nb::tuple>(settings) || nb::len(settings) > OPTIMIZER_SETTINGS))
+    throw nb::value_error("step: settings must be a tuple of at most six numbers, or an array on the device");
   if (weights.size() != gradients.size()) throw nb::value_error("step: the lists differ in length");
   if (weights.size() == 0) return;
   OptimizerSettings s;
-  for (size_t k = 0; k < settings.size(); ++k) s.values[k] = nb::cast<double>(settings[k]);
+  for (size_t k = 0; !there && k < nb::len(settings); ++k) s.values[k] = nb::cast<double>(settings[k]);
   const std::vector<double> scale = numbers(scales, weights.size()), decay = numbers(decays, weights.size());
   s.step = step_number;
   s.clip = clip;
-  s.prepares = clip > 0 || !scale.empty() || !decay.empty();
+  s.prepares = clip > 0 || !scales.is_none() || !decays.is_none();
+  const cuda::DeviceSettings device{in<double>(there, OPTIMIZER_SETTINGS + 1), in<double>(scales_there, weights.size()),
+                                    in<double>(decays_there, weights.size())};
   typed(weights, [&]<class T>(T) {
     const std::vector<Parameter<T>> parameters = parameters_of<T>(rule, weights, gradients, slots, scale, decay, rows);
     nb::gil_scoped_release release;
-    cuda::optimizer_step(rule.rule, int64_t(parameters.size()), parameters.data(), s, stream_of(stream));
+    cuda::optimizer_step(rule.rule, int64_t(parameters.size()), parameters.data(), s, device, stream_of(stream));
   });
 }
 
@@ -133,7 +140,7 @@ static const Registration registration([](nb::module_& m) {
   for (const NamedRule& rule : OPTIMIZER_RULES)
     m.def(
         rule.name,
-        [&rule](const nb::list& weights, const nb::list& gradients, const nb::tuple& slots, const nb::tuple& settings,
+        [&rule](const nb::list& weights, const nb::list& gradients, const nb::tuple& slots, nb::handle settings,
                 int64_t step_number, nb::handle scales, nb::handle decays, double clip, nb::handle rows,
                 uintptr_t stream) {
           step(rule, weights, gradients, slots, settings, step_number, scales, decays, clip, rows, stream);

@@ -17,7 +17,7 @@ struct Sizes {
 
 static void forward(const In& x, bool largest, const Out& y, uintptr_t stream) {
   const Sizes s(x);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::reduce_extreme(largest, s.outer, s.reduced, s.inner, in<T>(x, x.size()), out<T>(y, s.kept),
                          stream_of(stream));
   });
@@ -25,7 +25,7 @@ static void forward(const In& x, bool largest, const Out& y, uintptr_t stream) {
 
 static void backward(const In& x, const In& y, const In& dy, const Out& dx, uintptr_t stream) {
   const Sizes s(x);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::reduce_extreme_backward(s.outer, s.reduced, s.inner, in<T>(x, x.size()), in<T>(y, s.kept), in<T>(dy, s.kept),
                                   out<T>(dx, x.size()), stream_of(stream));
   });
@@ -34,6 +34,7 @@ static void backward(const In& x, const In& y, const In& dy, const Out& dx, uint
 static const Registration registration([](nb::module_& m) {
   m.def("reduce_extreme", &forward, array("x"), nb::arg("largest"), array("y"), nb::arg("stream"));
   m.def("reduce_extreme_backward", &backward, array("x"), array("y"), array("dy"), array("dx"), nb::arg("stream"));
+  takes_sixteen_bits({"reduce_extreme", "reduce_extreme_backward"});
 });
 
 }  // namespace lamina::bind::reduce_extreme_op

@@ -13,9 +13,9 @@ struct Arguments {
     if (number < 0 || number > int(RowNormKind::unit)) throw nb::value_error("row_norm: unknown kind");
     if ((kind == RowNormKind::layer) != has_mean) throw nb::value_error("row_norm: a mean goes with layer");
   }
-  template <class T>
-  RowNorm<T> norm(const In& x, const OptionalIn& gamma, double epsilon) const {
-    return {kind, rows, n, in<T>(x, size_t(product(rows, n))), in<T>(gamma, size_t(n)), epsilon};
+  template <class S>
+  RowNorm<S> norm(const In& x, const OptionalIn& gamma, double epsilon) const {
+    return {kind, rows, n, in<S>(x, size_t(product(rows, n))), in<Computed<S>>(gamma, size_t(n)), epsilon};
   }
 };
 
@@ -23,9 +23,10 @@ static void forward(const In& x, const OptionalIn& gamma, const OptionalIn& beta
                     const Out& inverse, const Out& y, int kind, double epsilon, uintptr_t stream) {
   const Arguments a(x, mean.has_value(), kind);
   const size_t rows = size_t(a.rows);
-  launch(x, [&]<class T>(T) {
-    cuda::row_norm_forward(a.norm<T>(x, gamma, epsilon), in<T>(beta, size_t(a.n)), out<T>(mean, rows),
-                           out<T>(inverse, rows), out<T>(y, x.size()), stream_of(stream));
+  launch_any(x, [&]<class S>(S) {
+    using T = Computed<S>;
+    cuda::row_norm_forward(a.norm<S>(x, gamma, epsilon), in<T>(beta, size_t(a.n)), out<T>(mean, rows),
+                           out<T>(inverse, rows), out<S>(y, x.size()), stream_of(stream));
   });
 }
 
@@ -34,9 +35,10 @@ static void backward(const In& x, const OptionalIn& gamma, const OptionalIn& mea
                      double epsilon, uintptr_t stream) {
   const Arguments a(x, mean.has_value(), kind);
   const size_t rows = size_t(a.rows), n = size_t(a.n);
-  launch(x, [&]<class T>(T) {
-    cuda::row_norm_backward(a.norm<T>(x, gamma, epsilon), in<T>(mean, rows), in<T>(inverse, rows), in<T>(dy, x.size()),
-                            out<T>(dx, x.size()), out<T>(dgamma, n), out<T>(dbeta, n), stream_of(stream));
+  launch_any(x, [&]<class S>(S) {
+    using T = Computed<S>;
+    cuda::row_norm_backward(a.norm<S>(x, gamma, epsilon), in<T>(mean, rows), in<T>(inverse, rows), in<S>(dy, x.size()),
+                            out<S>(dx, x.size()), out<T>(dgamma, n), out<T>(dbeta, n), stream_of(stream));
   });
 }
 
@@ -46,6 +48,8 @@ static const Registration registration([](nb::module_& m) {
   m.def("row_norm_backward", &backward, array("x"), array("gamma").none(), array("mean").none(), array("inverse"),
         array("dy"), array("dx").none(), array("dgamma").none(), array("dbeta").none(), nb::arg("kind"),
         nb::arg("epsilon"), nb::arg("stream"));
+  takes_sixteen_bits({"row_norm_forward"}, {"gamma", "beta", "mean", "inverse"});
+  takes_sixteen_bits({"row_norm_backward"}, {"gamma", "mean", "inverse", "dgamma", "dbeta"});
 });
 
 }  // namespace lamina::bind::row_norm_op

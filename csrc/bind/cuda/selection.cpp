@@ -13,7 +13,7 @@ static void run(const In& condition, const In& a, const In& b, const Out& y, uin
   };
   const Broadcast a_shape = with(a), b_shape = with(b);
   const auto n = size_t(a_shape.elements);
-  launch(y, [&]<class T>(T) {
+  launch_any(y, [&]<class T>(T) {
     cuda::where(a_shape, b_shape, in<uint8_t>(condition, n), in<T>(a, a.size()), in<T>(b, b.size()), out<T>(y, n),
                 stream_of(stream));
   });
@@ -21,6 +21,7 @@ static void run(const In& condition, const In& a, const In& b, const Out& y, uin
 
 static const Registration registration([](nb::module_& m) {
   m.def("where", &run, array("condition"), array("a"), array("b"), array("y"), nb::arg("stream"));
+  takes_sixteen_bits({"where"});
 });
 
 }  // namespace lamina::bind::selection_op

@@ -19,7 +19,7 @@ static Softmax kind_of(bool logarithm) { return logarithm ? Softmax::logarithm :
 
 static void forward(const In& x, const Out& y, int axis, bool logarithm, uintptr_t stream) {
   const Around s(x, axis);
-  launch(x, [&]<class T>(T) {
+  launch_any(x, [&]<class T>(T) {
     cuda::softmax_forward(kind_of(logarithm), s.outer, s.n, s.inner, in<T>(x, x.size()), out<T>(y, x.size()),
                           stream_of(stream));
   });
@@ -28,7 +28,7 @@ static void forward(const In& x, const Out& y, int axis, bool logarithm, uintptr
 static void backward(const In& y, const In& dy, const Out& dx, int axis, bool logarithm, uintptr_t stream) {
   const Around s(y, axis);
   const size_t size = y.size();
-  launch(y, [&]<class T>(T) {
+  launch_any(y, [&]<class T>(T) {
     cuda::softmax_backward(kind_of(logarithm), s.outer, s.n, s.inner, in<T>(y, size), in<T>(dy, size), out<T>(dx, size),
                            stream_of(stream));
   });
@@ -39,6 +39,7 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stream") = 0);
   m.def("softmax_backward", &backward, array("y"), array("dy"), array("dx"), nb::arg("axis") = -1,
         nb::arg("logarithm") = false, nb::arg("stream") = 0);
+  takes_sixteen_bits({"softmax_forward", "softmax_backward"});
 });
 
 }  // namespace lamina::bind::softmax_op

@@ -4,23 +4,36 @@
 
 namespace lamina::LAMINA_ISA {
 
-// Pieces of the float transpose: 128-bit loads put straight into their lane, then 4 x 4 blocks.
+// Pieces of the float transpose.
 #if defined(__AVX512F__)
-template <int LANE>
-INLINE V<float> insert4(V<float> v, const float* p) {
-  return _mm512_insertf32x4(v, _mm_loadu_ps(p), LANE);
+/// v[4 q + j]: of rows j, j + 4, j + 8, ... the columns 4 q to 4 q + 3. Whole lines are loaded, each once: loads of 128
+/// bits, put straight into their place, take half as long again.
+INLINE void load_fours(V<float>* v, auto&& row) {
+  unroll<4>([&](auto j) INLINE_LAMBDA {
+    const V<float> a = load(row(Int<j>{})), b = load(row(Int<j + 4>{}));
+    const V<float> c = load(row(Int<j + 8>{})), d = load(row(Int<j + 12>{}));
+    const V<float> ab = _mm512_shuffle_f32x4(a, b, 0x44), cd = _mm512_shuffle_f32x4(c, d, 0x44);
+    const V<float> ab_2 = _mm512_shuffle_f32x4(a, b, 0xee), cd_2 = _mm512_shuffle_f32x4(c, d, 0xee);
+    v[j] = _mm512_shuffle_f32x4(ab, cd, 0x88);
+    v[4 + j] = _mm512_shuffle_f32x4(ab, cd, 0xdd);
+    v[8 + j] = _mm512_shuffle_f32x4(ab_2, cd_2, 0x88);
+    v[12 + j] = _mm512_shuffle_f32x4(ab_2, cd_2, 0xdd);
+  });
 }
-INLINE V<float> load4(const float* p) { return _mm512_castps128_ps512(_mm_loadu_ps(p)); }
 INLINE V<float> zip_low(V<float> a, V<float> b) { return _mm512_unpacklo_ps(a, b); }
 INLINE V<float> zip_high(V<float> a, V<float> b) { return _mm512_unpackhi_ps(a, b); }
 INLINE V<float> pairs_low(V<float> a, V<float> b) { return _mm512_shuffle_ps(a, b, 0x44); }
 INLINE V<float> pairs_high(V<float> a, V<float> b) { return _mm512_shuffle_ps(a, b, 0xee); }
 #elif defined(__AVX2__)
-template <int LANE>
-INLINE V<float> insert4(V<float> v, const float* p) {
-  return _mm256_insertf128_ps(v, _mm_loadu_ps(p), LANE);
+INLINE void load_fours(V<float>* v, auto&& row) {
+  unroll<4>([&](auto j) INLINE_LAMBDA {
+    const float *const low = row(Int<j>{}), *const high = row(Int<j + 4>{});
+    unroll<2>([&](auto q) INLINE_LAMBDA {
+      const V<float> left = _mm256_castps128_ps256(_mm_loadu_ps(low + 4 * q));
+      v[4 * q + j] = _mm256_insertf128_ps(left, _mm_loadu_ps(high + 4 * q), 1);
+    });
+  });
 }
-INLINE V<float> load4(const float* p) { return _mm256_castps128_ps256(_mm_loadu_ps(p)); }
 INLINE V<float> zip_low(V<float> a, V<float> b) { return _mm256_unpacklo_ps(a, b); }
 INLINE V<float> zip_high(V<float> a, V<float> b) { return _mm256_unpackhi_ps(a, b); }
 INLINE V<float> pairs_low(V<float> a, V<float> b) { return _mm256_shuffle_ps(a, b, 0x44); }
@@ -35,17 +48,10 @@ INLINE void transpose_block(T* to, int64_t stride, const T* const* rows) {
 }
 
 #if defined(__AVX2__)
-// Each row's line is read once, in 128-bit pieces, so that only 4 x 4 blocks are left to transpose: 2 W shuffles
-// instead of W log2 W.
 INLINE void transpose_block(float* to, int64_t stride, const float* const* rows) {
   constexpr int W = lanes<float>;
-  V<float> v[W];  // v[q * 4 + j]: rows j, j + 4, ..., columns 4 q to 4 q + 3
-  unroll<4>([&](auto j)
-                INLINE_LAMBDA { unroll<W / 4>([&](auto q) INLINE_LAMBDA { v[q * 4 + j] = load4(rows[j] + q * 4); }); });
-  unroll<W - 4>([&](auto r) INLINE_LAMBDA {
-    constexpr int row = r + 4, j = row % 4;
-    unroll<W / 4>([&](auto q) INLINE_LAMBDA { v[q * 4 + j] = insert4<row / 4>(v[q * 4 + j], rows[row] + q * 4); });
-  });
+  V<float> v[W];
+  load_fours(v, [&](auto r) INLINE_LAMBDA { return rows[r]; });
   unroll<W / 4>([&](auto q) INLINE_LAMBDA {
     const V<float> a = zip_low(v[q * 4], v[q * 4 + 1]), b = zip_high(v[q * 4], v[q * 4 + 1]);
     const V<float> c = zip_low(v[q * 4 + 2], v[q * 4 + 3]), d = zip_high(v[q * 4 + 2], v[q * 4 + 3]);

@@ -1,20 +1,25 @@
-// Winograd's transforms for 3x3 kernels: F(2x2, 3x3) and F(4x4, 3x3), shared by the three directions.
+// Winograd's transforms, shared by the three directions: F(2x2, 3x3) and F(4x4, 3x3) for 3x3 kernels; F(3x3, 2x2) for
+// 4x4 kernels with strides 2, which are four 2x2 kernels on every second pixel.
 // Included only by files that are compiled once per ISA.
 //
-// An output tile of F x F pixels comes from an input tile of A x A, A = F + 2. With "." element by element:
+// An output tile of F x F pixels comes from an input tile of A x A, A = F + R - 1, where R is the side of the kernel.
+// With
+// "." element by element:
 //     y  = Out^T [ (G w G^T) . (In^T x In) ] Out       dw = G^T [ sum over tiles (In^T x In) . (Out dy Out^T) ] G
 // The A * A positions of a transformed tile are counted by xi.
 //
-// Reference: Lavin & Gray 2016, arXiv:1509.09308. Points: 0, 1, -1, infinity for F(2); 0, 1, -1, 1/2, -2, infinity for
-// F(4), with which In and Out are exact in binary and the error is less than half of that with 0, 1, -1, 2, -2.
+// Reference: Lavin & Gray 2016, arXiv:1509.09308. Points: 0, 1, -1, infinity for F(2) and F(3); 0, 1, -1, 1/2, -2,
+// infinity for F(4), with which In and Out are exact in binary and the error is less than half of that with 0, 1, -1,
+// 2, -2.
 #pragma once
-#include "cpu/support/simd.h"
-#include "ops/conv2d.h"
+#include "cpu/support/gather.h"
 
 namespace lamina::LAMINA_ISA {
 
 template <int F>
 struct Winograd;
+template <int F>
+constexpr int KERNEL = F == 3 ? 2 : 3;  // R
 
 template <>
 struct Winograd<2> {
@@ -54,6 +59,45 @@ struct Winograd<2> {
     g[0] = fma(half, even, u[0]);
     g[1] = half * (u[1] - u[2]);
     g[2] = fma(half, even, u[3]);
+  }
+};
+
+template <>
+struct Winograd<3> {
+  template <class T>
+  static INLINE void input(V<T> (&d)[4]) {
+    Winograd<2>::input<T>(d);
+  }
+  template <class T>
+  static INLINE void output(const V<T> (&m)[4], V<T> (&y)[3]) {
+    const V<T> even = m[1] + m[2];
+    y[0] = m[0] + even;
+    y[1] = m[1] - m[2];
+    y[2] = even - m[3];
+  }
+  /// The transpose of output.
+  template <class T>
+  static INLINE void gradient(const V<T> (&y)[3], V<T> (&m)[4]) {
+    const V<T> even = y[0] + y[2];
+    m[0] = y[0];
+    m[1] = even + y[1];
+    m[2] = even - y[1];
+    m[3] = -y[2];
+  }
+  template <class T>
+  static INLINE void weights(const V<T> (&g)[2], V<T> (&u)[4]) {
+    const V<T> half = set(T(0.5));
+    u[0] = g[0];
+    u[1] = half * (g[0] + g[1]);
+    u[2] = half * (g[0] - g[1]);
+    u[3] = g[1];
+  }
+  /// The transpose of weights.
+  template <class T>
+  static INLINE void weights_gradient(const V<T> (&u)[4], V<T> (&g)[2]) {
+    const V<T> half = set(T(0.5));
+    g[0] = fma(half, u[1] + u[2], u[0]);
+    g[1] = fma(half, u[1] - u[2], u[3]);
   }
 };
 
@@ -126,9 +170,15 @@ INLINE int64_t panel_width(int64_t columns, int64_t panel) {
 template <class T>
 constexpr int CB = 64 / sizeof(T);
 
+/// Groups that share a product, as its blocks: of 8 channels and filters two fill a cache line.
+INLINE int64_t winograd_abreast(const Conv2D& s) {
+  return s.groups % 2 == 0 && s.channels == 8 * s.groups && s.filters == 8 * s.groups ? 2 : 1;
+}
+
 /// Images and the grid of tiles over their outputs: 3x3, stride 1. With dilation d every d-th pixel makes an image of
 /// its own, d * d of them, each convolved without dilation: a tile's pixels are d apart, its first one tells which
-/// image.
+/// image. 4x4, strides 2: phase f of an axis is every second pixel of the larger image, from f on, and taps f and f
+/// + 2. Forward, the products sum over phases; backward, each phase has outputs of its own.
 struct TileGrid {
   int64_t images, height, width;  // input
   int64_t top, left;              // padding before
@@ -136,10 +186,16 @@ struct TileGrid {
   int64_t side;                   // F
   int64_t step_h, step_w;         // dilation
   int64_t down, across;           // tiles of one image
+  // 4x4, strides 2, backward: output i of phase f, counted through all tiles, lies at 2 i + f + shift.
+  int64_t shift_h = 0, shift_w = 0;
 
   /// Convolution forward; backward, dy is the input, and its padding follows from the kernel's reach.
   TileGrid(const Conv2D& s, int tile, bool backward)
       : images(s.batch), side(tile), step_h(s.h.dilation), step_w(s.w.dilation) {
+    if (tile == 3) {
+      phased(s, backward);
+      return;
+    }
     height = s.h.input;
     width = s.w.input;
     top = s.h.before;
@@ -157,6 +213,22 @@ struct TileGrid {
     }
     down = step_h * ceil_div(ceil_div(out_height, step_h), side);
     across = step_w * ceil_div(ceil_div(out_width, step_w), side);
+  }
+
+  void phased(const Conv2D& s, bool backward) {
+    height = backward ? output_of(s.h) : s.h.input;
+    width = backward ? output_of(s.w) : s.w.input;
+    out_height = backward ? s.h.input : output_of(s.h);
+    out_width = backward ? s.w.input : output_of(s.w);
+    top = backward ? 1 - s.h.before / 2 : s.h.before;
+    left = backward ? 1 - s.w.before / 2 : s.w.before;
+    if (backward) {
+      shift_h = -(s.h.before % 2);
+      shift_w = -(s.w.before % 2);
+    }
+    // Backward, a row of tiles stands for rows of outputs two by two.
+    down = ceil_div(backward ? (out_height - 1 - shift_h) / 2 + 1 : out_height, side);
+    across = ceil_div(backward ? (out_width - 1 - shift_w) / 2 + 1 : out_width, side);
   }
 
   int64_t count() const { return images * down * across; }
@@ -206,8 +278,9 @@ INLINE void find_pixels(const T* image, int64_t height, int64_t width, int64_t c
   }
 }
 
-/// In^T x In of one tile of x (N, H, W, channels): block cb of the channels at v + xi * xi_stride + cb * block_stride.
-/// Channels up to a whole block are filled up with zeros; `zeros` (channels of them) stands in for pixels outside.
+/// In^T x In of `channels` of one tile of x (N, H, W, pitch), of 16 pixels (F = 2, and 3) or 36 (F = 4): block cb of
+/// the channels at v + xi * xi_stride + cb * block_stride. Channels up to a whole block are filled up with zeros;
+/// `zeros` (channels of them) stands in for pixels outside.
 template <int F, class T>
 [[gnu::noinline]] void transform_input_lines(const T* const (&from)[(F + 2) * (F + 2)], int64_t mine, T* to,
                                              int64_t xi_stride) {
@@ -225,16 +298,38 @@ template <int F, class T>
   });
 }
 template <int F, class T>
-void transform_input(const TileGrid& grid, int64_t channels, const T* x, int64_t t, T* v, int64_t xi_stride,
-                     int64_t block_stride, const T* zeros) {
+void transform_input(const TileGrid& grid, int64_t channels, int64_t pitch, const T* x, int64_t t, T* v,
+                     int64_t xi_stride, int64_t block_stride, const T* zeros) {
   constexpr int A = F + 2;
   const TileGrid::Tile tile = grid.at(t);
   const T* from[A * A];
-  find_pixels<A>(x + tile.image * grid.height * grid.width * channels, grid.height, grid.width, channels,
-                 tile.row - grid.top, grid.step_h, tile.column - grid.left, grid.step_w, zeros, from);
+  find_pixels<A>(x + tile.image * grid.height * grid.width * pitch, grid.height, grid.width, pitch, tile.row - grid.top,
+                 grid.step_h, tile.column - grid.left, grid.step_w, zeros, from);
   each_padded(from, channels, round_up(channels, CB<T>), [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
     transform_input_lines<F, T>(lines, mine, v + c / CB<T> * block_stride + c % CB<T>, xi_stride);
   });
+}
+
+/// The same for the four phases of x of a 4x4 kernel with strides 2, one behind the other: those of the first row, then
+/// of the second. Each has its channels filled up to whole blocks.
+template <class T>
+void transform_phases(const TileGrid& grid, int64_t channels, int64_t pitch, const T* x, int64_t t, T* v,
+                      int64_t xi_stride, int64_t block_stride, const T* zeros) {
+  constexpr int A = 4;
+  const TileGrid::Tile tile = grid.at(t);
+  const int64_t blocks = ceil_div(channels, CB<T>);
+  for (int phase = 0; phase < 4; ++phase) {
+    const T* from[A * A];
+    for (int i = 0; i < A; ++i)
+      for (int j = 0; j < A; ++j) {
+        const int64_t r = 2 * (tile.row + i) + phase / 2 - grid.top, c = 2 * (tile.column + j) + phase % 2 - grid.left;
+        const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
+        from[i * A + j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * pitch : zeros;
+      }
+    each_padded(from, channels, blocks * CB<T>, [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
+      transform_input_lines<2, T>(lines, mine, v + (phase * blocks + c / CB<T>)*block_stride + c % CB<T>, xi_stride);
+    });
+  }
 }
 
 }  // namespace lamina::LAMINA_ISA

@@ -62,33 +62,38 @@ struct Head {
   }
 };
 
-/// Whether dropout keeps elements of a row of scores: those of lane `key % 16` in a tile of 128 keys draw the halves of
-/// one random number's words.
+/// The random number for the elements of a row of scores (by its place) in lane `key % 16` of a tile of 128 keys; and
+/// one of its eight halves, that of the lane's element in an eighth of the tile.
+template <class T>
+__device__ Philox<uint64_t> random_of(const Attention<T>& s, int64_t place, int64_t key) {
+  const uint64_t tile = uint64_t(place) * uint64_t(ceil_div(s.keys, KEEP_TILE)) + uint64_t(key / KEEP_TILE);
+  const uint64_t number = tile * 16 + uint64_t(key % 16);
+  return philox<uint64_t>(number, number >> 32, s.stream, s.seed);
+}
+__device__ __forceinline__ uint32_t random_half(const Philox<uint64_t>& random, int eighth) {
+  const uint32_t w0 = uint32_t(random.word[0]), w1 = uint32_t(random.word[1]);
+  const uint32_t w2 = uint32_t(random.word[2]), w3 = uint32_t(random.word[3]);
+  const uint32_t low = eighth & 2 ? w1 : w0, high = eighth & 2 ? w3 : w2, word = eighth & 4 ? high : low;
+  return word >> (eighth % 2 * 16) & 0xffff;
+}
+
+/// Whether dropout keeps elements of a row of scores.
 template <class T>
 struct Keep {
   Philox<uint64_t> random;
   uint32_t dropped;
   __device__ Keep(const Head<T>& head, int64_t row, int64_t key) : dropped(uint32_t(head.s.dropped)) {
-    if (dropped == 0) return;
-    const Attention<T>& s = head.s;
-    const uint64_t tile = uint64_t(head.place(row)) * uint64_t(ceil_div(s.keys, KEEP_TILE)) + uint64_t(key / KEEP_TILE);
-    const uint64_t number = tile * 16 + uint64_t(key % 16);
-    random = philox<uint64_t>(number, number >> 32, s.stream, s.seed);
+    if (dropped != 0) random = random_of(head.s, head.place(row), key);
   }
   __device__ T operator()(int64_t key, T p) const {
-    if (dropped == 0) return p;
-    const int eighth = int(key % KEEP_TILE) / 16;
-    uint64_t word = random.word[0];
-#pragma unroll
-    for (int w = 1; w < 4; ++w) word = eighth / 2 == w ? random.word[w] : word;
-    return (uint32_t(word) >> (eighth % 2 * 16) & 0xffff) >= dropped ? p : T(0);
+    return dropped == 0 || random_half(random, int(key % KEEP_TILE) / 16) >= dropped ? p : T(0);
   }
 };
 
 /// What a kept value is multiplied by.
-template <class T>
-__device__ T kept_scale(const Attention<T>& s) {
-  return s.dropped < 65536 ? T(65536) / T(65536 - s.dropped) : T(0);
+template <class T, class Sum = T>
+__device__ Sum kept_scale(const Attention<T>& s) {
+  return s.dropped < 65536 ? Sum(65536) / Sum(65536 - s.dropped) : Sum(0);
 }
 
 /// Begins to copy lines of n values to shared memory, `pitch` apart there; from(line): where one lies, or null.

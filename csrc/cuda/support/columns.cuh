@@ -26,14 +26,15 @@ struct ColumnPart {
 
 /// For each part the mean of its first rows (the shift), the sum of the differences from it, and of their squares:
 /// sums[sample][part][shift, sum, squares][column].
-template <class T>
+template <class S>
 struct Moments {
+  using T = Computed<S>;
   int64_t rows, columns, parts;
-  const T* x;
+  const S* x;
   T* sums;
   __device__ void operator()(int64_t i) const {
     const ColumnPart p(i, rows, columns, parts);
-    const T* const from = x + p.first;
+    const S* const from = x + p.first;
     const int64_t few = min_of(SHIFT_ROWS, p.count);
     T shift = 0, sum = 0, squares = 0;
 #pragma unroll 4
@@ -51,10 +52,10 @@ struct Moments {
     to[2 * columns] = squares;
   }
 };
-template <class T>
-void moments_of_parts(int64_t samples, int64_t rows, int64_t columns, const T* x, T* sums, Stream stream) {
+template <class S, class T>
+void moments_of_parts(int64_t samples, int64_t rows, int64_t columns, const S* x, T* sums, Stream stream) {
   const int64_t parts = parts_of(rows);
-  each(samples * parts * columns, stream, Moments<T>{rows, columns, parts, x, sums});
+  each(samples * parts * columns, stream, Moments<S>{rows, columns, parts, x, sums});
 }
 
 struct Statistics {

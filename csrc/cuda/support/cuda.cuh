@@ -6,11 +6,13 @@
 //              T* all = dynamic_shared<T>()
 //   warp       __shfl_sync, __shfl_xor_sync, __shfl_down_sync, __shfl_up_sync, __ballot_sync, __any_sync, __all_sync,
 //              __match_any_sync, __syncwarp
-//   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row)
+//   matrix     mma_m16n8k16<Float16 | BFloat16>(d, a, b, c), ldmatrix_x4<TRANSPOSED>(r, row), narrow_pair<N>(u, v)
+//   numbers    exp2_fast(x), which has no bits of the CPU; again(x), x that is in no register meanwhile
 //   copies     copy_async<16>(to, from, valid), commit_copies(), wait_for_copies<PENDING>()
 //   atomics    atomicAdd, Max, Min, Or, Exch, CAS on whole numbers; none on floats (sums have a fixed order)
 //   grid       wait_for_grid(arrived, round), wait_for_blocks(arrived, all) in a cooperative launch
-//   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once
+//   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once,
+//              load_wide, store_wide the same for numbers of 16 bits that are computed with as floats
 //   memory     Scratch<T> scratch(count, stream)
 #pragma once
 #include <cstdint>
@@ -41,6 +43,22 @@ __device__ __forceinline__ Pack<T, N> load_pack(const T* p) {
 template <int N, class T>
 __device__ __forceinline__ void store_pack(T* p, const Pack<T, N>& v) {
   *reinterpret_cast<Pack<T, N>*>(p) = v;
+}
+/// The same where numbers of 16 bits are widened on the way in and rounded on the way out; others stay what they are.
+template <int N, class S>
+__device__ __forceinline__ Pack<Computed<S>, N> load_wide(const S* p) {
+  const Pack<S, N> stored = load_pack<N>(p);
+  Pack<Computed<S>, N> v;
+#pragma unroll
+  for (int i = 0; i < N; ++i) v[i] = stored[i];
+  return v;
+}
+template <int N, class S>
+__device__ __forceinline__ void store_wide(S* p, const Pack<Computed<S>, N>& v) {
+  Pack<S, N> stored;
+#pragma unroll
+  for (int i = 0; i < N; ++i) stored[i] = v[i];
+  store_pack(p, stored);
 }
 /// Whether packs of N values may be read from p, and from those that lie a multiple of N further on.
 template <int N, class T>

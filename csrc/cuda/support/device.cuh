@@ -55,6 +55,7 @@ inline int attribute_of_device(cudaDeviceAttr attribute) {
   return value;
 }
 inline int multiprocessors() { return attribute_of_device(cudaDevAttrMultiProcessorCount); }
+inline bool multiplies_bfloat16() { return attribute_of_device(cudaDevAttrComputeCapabilityMajor) >= 8; }
 inline size_t most_shared_bytes() { return size_t(attribute_of_device(cudaDevAttrMaxSharedMemoryPerBlockOptin)); }
 /// How many blocks of a kernel are on the device at once.
 template <class... Parameters>
@@ -187,9 +188,37 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[2]), "r"(a[3]), "r"(b[1]));
   } else {
-    __trap();  // bfloat16 begins with sm_80; Python refuses it before
+    __trap();  // bfloat16 begins with sm_80: tensor_product.cuh refuses it before
   }
 #endif
+}
+
+/// Two floats rounded to 16 bits, the first in the lower half: what mma takes.
+template <class N>
+__device__ __forceinline__ uint32_t narrow_pair(float low, float high) {
+  uint32_t pair;
+#if __CUDA_ARCH__ >= 800
+  if constexpr (std::is_same_v<N, Float16>)
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  else
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+#else
+  pair = uint32_t(N(low).bits) | uint32_t(N(high).bits) << 16;
+#endif
+  return pair;
+}
+
+/// x, of which the compiler knows nothing: what is computed from it is computed again, and held in no register.
+__device__ __forceinline__ int again(int x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
+/// 2^x by the instruction for it: off by 2 ULP at most, denormal results 0. The same on every GPU, not on the CPU.
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
 }
 
 }  // namespace lamina::cuda

@@ -29,6 +29,12 @@ bool packs_fit(int64_t n, const Pointers*... p) {
   return n % N == 0 && ((!p || is_packed<N>(p)) && ...);
 }
 
+/// Of an array that may be null.
+template <int N, class T>
+__device__ Pack<T, N> load_or_zero(const T* p, int64_t at) {
+  return p ? load_pack<N>(p + at) : Pack<T, N>{};
+}
+
 /// i as rest * size + at.
 struct Split {
   int64_t rest, at;

@@ -54,11 +54,12 @@ __device__ __forceinline__ T sum_row(int64_t n, RowLane l, F&& f) {
 }
 
 /// The largest value of a row; a NaN may be passed over.
-template <class T>
-__device__ __forceinline__ T largest(int64_t n, RowLane l, const T* x) {
+template <class S>
+__device__ __forceinline__ Computed<S> largest(int64_t n, RowLane l, const S* x) {
+  using T = Computed<S>;
   T most = -Elementary<T>::INFINITE;
 #pragma unroll 4
-  for (int64_t i = l.lane; i < n; i += ROW_LANES) most = max(most, x[i]);
+  for (int64_t i = l.lane; i < n; i += ROW_LANES) most = max(most, T(x[i]));
   return fold(l, most, [](T a, T b) { return a > b ? a : b; });
 }
 

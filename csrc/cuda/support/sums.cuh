@@ -60,9 +60,9 @@ __device__ __forceinline__ T sum_in_order(int64_t n, T start, Value&& value) {
 
 /// The chains of columns of `outer` matrices. Blocks have WIDTH columns of a chain; as many rows at once as fill a
 /// tile.
-template <int WIDTH, class T, class Value, class Add>
+template <int WIDTH, class T, class Y, class Value, class Add>
 __global__ void column_chain_kernel(int64_t tasks, int64_t groups, int64_t chains, int64_t rows, int64_t columns,
-                                    Value value, Add add, T* sums) {
+                                    Value value, Add add, Y* sums) {
   constexpr int ROWS = SUM_TILE / WIDTH, STEP = BLOCK / WIDTH;
   auto& tile = shared<T[ROWS][WIDTH]>();
   const int lane = int(threadIdx.x) % WIDTH, first = int(threadIdx.x) / WIDTH;
@@ -87,21 +87,21 @@ __global__ void column_chain_kernel(int64_t tasks, int64_t groups, int64_t chain
   }
 }
 
-template <class T, class Value, class Add>
-void column_chains(int64_t outer, int64_t rows, int64_t columns, Stream stream, Value value, Add add, T* sums) {
+template <class T, class Y, class Value, class Add>
+void column_chains(int64_t outer, int64_t rows, int64_t columns, Stream stream, Value value, Add add, Y* sums) {
   const int64_t chains = ceil_div(rows, CHAIN), width = columns <= 8 ? 8 : 32, groups = ceil_div(columns, width);
   const int64_t tasks = outer * chains * groups;
   if (tasks == 0) return;
   const unsigned blocks = unsigned(min_of(tasks, MOST_BLOCKS));
-  const auto kernel = width == 8 ? column_chain_kernel<8, T, Value, Add> : column_chain_kernel<32, T, Value, Add>;
+  const auto kernel = width == 8 ? column_chain_kernel<8, T, Y, Value, Add> : column_chain_kernel<32, T, Y, Value, Add>;
   launch(kernel, blocks, BLOCK, 0, stream, tasks, groups, chains, rows, columns, value, add, sums);
 }
 
-template <class T>
+template <class T, class Y>
 struct JoinChains {
   int64_t chains, columns;
   const T* sums;
-  T* y;
+  Y* y;
   __device__ void operator()(int64_t at) const {
     const T* const first = sums + at / columns * chains * columns + at % columns;
     T total = first[0];
@@ -118,15 +118,16 @@ struct PlainSum {
 
 /// y[o][c] = the sum over rows of value(o, row, c): chains of CHAIN terms from 0, each in order, the chains in order.
 /// value is called once for every place.
-template <class T, class Value>
-void sum_columns(int64_t outer, int64_t rows, int64_t columns, Stream stream, Value value, T* y) {
+template <class Y, class Value>
+void sum_columns(int64_t outer, int64_t rows, int64_t columns, Stream stream, Value value, Y* y) {
+  using T = Computed<Y>;
   const int64_t chains = ceil_div(rows, CHAIN);
   if (outer * columns == 0) return;
-  if (rows == 0) return fill_bytes(y, 0, size_t(outer * columns) * sizeof(T), stream);
-  if (chains == 1) return column_chains(outer, rows, columns, stream, value, PlainSum<T>{}, y);
+  if (rows == 0) return fill_bytes(y, 0, size_t(outer * columns) * sizeof(Y), stream);
+  if (chains == 1) return column_chains<T>(outer, rows, columns, stream, value, PlainSum<T>{}, y);
   const Scratch<T> sums(outer * chains * columns, stream);
-  column_chains(outer, rows, columns, stream, value, PlainSum<T>{}, sums.data());
-  each(outer * columns, stream, JoinChains<T>{chains, columns, sums.data(), y});
+  column_chains<T>(outer, rows, columns, stream, value, PlainSum<T>{}, sums.data());
+  each(outer * columns, stream, JoinChains<T, Y>{chains, columns, sums.data(), y});
 }
 
 }  // namespace lamina::cuda

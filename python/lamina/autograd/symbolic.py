@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.autograd import operators
+from lamina.autograd import narrow, operators
+from lamina.autograd.structures import leaves_of as leaves_of
+from lamina.autograd.structures import map_leaves as map_leaves
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.variable import Variable
@@ -37,6 +39,8 @@ class Op:
         self.function = public_ops[name]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if backend.narrow:
+            return narrow.call(self.name, self.function, args, kwargs)
         return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
@@ -245,22 +249,6 @@ class SymbolicTensor:
 # Structures: lists, tuples and dictionaries
 
 
-def map_leaves(function: Callable[[Any], Any], data: Any) -> Any:
-    """The function of everything in lists, tuples and dictionaries that is none of these."""
-    if isinstance(data, dict):
-        return {key: map_leaves(function, value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)([map_leaves(function, value) for value in data])
-    return function(data)
-
-
-def leaves_of(data: Any) -> list[Any]:
-    """All leaves, in order."""
-    found: list[Any] = []
-    map_leaves(found.append, data)
-    return found
-
-
 def symbols_in(data: Any) -> list[SymbolicTensor]:
     """All symbolic tensors, in order."""
     return [leaf for leaf in leaves_of(data) if isinstance(leaf, SymbolicTensor)]
@@ -323,7 +311,7 @@ def _trial(function: Callable[..., Any], args: Any, kwargs: Any, sizes: tuple[in
         shape = tuple([sizes[i > 0] if n is None else n for i, n in enumerate(leaf.shape)])
         if leaf.dtype.kind == "U":  # strings never are tensors
             return np.zeros(shape, leaf.dtype)
-        return Tensor(backend.full(shape, 1 if leaf.dtype.kind == "f" else 0, leaf.dtype, like=backend.here))
+        return Tensor(backend.full(shape, 1 if backend.is_float(leaf.dtype) else 0, leaf.dtype, like=backend.here))
 
     def spec(leaf: Any) -> Any:
         if not isinstance(leaf, Tensor):
@@ -354,7 +342,7 @@ def record(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if any(isinstance(leaf, Variable) for leaf in leaves_of((args, kwargs))):
         raise TypeError(f"{name}: weights and symbolic tensors meet in layers only; make a Layer that holds the weight")
     op = Op(name)
-    return Node(op, args, kwargs).give(try_out(op.function, args, kwargs, name), name)
+    return Node(op, args, kwargs).give(try_out(op, args, kwargs, name), name)
 
 
 def accept(namespace: dict[str, Any]) -> None:
@@ -369,12 +357,27 @@ def accept(namespace: dict[str, Any]) -> None:
 
 
 def _accepting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function; where it fails on symbolic tensors, as all do, it is recorded. Others pay for a call, no more."""
+    """The function; where it fails on symbolic tensors, as all do, it is recorded. Others pay for a call, no more.
+
+    Once floats of 16 bits are in use, they are looked for; see autograd/narrow.py.
+    """
 
     @functools.wraps(function)
     def op(*args: Any, **kwargs: Any) -> Any:
+        if backend.narrow:
+            return with_narrow(args, kwargs)
         try:
             return function(*args, **kwargs)
+        except Exception:
+            if not has_symbols((args, kwargs)):
+                if backend.narrow:  # which came into use in this very call
+                    return with_narrow(args, kwargs)
+                raise
+        return record(name, args, kwargs)
+
+    def with_narrow(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return narrow.call(name, function, args, kwargs)
         except Exception:
             if not has_symbols((args, kwargs)):
                 raise

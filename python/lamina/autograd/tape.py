@@ -13,8 +13,6 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lamina import backend
 from lamina.autograd import row_sparse
 from lamina.autograd.unpooled import Unpooled
@@ -159,8 +157,8 @@ def _sum(a: Any, b: Any) -> Any:
     if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:
         return row_sparse.add(a, b)
     total = backend.empty(a.shape, a.dtype, like=a)
-    if a.dtype == np.float16:  # kept and cast, but not computed with
-        total[...] = a + b
+    if backend.narrow and backend.is_narrow(a.dtype):
+        total[...] = backend.cast(a, backend.float32) + backend.cast(b, backend.float32)
         return total
     backend.kernels(a).add(backend.contiguous(a), backend.contiguous(b), total)
     return total

@@ -340,7 +340,7 @@ def tensor(value: Any, requires_grad: bool = False, device: str | None = None, d
         array = backend.as_array(value, dtype, like=backend.here if device is None else None)
     if device is not None:
         array = backend.moved(array, backend.on(device))
-    if requires_grad and array.dtype.kind != "f":
+    if requires_grad and not backend.is_float(array.dtype):
         raise TypeError(f"tensor: only floating-point tensors can require gradients, got {array.dtype}")
     return Tensor(array, requires_grad)
 
@@ -383,9 +383,9 @@ def as_tensor(value: Any, like: Tensor | None = None) -> Tensor:
     array = like.array
     dtype = array.dtype
     if isinstance(value, bool | int | float):
-        fits = dtype.kind == "f" or (dtype.kind in "iu" and not isinstance(value, float))
+        fits = backend.is_float(dtype) or (dtype.kind in "iu" and not isinstance(value, float))
         return Tensor(backend.scalar(value, array) if fits else backend.as_array(value, like=array))
-    return Tensor(backend.as_array(value, floats=dtype if dtype.kind == "f" else backend.float32, like=array))
+    return Tensor(backend.as_array(value, floats=dtype if backend.is_float(dtype) else backend.float32, like=array))
 
 
 def as_tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:

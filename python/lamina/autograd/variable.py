@@ -32,7 +32,7 @@ class Variable(Tensor):
         [3.0, 4.0]
     """
 
-    __slots__ = ("constraint", "name", "path", "regularizer", "trainable")
+    __slots__ = ("autocast", "constraint", "name", "path", "regularizer", "trainable")
 
     def __init__(self, value: Any, name: str = "variable", trainable: bool = True) -> None:
         array = backend.as_array(getattr(value, "array", value), like=backend.here)
@@ -40,6 +40,7 @@ class Variable(Tensor):
         self.name = name
         self.path = name
         self.trainable = trainable
+        self.autocast = True  # whether ops within a layer of a mixed policy meet it in 16 bits
         self.regularizer: Any = None
         self.constraint: Any = None
 

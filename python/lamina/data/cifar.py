@@ -84,6 +84,8 @@ def _read(
     parts = {}
     for name, data in found:
         place = path / name
+        if name.removesuffix(".bin") in parts:
+            raise ValueError(f"{place}: is there twice")
         if name.endswith(".bin"):
             parts[name[:-4]] = _binary(data, place, labels, column, classes)
         else:
@@ -121,8 +123,10 @@ def _members(path: Path, names: set[str]) -> Iterator[tuple[str, bytes]]:
                     files.safe_name(member.name.rstrip("/"), path)
                     if count >= MEMBERS:
                         raise ValueError(f"{path}: the archive has more than {MEMBERS} members")
-                    if not (member.isreg() or member.isdir()):
-                        raise ValueError(f"{path}: the archive holds {member.name!r}, a link or device; refused")
+                    if not (member.isreg() or member.isdir()) or member.issparse():
+                        raise ValueError(
+                            f"{path}: the archive holds {member.name!r}, a link, a device or a file with holes; refused"
+                        )
                     files.check_size(path, f"the contents of {member.name!r}", member.size, LIMIT)
                     name = member.name.rsplit("/", 1)[-1]
                     contents = archive.extractfile(member)

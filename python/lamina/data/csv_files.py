@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lamina.data import files
 Array = Any
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
+INTEGERS = np.iinfo(np.int64)
 
 
 def read_csv(
@@ -38,17 +40,18 @@ def read_csv(
         header: whether the first line holds the names. Without, they are "0", "1", ...
         delimiter: what stands between values.
         missing: what to put where a value of a column of numbers is missing; None refuses such files.
-        dtype: of columns of numbers with a point.
+        dtype: of columns of numbers with a point: "float32" or "float64".
         encoding: of the text.
-        limit: refuse files of more bytes.
+        limit: refuse files, and columns, of more bytes.
 
     Returns:
         {name: array (N,)}.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a line has too many or too few values, a value is missing, a column is unknown, or there is
-            nothing; the line is named.
+        ValueError: if a line has too many or too few values, a value is missing, a column is unknown or asked for
+            twice, there is nothing, or the file is no text of that encoding; the line is named where there is one.
+        TypeError: for another dtype.
 
     Example:
         >>> import lamina as lm, pathlib
@@ -61,11 +64,18 @@ def read_csv(
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     files.check_size(path, "its contents", path.stat().st_size, limit)
-    if len(delimiter) != 1:
-        raise ValueError(f"read_csv: delimiter must be one character, got {delimiter!r}")
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '\r\n"\0':
+        raise ValueError(f"read_csv: delimiter must be one character, no quote and no end of line, got {delimiter!r}")
+    kind = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise TypeError(f'read_csv: dtype must be "float32" or "float64", got {dtype!r}')
+    if isinstance(columns, str):
+        raise TypeError(f"read_csv: columns must be a list of names or numbers, got {columns!r}")
     names, rows, lines = _rows(path, header, delimiter, encoding)
     chosen = range(len(names)) if columns is None else [_place(column, names, path) for column in columns]
-    return {names[i]: _column([row[i] for row in rows], names[i], lines, missing, np.dtype(dtype), path)
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"read_csv: columns names one twice: {columns!r}")
+    return {names[i]: _column([row[i].strip() for row in rows], names[i], lines, missing, kind, path, limit)
             for i in chosen}  # fmt: skip
 
 
@@ -76,7 +86,7 @@ def _rows(path: Path, header: bool, delimiter: str, encoding: str) -> tuple[list
     names: list[str] | None = None
     try:
         with open(path, encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            reader = csv.reader(_text(file, path), delimiter=delimiter, strict=True)
             for row in reader:
                 if not row:
                     continue
@@ -90,11 +100,19 @@ def _rows(path: Path, header: bool, delimiter: str, encoding: str) -> tuple[list
                     raise ValueError(f"{path}: line {reader.line_num}: expected {len(names)} values, got {len(row)}")
                 rows.append(row)
                 lines.append(reader.line_num)
-    except (csv.Error, UnicodeError) as error:
+    except (csv.Error, UnicodeError, LookupError) as error:
         raise ValueError(f"{path}: is no {encoding} table: {error}") from None
     if names is None or not rows:
         raise ValueError(f"{path}: there are no rows")
     return names, rows, lines
+
+
+def _text(lines: Iterable[str], path: Path) -> Iterator[str]:
+    """The lines of a text. One of two bytes a letter, read as one of one, is full of NULs."""
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise ValueError(f"{path}: line {number} holds a NUL: the file is no text, or of another encoding")
+        yield line
 
 
 def _place(column: str | int, names: list[str], path: Path) -> int:
@@ -106,22 +124,34 @@ def _place(column: str | int, names: list[str], path: Path) -> int:
 
 
 def _column(
-    values: list[str], name: str, lines: list[int], missing: float | None, dtype: np.dtype[Any], path: Path
+    values: list[str], name: str, lines: list[int], missing: float | None, dtype: np.dtype[Any], path: Path, limit: int
 ) -> Array:
-    values = [value.strip() for value in values]
-    absent = [value in MISSING for value in values]
-    if any("_" in value for value in values):  # Python reads 1_2 as 12; in a table it is a name
+    numbers = _numbers(values)
+    if numbers is None:
+        # NumPy gives every string the room of the longest
+        size = len(values) * max(map(len, values)) * np.dtype("U1").itemsize
+        files.check_size(path, f"the strings of column {name!r}", size, limit)
         return np.array(values)
-    try:
-        numbers = [0.0 if gone else float(value) for gone, value in zip(absent, values, strict=True)]
-    except ValueError:
-        return np.array(values)
-    if any(absent):
+    if None in numbers:
         if missing is None:
-            line = lines[absent.index(True)]
+            line = lines[numbers.index(None)]
             raise ValueError(f"{path}: line {line}: column {name!r} has no value; missing= says what to put there")
-        return np.array([missing if gone else x for gone, x in zip(absent, numbers, strict=True)], dtype)
+        return np.array([missing if number is None else number for number in numbers], dtype)
     try:
-        return np.array([int(value) for value in values], np.int64)
-    except (ValueError, OverflowError):
-        return np.array(numbers, dtype)
+        whole = [int(value) for value in values]
+    except ValueError:
+        whole = []
+    if whole and INTEGERS.min <= min(whole) and max(whole) <= INTEGERS.max:
+        return np.array(whole, np.int64)
+    return np.array(numbers, dtype)
+
+
+def _numbers(values: list[str]) -> list[float | None] | None:
+    """The values as numbers, None where one is missing; nothing if one is no number."""
+    if any("_" in value for value in values):  # Python reads 1_2 as 12; in a table it is a name
+        return None
+    try:
+        numbers = [None if value in MISSING else float(value) for value in values]
+    except ValueError:
+        return None
+    return [None if number is None or math.isnan(number) else number for number in numbers]  # -nan, NAN, ...

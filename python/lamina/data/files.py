@@ -88,13 +88,21 @@ def read_exactly(stream: Any, size: int, path: Path, what: str) -> bytes:
     return bytes(data)
 
 
+def empty(shape: tuple[int, ...], dtype: Any, path: Path) -> Array:
+    """An array to be filled. Raises ValueError if none can have the shape: (0, 2**62, 2**62) takes no bytes."""
+    try:
+        return np.empty(shape, dtype)
+    except ValueError as error:
+        raise ValueError(f"{path}: an array cannot have shape {shape}: {error}") from None
+
+
 def read_array(stream: Any, shape: tuple[int, ...], dtype: Any, path: Path) -> Array:
     """The next elements of a stream as an array in native byte order. The caller has checked that it may be so large.
 
     Raises:
-        ValueError: if the file ends before.
+        ValueError: if the file ends before, or no array can have the shape.
     """
-    array = np.empty(shape, dtype)
+    array = empty(shape, dtype, path)
     view = memoryview(array.reshape(-1).view(np.uint8).data) if array.size else memoryview(b"")
     done = 0
     while done < len(view):

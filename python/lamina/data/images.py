@@ -6,7 +6,7 @@ import importlib
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def read_image(
     Raises:
         ImportError: without Pillow.
         FileNotFoundError: if there is no such file.
+        PermissionError: if it may not be read.
         ValueError: if it is no such picture, damaged, cut short or too large.
 
     Example:
@@ -129,6 +130,7 @@ def list_image_folder(folder: str | os.PathLike[str]) -> tuple[list[str], Array,
 
     Raises:
         FileNotFoundError: if there is no such folder.
+        PermissionError: if a folder in it may not be read.
         ValueError: if there are no pictures, or a link leads out of the folder.
 
     Example:
@@ -148,17 +150,26 @@ def list_image_folder(folder: str | os.PathLike[str]) -> tuple[list[str], Array,
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        for path in sorted((folder / name).rglob("*")):
-            if path.suffix.lower() not in FORMATS or path.name.startswith("."):
+        for path in _files(folder / name):
+            if path.suffix.lower() not in FORMATS or path.name.startswith(".") or not path.is_file():
                 continue
             if not path.resolve().is_relative_to(root):
                 raise ValueError(f"{path}: is a link that leads out of {folder}; refused")
-            if path.is_file():
-                paths.append(str(path))
-                labels.append(label)
+            paths.append(str(path))
+            labels.append(label)
     if not paths:
         raise ValueError(f"{folder}: there are no pictures in folders of classes (of {', '.join(FORMATS)})")
     return paths, np.array(labels, np.int64), classes
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder, by name. Unlike `rglob` it says so where a folder may not be read."""
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found = os.walk(folder, onerror=refuse)
+    return sorted(Path(place, name) for place, _, names in found for name in names)
 
 
 def _mode(color_mode: str, who: str) -> str:
@@ -185,16 +196,24 @@ def _pillow() -> Any:
 
 
 def _decode(path: Path, size: tuple[int, int] | None, mode: str, interpolation: str, max_pixels: int) -> Array:
-    pillow = _pillow()
+    _pillow()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     kind = FORMATS.get(path.suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: expected a file of {', '.join(FORMATS)}")
+    with open(path, "rb") as file:  # outside of `try`: that it may not be read is no damage
+        return _picture(file, path, size, mode, interpolation, max_pixels)
+
+
+def _picture(
+    file: BinaryIO, path: Path, size: tuple[int, int] | None, mode: str, interpolation: str, max_pixels: int
+) -> Array:
+    pillow = _pillow()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pillow.DecompressionBombWarning)  # max_pixels is checked below
-            with pillow.open(path, formats=sorted(set(FORMATS.values()))) as picture:
+            with pillow.open(file, formats=sorted(set(FORMATS.values()))) as picture:
                 if picture.width * picture.height > max_pixels:
                     raise ValueError(f"{picture.width}x{picture.height} pixels, more than the limit of {max_pixels}")
                 if picture.mode.startswith("I"):  # 16 bits a pixel, which Pillow would cut off at 255

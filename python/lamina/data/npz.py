@@ -8,7 +8,7 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -31,6 +31,7 @@ def read_npz(path: str | os.PathLike[str], limit: int = files.LIMIT) -> dict[str
 
     Raises:
         FileNotFoundError: if there is no such file.
+        PermissionError: if it may not be read.
         ValueError: if it is no .npz file or damaged, an array holds Python objects (pickles are never read), sizes do
             not agree, or the arrays would be larger than the limit.
 
@@ -43,8 +44,13 @@ def read_npz(path: str | os.PathLike[str], limit: int = files.LIMIT) -> dict[str
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    with open(path, "rb") as file:  # outside of `try`: that it may not be read is no damage
+        return _arrays(file, path, limit)
+
+
+def _arrays(file: BinaryIO, path: Path, limit: int) -> dict[str, Array]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             names = [files.safe_name(member.filename, path) for member in members]
             if len(set(names)) != len(names):
@@ -75,8 +81,12 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> Ar
         left = member.file_size - stream.tell()
         if data != left:
             raise ValueError(f"{place}: expected {data} bytes of data for shape {shape}, {dtype}, got {left}")
-        if dtype.itemsize == 0:
-            return np.zeros(shape, dtype)
+        if dtype.itemsize == 0:  # strings of no letters: a file of no size may claim any number
+            if files.product(shape) > files.CHUNK:
+                raise ValueError(f"{place}: an array cannot have shape {shape}: it would be of empty strings alone")
+            array = files.empty(shape, dtype, place)
+            array.fill("")
+            return array
         array = files.read_array(stream, shape[::-1] if fortran else shape, dtype, place)
         files.check_end(stream, place)
         return array.T if fortran else array

@@ -1,5 +1,5 @@
 """Pickles read as data. Nothing that a pickle says is ever called: the few forms that stand for arrays and bytes are
-recognised and rebuilt here, all else is refused."""
+recognised and rebuilt here, all else is refused. What is rebuilt takes no more memory than a few times the pickle."""
 
 from __future__ import annotations
 
@@ -39,6 +39,20 @@ class _Array:
         self.array: Array = None
 
 
+class _Budget:
+    """The bytes that may still be made of a pickle: it can name the same ones again and again, at two bytes a time."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise ValueError(
+                "the pickle names the same bytes again and again: what it unpacks to is far larger than itself"
+            )
+
+
 def read(data: bytes, path: Path) -> dict[Any, Any]:
     """The dictionary in a pickle of numbers, strings, lists, tuples, dictionaries and NumPy arrays of numbers.
 
@@ -71,6 +85,7 @@ def _run(data: bytes) -> tuple[Any, int]:
 
     stack: list[Any] = []
     memo: dict[int, Any] = {}
+    budget = _Budget(2 * len(data))  # protocol 2 has bytes as text: once for the bytes, once for the array
     position: Any
     argument: Any
     for operation, argument, position in pickletools.genops(data):
@@ -113,10 +128,10 @@ def _run(data: bytes) -> tuple[Any, int]:
             stack.append(_Named(str(module), str(attribute)))
         elif name == "REDUCE":
             arguments, function = _pop(stack), _pop(stack)
-            stack.append(_stand_in(function, arguments))
+            stack.append(_stand_in(function, arguments, budget))
         elif name == "BUILD":
             state = _pop(stack)
-            _set_state(stack[-1], state)
+            _set_state(stack[-1], state, budget)
         elif name == "STOP":
             if len(stack) != 1:
                 raise ValueError("the pickle is damaged: something is left over at its end")
@@ -162,7 +177,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _stand_in(function: Any, arguments: Any) -> Any:
+def _stand_in(function: Any, arguments: Any, budget: _Budget) -> Any:
     """What the pickle asks to call, if it is one of three forms in which NumPy writes arrays; they are not called."""
     name = function.name if isinstance(function, _Named) else type(function).__name__
     if not isinstance(arguments, tuple):
@@ -176,11 +191,13 @@ def _stand_in(function: Any, arguments: Any) -> Any:
             return _Dtype(np.dtype(code))
         raise ValueError(f"the pickle holds an array of type {code!r}; only numbers are read")
     elif name == "_codecs.encode" and len(arguments) == 2 and _text(arguments[1]) in ("latin1", "latin-1"):
-        return _text(arguments[0]).encode("latin-1")
+        text = _text(arguments[0])
+        budget.spend(len(text))
+        return text.encode("latin-1")
     raise ValueError(f"the pickle asks to call {name}, which is refused: nothing in a file is ever run")
 
 
-def _set_state(target: Any, state: Any) -> None:
+def _set_state(target: Any, state: Any, budget: _Budget) -> None:
     if not isinstance(state, tuple):
         raise ValueError("the pickle is damaged: a state that is no tuple")
     if isinstance(target, _Dtype):
@@ -199,6 +216,7 @@ def _set_state(target: Any, state: Any) -> None:
     expected = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.dtype.itemsize
     if len(data) != expected:
         raise ValueError(f"an array of shape {shape} needs {expected} bytes, the pickle has {len(data)}")
+    budget.spend(expected)
     array = np.frombuffer(data, dtype.dtype)
     array = array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
     target.array = array.astype(array.dtype.newbyteorder("="))

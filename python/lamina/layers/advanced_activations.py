@@ -222,8 +222,8 @@ class Softmax(_Elementwise):
             raise ValueError(f"{self.name}: mask must have the shape of x, {x.shape}, got {mask.shape}")
         kept = mask if mask.dtype == bool else mask > 0.5
         kept = Tensor(kept)
-        y = self._softmax(ops.where(kept, x, Tensor(backend.scalar(MASKED, x.array))))
-        return ops.where(kept, y, Tensor(backend.scalar(0, x.array)))
+        y = self._softmax(ops.where(kept, x, MASKED))  # in float16 that is -infinity
+        return ops.where(kept, y, 0)
 
     def _softmax(self, x: Any) -> Any:
         if len(self.axis) == 1:

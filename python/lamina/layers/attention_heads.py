@@ -131,7 +131,7 @@ class HeadsAttention(Noise):
             activation,
             made if self.use_bias else None,
             name=name,
-            dtype=self.dtype,
+            dtype=self.dtype_policy,
             **settings,
         )
         layer.build(shape)

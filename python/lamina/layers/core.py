@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, constraints, initializers, ops, regularizers
+from lamina import backend, constraints, dtype_policies, initializers, ops, regularizers
 from lamina.autograd.symbolic import Node, SymbolicTensor
 from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
@@ -27,7 +27,7 @@ class InputLayer(Layer):
     Args:
         shape: the shape of one sample; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: what the inputs are cast to: "float32", "float64", or integers as they are; or "string", for
+        dtype: what the inputs are cast to: "float32" or another of floats, or integers as they are; or "string", for
             layers that look strings up (StringLookup, TextVectorization, Hashing).
         sparse: False.
         batch_shape: batch_size and shape in one, (None, 28, 28, 1).
@@ -65,10 +65,14 @@ class InputLayer(Layer):
             batch_size, *shape = batch_shape
         if batch_size is not None:
             batch_size = positive(batch_size, self.name, "batch_size")
-        self._dtype = np.dtype(str) if isinstance(dtype, str) and dtype == "string" else np.dtype(dtype or "float32")
-        if self._dtype.kind not in "fiubU" or self._dtype.itemsize > 8 or self._dtype == np.float16:
+        self._policy = dtype_policies.DTypePolicy("float32")
+        words = isinstance(dtype, str) and dtype == "string"
+        self._dtype = np.dtype(str) if words else backend.dtype_of(dtype or "float32")
+        known = self._dtype.kind in "fiubU" and self._dtype.itemsize <= 8
+        if not known and not backend.is_narrow(self._dtype):
             raise ValueError(
-                f'{self.name}: dtype must be "float32", "float64", integers, "bool" or "string", got {dtype!r}'
+                f"{self.name}: dtype must be one of {[*dtype_policies.FLOATS]}, integers, 'bool' or 'string', "
+                f"got {dtype!r}"
             )
         self.batch_input_shape = (batch_size, *sample_shape(shape, self.name))
         self.batch_size = batch_size
@@ -101,6 +105,7 @@ class InputLayer(Layer):
 
     @property
     def dtype(self) -> str:
+        """What the inputs are cast to."""
         return "string" if self._dtype.kind == "U" else self._dtype.name
 
 
@@ -117,7 +122,7 @@ def Input(
     Args:
         shape: the shape of one sample, without the batch; None where any size may come.
         batch_size: samples in a batch, where it is fixed.
-        dtype: what the inputs are cast to: "float32", "float64", or integers as they are; or "string", for
+        dtype: what the inputs are cast to: "float32" or another of floats, or integers as they are; or "string", for
             layers that look strings up (StringLookup, TextVectorization, Hashing).
         sparse: False.
         batch_shape: batch_size and shape in one, (None, 28, 28, 1).

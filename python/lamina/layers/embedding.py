@@ -89,7 +89,7 @@ class Embedding(Layer):
         if weights is not None:
             self.build(None)
             given = weights[0] if isinstance(weights, list | tuple) and len(weights) == 1 else weights
-            self.set_weights([np.asarray(given, self._dtype)])
+            self.set_weights([np.asarray(given, self._variable_dtype)])
 
     def build(self, input_shape: Any) -> None:
         self.embeddings = self.add_weight(

@@ -9,9 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-
-from lamina import backend, ops, regularizers
+from lamina import backend, dtype_policies, ops, regularizers
+from lamina.autograd import narrow
 from lamina.autograd.symbolic import Node, SymbolicTensor, has_symbols, leaves_of, map_leaves, try_out
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
@@ -83,7 +82,9 @@ class Layer(Weighted):
     Args:
         name: its name; by default that of its class with a number: dense, dense_1.
         trainable: whether training changes its weights.
-        dtype: "float32" or "float64", of weights and computation. Inputs are cast to it.
+        dtype: of weights and computation, "float32" or "float64" for example, or a policy for both, as
+            "mixed_bfloat16": see `lamina.set_dtype_policy`, which is what None stands for. Inputs are cast to the one
+            that it computes in.
         input_shape: the shape of one sample, without the batch: a Sequential that begins with this layer is then
             built at once. ``input_dim=n`` is short for ``input_shape=(n,)``.
         activity_regularizer: a penalty on the output, over the size of the batch, added to the loss.
@@ -103,6 +104,7 @@ class Layer(Weighted):
     """
 
     autocast: bool = True  # False for layers that take integers as they are
+    _in_float32: ClassVar[bool] = False  # whether it computes so under a policy of 16 bits too
     supports_masking: bool = False  # whether the mask of the input is that of the output too
     _takes_training: ClassVar[bool] = False
     _mask_arguments: ClassVar[MaskArguments] = MaskArguments(lambda self, x: None)
@@ -113,7 +115,8 @@ class Layer(Weighted):
 
     _arguments: tuple[tuple[Any, ...], dict[str, Any]]  # those of the constructor
     built = False
-    _dtype: Any = None  # until __init__ ran
+    _dtype: Any = None  # what it computes in; None until __init__ ran
+    _policy: dtype_policies.DTypePolicy
     _build_shape: Any = None  # the input shape that build was given
     activity_regularizer: Any = None
     _nodes: list[Node] | tuple[()] = ()  # calls on symbolic tensors
@@ -141,9 +144,10 @@ class Layer(Weighted):
                 "what every layer takes (name, trainable, dtype, input_shape, input_dim, activity_regularizer)"
             )
         self.name = unique_name(snake_case(type(self).__name__)) if name is None else str(name)
-        self._dtype = np.dtype(dtype or "float32")
-        if self._dtype not in (backend.float32, backend.float64):
-            raise ValueError(f'{self.name}: dtype must be "float32" or "float64", got {dtype!r}')
+        self._policy = _policy_of(dtype, self.name)
+        if self._on_host and backend.is_narrow(self._policy.compute):  # the CPU has no use for less
+            self._policy = dtype_policies.DTypePolicy("float32")
+        self._dtype = self._policy.compute
         if input_dim is not None:
             input_shape = (input_dim,)
         self.batch_input_shape: Shape | None = None
@@ -200,7 +204,7 @@ class Layer(Weighted):
         """The constructor's arguments, as values that JSON takes. By default those that it was called with."""
         if registry.get(type(self).__name__) is not type(self):
             return self._named_arguments()
-        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype.name}
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype_policy.name}
         if self.batch_input_shape is not None:
             config["input_shape"] = list(self.batch_input_shape[1:])
         if self.activity_regularizer is not None:
@@ -261,7 +265,7 @@ class Layer(Weighted):
         if self._takes_training:
             kwargs["training"] = call_state.training
         try:
-            y = self.call(x, *args, **kwargs)
+            y = self._call_narrow(x, args, kwargs) if backend.narrow else self.call(x, *args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in leaves_of(y):  # a sample, so that the size of the batch does not matter
                     self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0] if output.ndim else 1))
@@ -273,6 +277,19 @@ class Layer(Weighted):
             raise
         finally:
             call_state.training = outer
+
+    def _call_narrow(self, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`call` where floats of 16 bits are in use: its ops meet weights in the dtype that the layer computes in."""
+        outer = narrow.scope.autocast
+        rounds = self._policy.mixed and backend.is_narrow(self._dtype) and not self._in_float32
+        narrow.scope.autocast = self._dtype if rounds else None
+        try:
+            if not self._in_float32:
+                return self.call(x, *args, **kwargs)
+            y = self.call(map_leaves(narrow.widened, x), *args, **kwargs)
+            return map_leaves(lambda leaf: narrow.rounded(leaf, self._dtype), y)
+        finally:
+            narrow.scope.autocast = outer
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The mask of the output, or a structure of them, for inputs with this mask; None for no mask."""
@@ -403,10 +420,46 @@ class Layer(Weighted):
 
     @property
     def dtype(self) -> str:
+        """The dtype of its weights, as Keras has it."""
+        return self.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that it computes in: inputs are cast to it."""
         return self._dtype.name
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype of its weights."""
+        return self._variable_dtype.name
+
+    @property
+    def dtype_policy(self) -> dtype_policies.DTypePolicy:
+        """The two together."""
+        if self._policy.mixed or self._dtype.name not in dtype_policies.FLOATS:
+            return self._policy
+        return dtype_policies.DTypePolicy(self._dtype.name)
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._policy = _policy_of(value, self.name)
+        self._dtype = self._policy.compute
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _policy_of(dtype: Any, name: str) -> dtype_policies.DTypePolicy:
+    """The policy that a layer of this name was given as its dtype.
+
+    Raises:
+        ValueError: if it names none.
+    """
+    try:
+        return dtype_policies.get(dtype)
+    except (TypeError, ValueError):
+        known = [*dtype_policies.FLOATS, *dtype_policies.MIXED]
+        raise ValueError(f"{name}: dtype must be one of {known}, got {dtype!r}") from None
 
 
 def _described(x: Any) -> str:

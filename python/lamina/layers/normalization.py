@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, constraints, initializers, ops, regularizers
+from lamina.autograd import narrow
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.kinds import is_integer
 from lamina.layers.checks import number, real, share
@@ -114,20 +115,35 @@ class BatchNormalization(Layer):
             raise ValueError(f"{self.name}: the size of axis {self.axis} must be known, got shape {input_shape}")
         if self.scale:
             self.gamma = self.add_weight(
-                (size,), self.gamma_initializer, None, True, self.gamma_regularizer, "gamma", self.gamma_constraint
+                (size,),
+                self.gamma_initializer,
+                None,
+                True,
+                self.gamma_regularizer,
+                "gamma",
+                self.gamma_constraint,
+                autocast=False,
             )
         if self.center:
             self.beta = self.add_weight(
-                (size,), self.beta_initializer, None, True, self.beta_regularizer, "beta", self.beta_constraint
+                (size,),
+                self.beta_initializer,
+                None,
+                True,
+                self.beta_regularizer,
+                "beta",
+                self.beta_constraint,
+                autocast=False,
             )
-        self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, None, False, None, "moving_mean")
+        kept = backend.state_dtype(self._variable_dtype)  # averages would not move in 16 bits
+        self.moving_mean = self.add_weight((size,), self.moving_mean_initializer, kept, False, None, "moving_mean")
         self.moving_variance = self.add_weight(
-            (size,), self.moving_variance_initializer, None, False, None, "moving_variance"
+            (size,), self.moving_variance_initializer, kept, False, None, "moving_variance"
         )
         if self.renorm:
-            self.moving_stddev = self.add_weight((size,), self._deviations, None, False, None, "moving_stddev")
-            self.renorm_mean = self.add_weight((size,), self.moving_mean_initializer, None, False, None, "renorm_mean")
-            self.renorm_stddev = self.add_weight((size,), self._deviations, None, False, None, "renorm_stddev")
+            self.moving_stddev = self.add_weight((size,), self._deviations, kept, False, None, "moving_stddev")
+            self.renorm_mean = self.add_weight((size,), self.moving_mean_initializer, kept, False, None, "renorm_mean")
+            self.renorm_stddev = self.add_weight((size,), self._deviations, kept, False, None, "renorm_stddev")
 
     def _deviations(self, shape: Any, dtype: Any) -> Array:
         return np.sqrt(np.asarray(self.moving_variance_initializer(shape, dtype=dtype)))
@@ -136,7 +152,7 @@ class BatchNormalization(Layer):
         if mask is not None:
             mask = self._fitting(mask, x)
         if training and self._trainable and (self.renorm or mask is not None):
-            return self._by_moments(x, mask)
+            return narrow.rounded(self._by_moments(narrow.widened(x), mask), self._dtype)
         swapped = self.axis not in (-1, x.ndim - 1)
         if swapped:
             x = ops.transpose(x, _swap(x.ndim, self.axis))

@@ -77,6 +77,7 @@ class Normalization(Layer):
     """
 
     supports_masking = True
+    _in_float32 = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
@@ -123,7 +124,7 @@ class Normalization(Layer):
 
     def _aligned(self, value: Any, n: int) -> Array:
         """Given numbers along the kept axes, right to left."""
-        array = np.asarray(value, self._dtype)
+        array = np.asarray(value, self._variable_dtype)
         shape = [1] * n
         for i in range(1, array.ndim + 1):
             shape[self._kept[-i]] = array.shape[-i]
@@ -164,9 +165,9 @@ class Normalization(Layer):
                 count = both
         if not count:
             raise ValueError(f"{self.name}: adapt: there are no data")
-        self.mean.assign(mean.astype(self._dtype))
-        self.variance.assign((m2 / count).astype(self._dtype))
-        self.count.assign(np.asarray(count, self._dtype))
+        self.mean.assign(mean.astype(self._variable_dtype))
+        self.variance.assign((m2 / count).astype(self._variable_dtype))
+        self.count.assign(np.asarray(count, self._variable_dtype))
 
     def call(self, x: Any) -> Any:
         mean, variance = (
@@ -174,7 +175,7 @@ class Normalization(Layer):
             for value in (self.mean, self.variance)
         )
         xp = backend.array_module(x.array)
-        deviation = xp.maximum(xp.sqrt(variance), self._dtype.type(EPSILON))
+        deviation = xp.maximum(xp.sqrt(variance), self._variable_dtype.type(EPSILON))
         if self.invert:
             return x * Tensor(deviation) + Tensor(mean)
         return (x - Tensor(mean)) / Tensor(deviation)

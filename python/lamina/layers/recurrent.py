@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend, ops
+from lamina import backend, ops, recording
 from lamina.autograd.symbolic import SymbolicTensor, leaves_of, map_leaves
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.autograd.variable import Variable
@@ -85,9 +85,10 @@ class RNN(Layer):
     ) -> None:
         cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else check_cell(cell, type(self).__name__)
         super().__init__(**dtype_of(cell, kwargs))
-        if isinstance(cell, Layer) and cell._dtype != self._dtype:
+        if isinstance(cell, Layer) and cell.dtype_policy != self.dtype_policy:
             raise ValueError(
-                f"{self.name}: the cell computes in {cell.dtype}, the layer in {self.dtype}: give both one"
+                f"{self.name}: the cell computes in {cell.dtype_policy.name}, the layer in {self.dtype_policy.name}: "
+                "give both one"
             )
         self.cell = cell
         self.return_sequences = bool(return_sequences)
@@ -173,6 +174,7 @@ class RNN(Layer):
 
     def _keep_states(self, states: list[Any]) -> None:
         """Remembers copies of the last states, in other arrays: a tape may hold the old ones."""
+        recording.refuse(f"{self.name}: states that go on from batch to batch")
         for variable, state in zip(leaves_of(self._states), leaves_of(states), strict=True):
             variable.array = state.array.copy()
 

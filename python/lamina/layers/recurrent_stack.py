@@ -59,7 +59,7 @@ def output_size_of(cell: Any) -> int:
 
 def dtype_of(cell: Any, options: dict[str, Any]) -> dict[str, Any]:
     """A layer's options with the dtype of its cell, where they name none."""
-    return options if not isinstance(cell, Layer) else {"dtype": cell._dtype, **options}
+    return options if not isinstance(cell, Layer) else {"dtype": cell.dtype_policy, **options}
 
 
 def zero_states(cell: Any, batch: int, dtype: Any) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import random
+from lamina import random, recording
 from lamina.layers.checks import seed_of
 from lamina.layers.layer import Layer
 
@@ -26,8 +26,11 @@ class Seeded(Layer):
         """Seed and stream of the next draw."""
         if self.seed is None:
             return random.get_seed(), random.next_stream()
+        return self.seed & WORD, recording.number(self._count, draws=True)
+
+    def _count(self) -> int:
         self._calls += 1
-        return self.seed & WORD, self._calls - 1
+        return self._calls - 1
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "seed": self.seed}

@@ -15,7 +15,7 @@ from lamina.layers.checks import choice
 from lamina.layers.layer import register
 from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
-from lamina.layers.vocabulary import MODES
+from lamina.layers.vocabulary import MODES, refuse_paths
 from lamina.layers.words import WordLayer
 
 Array = Any
@@ -203,6 +203,7 @@ class TextVectorization(WordLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        refuse_paths(config, cls.__name__)
         layer = cls(**{name: value for name, value in config.items() if name != "learned"})
         layer._lookup._given = layer._lookup._given and not config.get("learned", False)
         return layer

@@ -103,7 +103,10 @@ class IndexLookup(WordLayer):
             ValueError: if it is empty, too large, or a token comes twice; if idf_weights are missing or out of place.
         """
         if isinstance(vocabulary, str | Path):
-            vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
+            try:
+                vocabulary = Path(vocabulary).read_text(encoding="utf-8").splitlines()
+            except UnicodeError as error:
+                raise ValueError(f"{self.name}: {vocabulary} is no text in utf-8: {error}") from None
         tokens = [self._token(value) for value in np.asarray(vocabulary).ravel().tolist()]
         if not tokens:
             raise ValueError(f"{self.name}: the vocabulary is empty")
@@ -264,6 +267,16 @@ class IndexLookup(WordLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
+        refuse_paths(config, cls.__name__)
         layer = cls(**{name: value for name, value in config.items() if name != "learned"})
         layer._given = layer._given and not config.get("learned", False)  # what was learned can be learned anew
         return layer
+
+
+def refuse_paths(config: dict[str, Any], owner: str) -> None:
+    """Raises ValueError if a configuration names a file of tokens: one from elsewhere could have any file read."""
+    if isinstance(config.get("vocabulary"), str | Path):
+        raise ValueError(
+            f"{owner}: a configuration holds the tokens of its vocabulary, never the path of a file; "
+            f"got {config['vocabulary']!r}"
+        )

@@ -35,6 +35,7 @@ class Weighted:
     built: bool
     _trainable: bool
     _dtype: Any
+    _policy: Any
     _variables: list[Variable]
     _gathered: tuple[object, list[tuple[Any, Any]], list[Variable]] | None = None
     _device: str | None = None  # where weights are made and inputs go; None: the CPU
@@ -58,34 +59,38 @@ class Weighted:
         regularizer: Any = None,
         name: str | None = None,
         constraint: Any = None,
+        autocast: bool = True,
     ) -> Variable:
         """A new weight of this layer.
 
         Args:
             shape: its shape: sizes, all known; an integer for one axis.
             initializer: its first values: an initializer, the name of one, or a function (shape, dtype) -> array.
-            dtype: by default the layer's.
+            dtype: by default that of the layer's weights.
             trainable: False for state that training does not change by gradients.
             regularizer: a penalty added to the loss.
             name: what it is within the layer ("kernel").
             constraint: what the weight is held to after each step of training: a constraint, the name of one, or a
                 function of the weight.
+            autocast: whether ops within a layer of a mixed policy meet the weight in the dtype that it computes in.
 
         Raises:
-            TypeError: if a size is no integer, or dtype is neither "float32" nor "float64".
+            TypeError: if a size is no integer, or dtype is none of floats.
             ValueError: if a size is negative, or the initializer gives another shape.
         """
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-        wanted = np.dtype(dtype or self._dtype)
+        wanted = backend.dtype_of(dtype or self._variable_dtype)
         if any(not is_integer(n) for n in sizes):
             raise TypeError(f"{self.name}: add_weight: shape must hold integers, got {shape!r}")
         if any(n < 0 for n in sizes):
             raise ValueError(f"{self.name}: add_weight: sizes must be at least 0, got {shape!r}")
-        if wanted not in (backend.float32, backend.float64):
-            raise TypeError(f'{self.name}: add_weight: dtype must be "float32" or "float64", got {dtype!r}')
+        if wanted not in (backend.float32, backend.float64) and not backend.is_narrow(wanted):
+            raise TypeError(f'{self.name}: add_weight: dtype must be "float32", "float64", "float16" or "bfloat16", '
+                            f"got {dtype!r}")  # fmt: skip
+        drawn = backend.float32 if backend.is_narrow(wanted) else wanted
         full_shape = tuple([int(n) for n in sizes])
         with backend.device("cpu"):  # the same first values on every device
-            value = backend.as_array(initializers.get(initializer)(full_shape, dtype=wanted), wanted)
+            value = backend.as_array(initializers.get(initializer)(full_shape, dtype=drawn), wanted)
         value = backend.moved(value, self._like)
         if value.shape != full_shape:
             raise ValueError(f"{self.name}: add_weight: the initializer must give {full_shape}, got {value.shape}")
@@ -94,9 +99,15 @@ class Weighted:
         variable.requires_grad = trainable and self._trainable
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
+        variable.autocast = bool(autocast)
         self._variables.append(variable)
         _Structure.version = object()
         return variable
+
+    @property
+    def _variable_dtype(self) -> np.dtype[Any]:
+        """The dtype of weights: that of computation, but for a mixed policy."""
+        return backend.float32 if self._policy.mixed else self._dtype
 
     # Devices
 

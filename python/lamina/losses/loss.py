@@ -11,6 +11,7 @@ from lamina import backend, ops
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.loss import constant, sum_of, weights_of
+from lamina.ops.selection import CastFunction
 
 # What the ops call the reductions. Weighted by its sum, a mean is a sum.
 REDUCTIONS = {
@@ -24,7 +25,7 @@ class Loss:
     Args:
         name: what the history calls it.
         reduction: see the module's head.
-        dtype: "float32" or "float64" to compute in; None: that of the predictions.
+        dtype: "float32" or "float64" to compute in; None: that of the predictions, but float32 for those of 16 bits.
 
     Example:
         >>> import lamina as lm
@@ -75,7 +76,9 @@ class Loss:
 
     def _predictions(self, y_pred: Any) -> Tensor:
         y_pred = as_tensor(y_pred)
-        return y_pred if self.dtype is None or y_pred.dtype == self.dtype else ops.cast(y_pred, self.dtype)
+        if self.dtype is None:  # of 16 bits there are too few
+            return ops.cast(y_pred, "float32") if backend.narrow and backend.is_narrow(y_pred.dtype) else y_pred
+        return y_pred if y_pred.dtype == self.dtype else ops.cast(y_pred, self.dtype)
 
     def _weights(self, sample_weight: Any, mask: Any, shape: tuple[int, ...], like: Tensor) -> tuple[Any, str]:
         """(weights of the losses or None, what the op has to do with them): masks and means as Keras has them.
@@ -196,11 +199,18 @@ def values_of(op: Callable[..., Tensor], y_true: Any, y_pred: Any, **arguments: 
 def input_of(y_pred: Tensor, function: type[Function], axis: int = -1) -> Tensor | None:
     """The logits, where y_pred is a softmax's (over that axis) or sigmoid's output that still knows them."""
     node: Any = y_pred.node
+    while isinstance(node, CastFunction) and not node.freed:  # rounded to 16 bits, and cast again for the loss
+        node = node.inputs[0].node if node.inputs[0] is not None else None
     if not isinstance(node, function) or node.freed:
         return None
     if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or getattr(node, "logarithm", False)):
         return None  # of another axis, or log_softmax's: those are no probabilities
-    return node.inputs[0]
+    logits: Tensor | None = node.inputs[0]
+    return (
+        ops.cast(logits, "float32")
+        if backend.narrow and logits is not None and backend.is_narrow(logits.dtype)
+        else logits
+    )
 
 
 def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:

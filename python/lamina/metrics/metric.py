@@ -230,9 +230,14 @@ def snake_case(name: str) -> str:
 
 
 def array_of(value: Any, anywhere: bool = False) -> Array:
-    """The NumPy array of a tensor, array or number; of what is on a GPU a copy, or with `anywhere` its array there."""
+    """The NumPy array of a tensor, array or number; of what is on a GPU a copy, or with `anywhere` its array there.
+
+    Floats of 16 bits become float32.
+    """
     array = getattr(value, "array", value)
     if backend.is_array(array):
+        if backend.narrow and backend.is_narrow(array.dtype):
+            array = backend.cast(array, backend.float32)
         return array if anywhere else backend.to_host(array)
     return np.asarray(array)
 

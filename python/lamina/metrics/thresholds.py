@@ -98,13 +98,15 @@ def counts_at(
 
 
 def _passed(thresholds: Array, y_pred: Array) -> Array:
-    """How many thresholds each score is above, if they are counted in order."""
+    """How many thresholds each score is above, if they are counted in order. NaN is above none."""
     count = len(thresholds)
     if evenly_spread(thresholds):
         scores = np.nan_to_num(np.clip(y_pred, np.float32(0), np.float32(1)))
         passed = np.ceil(scores * np.float32(count - 1)).astype(np.int64)
-        return np.maximum(passed, 1) if thresholds[0] < 0 else passed
-    return np.searchsorted(thresholds.astype(np.float32), y_pred, side="left")
+        passed = np.maximum(passed, 1) if thresholds[0] < 0 else passed
+    else:
+        passed = np.searchsorted(thresholds.astype(np.float32), y_pred, side="left")
+    return np.where(np.isnan(y_pred), 0, passed)
 
 
 def _histogram(places: Array, weights: Array, thresholds: int, labels: int) -> Array:

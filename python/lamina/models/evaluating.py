@@ -11,6 +11,7 @@ from lamina.autograd.variable import Variable
 from lamina.layers.layer import Layer, call_state
 from lamina.models.batches import Batches, arrays_in, as_arrays, make_batches, placed
 from lamina.models.callbacks import CallbackList, History
+from lamina.models.capture import CapturedStep
 from lamina.models.compiling import Objective, number_of
 from lamina.models.progress import Progress, verbosity
 
@@ -24,6 +25,7 @@ class Evaluated(Layer):
     loss: Any = None
     _compiled: Objective | None = None
     _regularized = False  # whether weights have regularizers
+    _captured: CapturedStep | None = None  # fit's step on a GPU, if it shall be a CUDA graph
     _own_logs: Logs | None = None  # those of a train_step of the user's own
 
     # Set-up
@@ -38,6 +40,7 @@ class Evaluated(Layer):
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Says how to train.
 
@@ -50,17 +53,30 @@ class Evaluated(Layer):
             metrics: a list of names, Metrics or functions (y_true, y_pred) -> array, for the history; for several
                 outputs a list of lists, or a dictionary by name. "accuracy" chooses the accuracy by the shapes.
             weighted_metrics: the same, but heeding sample_weight.
-            run_eagerly, steps_per_execution, jit_compile: accepted for Keras's sake; they change nothing.
+            run_eagerly, steps_per_execution: accepted for Keras's sake; they change nothing.
+            jit_compile: True captures the step of `fit` and `train_on_batch` as a CUDA graph for each shape of a batch,
+                and replays it, where the model is on a GPU: the same bits with one launch. What a step may not do then
+                is in docs/devices.md; it is refused by name. "auto" and False capture nothing. On the CPU, and with a
+                `train_step` of your own (see `lamina.cuda_graph`), all three are the same.
+
+            auto_scale_loss: whether a model of the policy "mixed_float16", or with layers of it, gets a
+                `LossScaleOptimizer` around the optimizer.
 
         Raises:
-            ValueError: for an unknown name, or another number of entries than outputs.
+            ValueError: for an unknown name, another number of entries than outputs, or another jit_compile.
         """
+        if jit_compile != "auto" and not isinstance(jit_compile, bool):
+            raise ValueError(f'compile: jit_compile must be "auto", True or False, got {jit_compile!r}')
         self.optimizer = optimizers.get(optimizer)
+        if auto_scale_loss and not isinstance(self.optimizer, optimizers.LossScaleOptimizer) and any(
+                layer.dtype_policy.name == "mixed_float16" for layer in self.layers_inside()):  # fmt: skip
+            self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         objective = Objective(loss, loss_weights, metrics, weighted_metrics, self._known_outputs())
         self.loss = objective.loss
         if len(objective.outputs) == 1 and isinstance(self.loss, list | dict):
             self.loss = objective.outputs[0].loss
         self._compiled = objective
+        self._captured = CapturedStep(self) if jit_compile is True else None
         self.history = History()
 
     def _known_outputs(self) -> list[str] | None:

@@ -175,7 +175,9 @@ class Graph:
             target = places[id(symbols_in(node.outputs)[0])]
             source = places[id(node.inputs[0])]
             detail = None if simple else (filler(node, places), spreader(node, places))
-            function = node.operation if isinstance(node.operation, Layer) else node.operation.function
+            function: Any = node.operation
+            if not isinstance(function, Layer) and not any(backend.is_narrow(t.dtype) for t in node.inputs):
+                function = function.function
             self._steps.append((function, source, target, detail, dead))
         self._places = len(places)
         self._single_output = places[id(self.outputs)] if isinstance(self.outputs, SymbolicTensor) else None
@@ -342,6 +344,8 @@ def from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         if "op" in call:
             if call["op"] not in public_ops:
                 raise ValueError(f"the graph names an unknown op {call['op']!r}")
+            if not has_symbols((args, kwargs)):
+                raise ValueError(f"the graph calls the op {call['op']} without inputs")
             outputs.append(getattr(ops, call["op"])(*args, **kwargs))
             continue
         layer = layers[call["layer"]]

@@ -16,7 +16,7 @@ from lamina.layers.layer import Layer, class_named
 
 MOST = 1 << 24  # bytes of a constant in a graph
 DTYPES = frozenset({"bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-                    "float32", "float64"})  # fmt: skip
+                    "float16", "bfloat16", "float32", "float64"})  # fmt: skip
 
 
 class _Shared(threading.local):
@@ -102,7 +102,7 @@ class Encoder:
         if isinstance(value, float):
             return {"float": value.hex()}
         if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
-            return {"dtype": np.dtype(value).name}
+            return {"dtype": backend.dtype_of(value).name}
         known = isinstance(value, Tensor | np.generic) or backend.is_array(value)
         if known and not isinstance(value, Variable):
             array = np.asarray(backend.to_host(value.array if isinstance(value, Tensor) else value))
@@ -142,9 +142,10 @@ def decode(value: Any, outputs: list[Any], loose: list[Any]) -> Any:
         return Ellipsis
     if "float" in value:
         return float.fromhex(value["float"])
-    if value.get("dtype") not in DTYPES | {"float16"}:
+    if value.get("dtype") not in DTYPES:
         raise ValueError(f"the graph holds {value!r}, which is no value")
+    dtype = backend.dtype_of(value["dtype"])
     if "array" not in value:
-        return np.dtype(value["dtype"])
-    array = np.frombuffer(base64.b64decode(value["array"]), value["dtype"]).reshape(value["shape"]).copy()
+        return dtype
+    array = np.frombuffer(base64.b64decode(value["array"]), dtype).reshape(value["shape"]).copy()
     return Tensor(array) if value.get("kind") == "tensor" else array

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ Array = Any
 
 FORMAT = 1
 OPTIMIZER = "optimizer/"  # what the names of the optimizer's arrays begin with
-DTYPES = {"float32": "F32", "float64": "F64"}
+DTYPES = {"float32": "F32", "float64": "F64", "float16": "F16", "bfloat16": "BF16"}
 
 
 def save_model(model: Model, filepath: str | Path, overwrite: bool = True, include_optimizer: bool = True) -> None:
@@ -115,30 +116,36 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
     try:
         description = json.loads(json_string)
         description["class_name"], description["config"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError("model_from_json: expected what Model.to_json gave") from None
     return _restored(description, custom_objects, "model_from_json")
 
 
 def _restored(description: dict[str, Any], custom_objects: dict[str, Any] | None, who: str) -> Any:
     """The model of a description, built where its inputs are known."""
+    name = description["class_name"]
     before = call_state.custom_objects
     call_state.custom_objects = {**before, **(custom_objects or {})}
     try:
-        with sharing():
-            model = class_named(description["class_name"]).from_config(description["config"])
-    except TypeError as error:
-        raise ValueError(
-            f"{who}: {description['class_name']} cannot be made from its configuration: {error}"
-        ) from error
+        with _told(f"{who}: {name} cannot be made from its configuration"), sharing():
+            model = class_named(name).from_config(description["config"])
+            if not isinstance(model, Layer):
+                raise ValueError(f"{who}: {name} is no Layer")
+            shape = description.get("input_shape")
+            if shape is not None and not model.built:
+                model.build(tuple(shape) if is_shape(shape) else shape)
     finally:
         call_state.custom_objects = before
-    if not isinstance(model, Layer):
-        raise ValueError(f"{who}: {description['class_name']} is no Layer")
-    shape = description.get("input_shape")
-    if shape is not None and not model.built:
-        model.build(tuple(shape) if is_shape(shape) else shape)
     return model
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Whatever goes wrong with what a file tells of is a ValueError that says so."""
+    try:
+        yield
+    except (TypeError, AttributeError, LookupError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def load_model(
@@ -180,7 +187,7 @@ def load_model(
     try:
         description = json.loads(metadata["lamina"])
         description["class_name"], description["config"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(
             f"load_model: {path} holds no Lamina model; for weights alone build the model and call load_weights"
         ) from None
@@ -189,14 +196,15 @@ def load_model(
     model = _restored(description, custom_objects, "load_model")
     _assign(model, arrays, path, skip_mismatch=False)
     names = model.named_weights()
-    for name in description.get("frozen", []):
-        if name in names:
-            names[name].requires_grad = False
-    if compile and description.get("compile"):
-        _compile(model, description, arrays)
-    if restore_random and "random" in description:
-        random.set_state(description["random"]["state"])
-        set_layer_streams(model, description["random"]["layers"])
+    with _told(f"load_model: {path} is damaged"):
+        for name in description.get("frozen", []):
+            if name in names:
+                names[name].requires_grad = False
+        if compile and description.get("compile"):
+            _compile(model, description, arrays)
+        if restore_random and "random" in description:
+            random.set_state(description["random"]["state"])
+            set_layer_streams(model, description["random"]["layers"])
     return model
 
 
@@ -229,7 +237,7 @@ def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_misma
         raise ValueError(f"weights of {path} do not fit {model.name}: " + "; ".join(wrong))
     for name, array in stored.items():
         if name in names and array.shape == names[name].shape:
-            names[name].assign(array.astype(names[name].dtype, copy=False))
+            names[name].assign(backend.cast(array, names[name].dtype))
 
 
 def save_state(model: Model, path: str | Path, note: dict[str, Any], extra: dict[str, Array]) -> None:
@@ -252,7 +260,7 @@ def load_state(model: Model, path: str | Path) -> tuple[dict[str, Any], dict[str
     try:
         description = json.loads(metadata["lamina_state"])
         note, shape = description["note"], description["input_shape"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} holds no state of training") from None
     if not model.built and shape is not None:
         model.build(tuple(shape) if isinstance(shape, list) and is_shape(shape) else shape)
@@ -310,10 +318,18 @@ def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with safe_open(str(path), framework="numpy") as file:
+        with safe_open(str(path), framework="numpy") as file, open(path, "rb") as raw:
+            json.loads(raw.read(int.from_bytes(raw.read(8), "little")), object_pairs_hook=_each_once)
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no safetensors file, or not a whole one: {error}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    """Raises ValueError where a header has a name twice: which of the two counts would be the reader's choice."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise ValueError(f"its header names {max(names, key=names.count)!r} twice")
 
 
 def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str], overwrite: bool) -> None:
@@ -334,7 +350,9 @@ def _write(path: str | Path, arrays: dict[str, Array], metadata: dict[str, str],
         blocks.append(block)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # arrays begin at multiples of 8 bytes
-    write_atomically(path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).data for b in blocks]])
+    write_atomically(
+        path, [len(text).to_bytes(8, "little"), text, *[b.reshape(-1).view(np.uint8).data for b in blocks]]
+    )
 
 
 def write_atomically(path: str | Path, blocks: Iterable[bytes | memoryview]) -> None:

@@ -71,7 +71,17 @@ def summary_text(model: Model, expand_nested: bool = False, show_trainable: bool
         f"Parameters: {total:,} ({_bytes(size)}), {trainable:,} of them trainable",
         f"FLOPs for one sample: {_number(total_flops)}",
         f"{'Deep' if hidden >= 3 else 'Shallow'} network: {hidden} hidden layer{'' if hidden == 1 else 's'}",
+        *_policies(model),
     ])  # fmt: skip
+
+
+def _policies(model: Model) -> list[str]:
+    """In which dtypes the layers with weights compute, where that is not float32 throughout."""
+    inside = [layer for layer in model.layers_inside() if layer._variables]
+    found = dict.fromkeys((layer.compute_dtype, layer.variable_dtype) for layer in inside)
+    if all(compute == "float32" for compute, _ in found):
+        return []
+    return [f"Computes in {compute}, weights in {variable}" for compute, variable in found]
 
 
 def _inside(layer: Layer, depth: int) -> Iterator[tuple[int, Layer]]:

@@ -201,6 +201,8 @@ class Trained(Evaluated):
 
     def _train_batch(self, x: Any, y: Any, sample_weight: Any, weights: list[Variable] | None = None) -> Any:
         """One step of gradient descent; the loss: a float, or on a GPU an array that the program has not waited for."""
+        if self._captured is not None and self._device == "cuda":
+            return self._captured(x, y, sample_weight, weights)
         if self._device is not None:
             x, y, sample_weight = (placed(part, self._device) for part in (x, y, sample_weight))
         y_pred = self(x, training=True)
@@ -210,7 +212,7 @@ class Trained(Evaluated):
             for v in weights:  # what a backward of the user's own left, or a step that was broken off
                 v.grad_array = None
         loss = self.compute_loss(x, y, y_pred, sample_weight)
-        loss.backward()
+        self.optimizer.scale_loss(loss).backward()
         self.optimizer.step(weights)
         array = loss.array
         value = array.item() if type(array) is np.ndarray else number_of(loss)

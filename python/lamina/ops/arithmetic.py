@@ -17,7 +17,7 @@ def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
     """Both as tensors of one dtype: what is Python's own takes the other's dtype, integers that of floats.
 
     Raises:
-        TypeError: for two different float dtypes, or another than float32 and float64.
+        TypeError: for two different float dtypes.
     """
     a, b = as_tensors(a, b)
     a_dtype, b_dtype = a.array.dtype, b.array.dtype
@@ -30,14 +30,14 @@ def operands(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
             b = Tensor(b.array.astype(a_dtype))
         elif a_dtype.kind == "f":
             raise TypeError(f"{op}: a and b must have one dtype, got {a_dtype} and {b_dtype}; see lamina.ops.cast")
-    if a_dtype == np.float16:
-        raise TypeError(f"{op}: a and b must be float32, float64 or integers, got float16; see lamina.ops.cast")
+    if backend.is_narrow(a_dtype):
+        a, b = float_tensor(a, op, "a"), float_tensor(b, op, "b")
     return a, b
 
 
 def compute(name: str, a: Any, b: Any) -> Any:
     """a op b for arrays of one dtype: by the kernel of that name, or by NumPy for integers."""
-    if a.dtype.kind != "f":
+    if a.dtype.kind != "f" and not backend.is_float(a.dtype):
         xp = backend.array_module(a)
         return xp.asarray(getattr(xp, name)(a, b))
     a, b = backend.contiguous(a), backend.contiguous(b)
@@ -162,7 +162,7 @@ def add(a: Any, b: Any) -> Tensor:
 
     Raises:
         ValueError: if the shapes do not broadcast.
-        TypeError: for float16, or float32 with float64.
+        TypeError: for float32 with float64.
 
     Example:
         >>> import lamina as lm
@@ -286,13 +286,9 @@ def square(x: Any) -> Tensor:
 
 
 def number_tensor(x: Any, op: str) -> Tensor:
-    """x as a tensor of float32, float64 or integers (bools become int64).
-
-    Raises:
-        TypeError: for float16.
-    """
+    """x as a tensor of float32, float64 or integers (bools become int64)."""
     x = as_tensor(x)
     kind = x.array.dtype.kind
-    if kind == "f":
+    if kind in "fV":
         return float_tensor(x, op)
     return Tensor(x.array.astype(np.int64)) if kind == "b" else x

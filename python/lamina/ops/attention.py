@@ -26,7 +26,8 @@ class AttentionFunction(Function):
     def forward(self, q: Any, k: Any, v: Any, masks: tuple[Any, Any, Any], settings: tuple[Any, ...]) -> Any:
         q, k, v = backend.contiguous(q), backend.contiguous(k), backend.contiguous(v)
         y = backend.empty((*q.shape[:3], v.shape[3]), q.dtype, like=q)
-        lse = backend.empty(q.shape[:3], q.dtype, like=q) if self.recording else None
+        sums = q.dtype if q.dtype.itemsize > 2 else backend.float32
+        lse = backend.empty(q.shape[:3], sums, like=q) if self.recording else None
         backend.kernels(q).attention_forward(q, k, v, *masks, y, lse, settings)
         if self.recording:
             self.saved = q, k, v, masks, settings, y, lse

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd.narrow import accepting
 from lamina.autograd.tensor import Tensor
 from lamina.ops.dropout import DropoutFunction
 from lamina.ops.matmul import matmul
@@ -36,6 +37,7 @@ def attention_with_scores(
     return transpose(matmul(used, v), (0, 2, 1, 3)), probabilities
 
 
+@accepting
 def masked_softmax(scores: Tensor, visible: Any) -> Tensor:
     """softmax over the last axis where `visible` (booleans that broadcast, or None); rows that see nothing are 0."""
     if visible is None or scores.shape[-1] == 0:
@@ -47,6 +49,7 @@ def masked_softmax(scores: Tensor, visible: Any) -> Tensor:
     return where(empty, scores.dtype.type(0), probabilities)
 
 
+@accepting
 def dropped_scores(probabilities: Tensor, random: tuple[int, int, int]) -> Tensor:
     """What the kernel leaves of the probabilities."""
     if random[0] == 0 or probabilities.size == 0:

@@ -23,7 +23,7 @@ class BatchNormFunction(Function):
     ) -> Any:
         x, gamma, beta, residual = [None if a is None else backend.contiguous(a) for a in (x, gamma, beta, residual)]
         epsilon, momentum, training, relu = settings
-        y, inverse = backend.empty_like(x), backend.empty(x.shape[-1:], x.dtype, like=x)
+        y, inverse = backend.empty_like(x), backend.empty(x.shape[-1:], backend.state_dtype(x.dtype), like=x)
         if training:
             mean = backend.empty_like(inverse)
         else:  # training may move the averages before backward comes

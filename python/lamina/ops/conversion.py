@@ -25,7 +25,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:
         >>> lm.ops.convert_to_tensor([1, 2], dtype="float64").dtype
         dtype('float64')
     """
-    if isinstance(x, Tensor) and (dtype is None or x.dtype == np.dtype(dtype)):
+    if isinstance(x, Tensor) and (dtype is None or x.dtype == backend.dtype_of(dtype)):
         return x
     if isinstance(x, Tensor):
         return Tensor(backend.as_array(x.array, dtype))

@@ -27,13 +27,17 @@ DEPTHWISE: Any = object()  # for groups: as many as there are channels
 
 
 def set_convolution(mode: str) -> None:
-    """Chooses how 3x3 convolutions of stride 1 are computed, dilated ones too; all others are direct in any case.
+    """Chooses how 3x3 convolutions of stride 1 (dilated and grouped ones too) and 4x4 ones of strides 2 are computed.
+
+    All others, and those with few channels, are direct in any case. Transposed convolutions count as what they
+    are the gradient of.
 
     Every mode gives the same bits for any number of threads, instruction set and batch.
 
     Args:
         mode: "fast": Winograd F(4x4, 3x3) where it pays, the fastest (rms error about 2.5 times direct's);
-            "accurate": Winograd F(2x2, 3x3), faster and more exact than direct; "direct": the plain sum.
+            "accurate": Winograd F(2x2, 3x3), faster and more exact than direct; both
+            take F(3x3, 2x2) for 4x4 kernels; "direct": the plain sum.
 
     Raises:
         ValueError: for any other mode.

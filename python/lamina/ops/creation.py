@@ -223,8 +223,8 @@ def _made(array: Any) -> Tensor:
 
 
 def _dtype(op: str, dtype: Any) -> np.dtype[Any]:
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+    dtype = backend.dtype_of(dtype)
+    if (dtype.kind not in "fiub" or dtype.itemsize > 8) and not backend.is_narrow(dtype):
         raise TypeError(f"{op}: dtype must be bool, integer or float up to 64 bits, got {dtype}")
     return dtype
 

@@ -23,7 +23,7 @@ class GroupNormFunction(Function):
         gamma, beta = (None if a is None else backend.contiguous(a) for a in (gamma, beta))
         samples = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
         y = backend.empty_like(x)
-        mean = backend.empty((x.shape[0], groups), x.dtype, like=x)
+        mean = backend.empty((x.shape[0], groups), backend.state_dtype(x.dtype), like=x)
         inverse = backend.empty_like(mean)
         backend.kernels(x).group_norm_forward(samples, gamma, beta, mean, inverse, y, groups, epsilon)
         self.saved = samples, gamma, mean, inverse
@@ -34,8 +34,8 @@ class GroupNormFunction(Function):
         wants_x, wants_gamma, wants_beta = self.needs
         channels = samples.shape[-1:]
         dx = backend.empty(dy.shape, samples.dtype, like=samples) if wants_x else None
-        dgamma = backend.empty(channels, samples.dtype, like=samples) if wants_gamma else None
-        dbeta = backend.empty(channels, samples.dtype, like=samples) if wants_beta else None
+        dgamma = backend.empty(channels, mean.dtype, like=samples) if wants_gamma else None
+        dbeta = backend.empty(channels, mean.dtype, like=samples) if wants_beta else None
         backend.kernels(samples).group_norm_backward(
             samples, gamma, mean, inverse, backend.contiguous(dy), dx, dgamma, dbeta, self.groups
         )

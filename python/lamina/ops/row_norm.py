@@ -37,7 +37,7 @@ class RowNormFunction(Function):
         gamma, beta = (None if a is None else backend.contiguous(a) for a in (gamma, beta))
         rows = x.reshape(-1, n)
         y = backend.empty_like(x)
-        inverse = backend.empty(rows.shape[:1], x.dtype, like=x)
+        inverse = backend.empty(rows.shape[:1], backend.state_dtype(x.dtype), like=x)
         mean = backend.empty_like(inverse) if kind is Kind.layer else None
         backend.kernels(x).row_norm_forward(rows, gamma, beta, mean, inverse, y, *self.settings)
         self.saved = rows, gamma, mean, inverse, None if beta is None else beta.shape
@@ -48,7 +48,7 @@ class RowNormFunction(Function):
         wants_x, wants_gamma, wants_beta = self.needs
         dx = backend.empty(dy.shape, rows.dtype, like=rows) if wants_x else None
         dgamma = backend.empty_like(gamma) if wants_gamma else None
-        dbeta = backend.empty(beta_shape, rows.dtype, like=rows) if wants_beta else None
+        dbeta = backend.empty(beta_shape, inverse.dtype, like=rows) if wants_beta else None
         backend.kernels(rows).row_norm_backward(
             rows, gamma, mean, inverse, backend.contiguous(dy), dx, dgamma, dbeta, *self.settings
         )

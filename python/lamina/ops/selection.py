@@ -38,7 +38,7 @@ def narrowed(x: Any, dtype: Any) -> Any:
     if x.dtype == dtype:
         return x
     y = backend.empty(x.shape, dtype, like=x)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         y[...] = x
     return y
 
@@ -131,12 +131,12 @@ def cast(x: Any, dtype: Any) -> Tensor:
         [1, -2]
     """
     x = as_tensor(x)
-    dtype = np.dtype(dtype)
-    if dtype.kind not in "fiub" or dtype.itemsize > 8:
+    dtype = backend.dtype_of(dtype)
+    if (dtype.kind not in "fiub" or dtype.itemsize > 8) and not backend.is_narrow(dtype):
         raise TypeError(f"cast: dtype must be bool, integer or float up to 64 bits, got {dtype}")
     if x.dtype == dtype:
         return x
-    return CastFunction.apply((x if dtype.kind == "f" and x.dtype.kind == "f" else x.detach(),), dtype)
+    return CastFunction.apply((x if backend.is_float(dtype) and backend.is_float(x.dtype) else x.detach(),), dtype)
 
 
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Tensor:

@@ -15,14 +15,17 @@ from lamina.optimizers.adamax import Nadam as Nadam
 from lamina.optimizers.ftrl import Ftrl as Ftrl
 from lamina.optimizers.lamb import Lamb as Lamb
 from lamina.optimizers.lion import Lion as Lion
+from lamina.optimizers.loss_scale import LossScaleOptimizer as LossScaleOptimizer
 from lamina.optimizers.optimizer import Optimizer as Optimizer
 from lamina.optimizers.rmsprop import RMSprop as RMSprop
 from lamina.optimizers.sgd import SGD as SGD
 
 _classes: dict[str, type[Optimizer]] = {
     cls.__name__: cls
-    for cls in (SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor)
-}
+    for cls in (
+        SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, Nadam, Ftrl, Lion, Lamb, Adafactor, LossScaleOptimizer
+    )
+}  # fmt: skip
 
 
 def get(identifier: Any) -> Optimizer:

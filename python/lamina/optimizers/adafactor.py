@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import backend
+from lamina import backend, recording
 from lamina.autograd.variable import Variable
 from lamina.optimizers.checks import number, positive, power
 from lamina.optimizers.optimizer import Array, Optimizer
@@ -66,10 +66,16 @@ class Adafactor(Optimizer):
             return backend.zeros(shape, dtype, like), backend.zeros((0,), dtype, like)
         return backend.zeros(shape[:-1], dtype, like), backend.zeros((*shape[:-2], shape[-1]), dtype, like)
 
-    def update(self, weights: list[Array], grads: list[Array], slots: tuple[list[Array], ...]) -> None:
+    def _rates(self) -> tuple[Any, Any]:
+        """The largest step, and how much of the memory stays."""
         step = self.iterations + 1
-        rate = min(self.learning_rate, 1 / math.sqrt(step))
-        beta = 1 - power(float(step), self.beta_2_decay)
+        return min(self.learning_rate, 1 / math.sqrt(step)), 1 - power(float(step), self.beta_2_decay)
+
+    def update(self, weights: list[Array], grads: list[Array], slots: tuple[list[Array], ...]) -> None:
+        rate, beta = self._rates()
+        if recording.state.recorder is not None:
+            there = recording.state.recorder.floats(self._rates)
+            rate, beta = there[:1], there[1:]
         rows, columns = slots
         backend.kernels(weights[0]).adafactor_step(
             weights, grads, rows, columns, rate, beta, self.epsilon_1, self.epsilon_2, self.clip_threshold

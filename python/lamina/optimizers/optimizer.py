@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lamina import backend
+from lamina import backend, recording
 from lamina.autograd.row_sparse import RowSparse
 from lamina.autograd.tensor import as_tensor
 from lamina.autograd.variable import Variable, placement
-from lamina.optimizers import preparation, schedules
+from lamina.optimizers import captured, preparation, schedules
 from lamina.optimizers.checks import at_least_zero, positive, whole
 from lamina.optimizers.schedules import LearningRateSchedule
 
@@ -117,6 +117,7 @@ class Optimizer:
         self._variables: list[Variable] = []  # those that had one, and by dtype what update takes for them:
         self._groups: list[tuple[list[int], list[Array], tuple[list[Array], ...]]] = []
         self._constrained: list[Variable] = []
+        self._rounded: list[tuple[Variable, Array]] = []  # weights of 16 bits, with what steps change in float32
         self._placement = placement.version  # of the lists above: weights may go to another device
         self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
         self._row_sparse = False  # whether a gradient of this step is
@@ -189,7 +190,8 @@ class Optimizer:
         if self._row_sparse:
             rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
             grads = preparation.values_of(grads)
-        kernel(weights, grads, self.kernel_slots(slots), self.settings(), self.iterations + 1, *self._prepared, rows)
+        settings = captured.settings(self) if recording.state.recorder is not None else self.settings()
+        kernel(weights, grads, self.kernel_slots(slots), settings, self.iterations + 1, *self._prepared, rows)
 
     def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
         """The slots as the kernel takes them: None for one that is not kept."""
@@ -200,8 +202,10 @@ class Optimizer:
         if not isinstance(grad, RowSparse):
             return None
         scales, decays, _ = self._prepared
-        still = self.keeps_without_gradient and not (decays and decays[place])
-        usual = scales is None or math.isfinite(scales[place])  # 0 times infinity is not 0
+        still = self.keeps_without_gradient and (decays is None or (isinstance(decays, list) and not decays[place]))
+        usual = scales is None or (
+            isinstance(scales, list) and math.isfinite(scales[place])
+        )  # 0 times infinity is not 0
         return grad.rows, not (grad.lazy or (still and usual))
 
     @property
@@ -293,13 +297,19 @@ class Optimizer:
         if self._placement is not placement.version or len(variables) != len(self._variables) or any(
                 map(operator.is_not, variables, self._variables)):  # fmt: skip
             self._gather(variables)
+        if self._rounded:
+            grads = preparation.widened(grads, self._rounded)
         if self._plain:
             for places, weights, slots in self._groups:
                 self.update(weights, grads if len(places) == len(grads) else [grads[i] for i in places], slots)
         else:
             self._prepared_step(grads)
+        for variable, wide in self._rounded:
+            variable.array[...] = backend.cast(wide, variable.dtype)
         for variable in self._constrained:
             variable.array[...] = backend.moved(as_tensor(variable.constraint(variable.array)).array, variable.array)
+        if recording.state.recorder is not None:
+            captured.watch(self)
         self._calls += 1
         return None
 
@@ -329,16 +339,15 @@ class Optimizer:
             grads, scale, self._row_sparse = sums, 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
             scales = self._scales(grads, scale)
-            rate = self.learning_rate * (self.weight_decay or 0.0)
             for places, weights, slots in self._groups:
                 chosen = [grads[i] for i in places]
-                decays = [rate if self._decays(self._variables[i]) else 0.0 for i in places] if rate else None
-                own = None if scales is None else [scales[i] for i in places]
+                decays = self._shares([self._variables[i] for i in places])
+                own = preparation.of_places(scales, places)
                 if self.rule:
                     self._prepared = own, decays, self.clipvalue or 0.0
                 else:  # update gets gradients that are ready
                     chosen = preparation.scaled_and_clipped(chosen, own, self.clipvalue)
-                    if decays:
+                    if decays is not None:
                         preparation.decay(weights, decays)
                 self.update(weights, chosen, slots)
             self._prepared = UNPREPARED
@@ -348,16 +357,27 @@ class Optimizer:
         if self.use_ema:
             self._average()
 
-    def _scales(self, grads: list[Array], scale: float) -> list[float] | None:
+    def _shares(self, variables: list[Variable]) -> list[float] | Array | None:
+        """What decay takes off the weights, if anything: learning_rate * weight_decay of them."""
+        if not self.weight_decay:
+            return None
+        weight_decay = self.weight_decay
+
+        def shares() -> list[float]:
+            rate = self.learning_rate * weight_decay
+            return [rate if self._decays(variable) else 0.0 for variable in variables]
+
+        if recording.state.recorder is not None:
+            return recording.state.recorder.floats(shares)
+        return shares() if self.learning_rate * weight_decay else None
+
+    def _scales(self, grads: list[Array], scale: float) -> list[float] | Array | None:
         """What each gradient is multiplied by: for the loss's scale, the accumulated steps, and its norm."""
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
             return None if scale == 1 else [scale] * len(grads)
-        squares = [0.0] * len(grads)
-        for places, _, _ in self._groups:
-            found = preparation.sums_of_squares([grads[i] for i in places])
-            for i, square in zip(places, found, strict=True):
-                squares[i] = square
+        found = [(places, preparation.sums_of_squares([grads[i] for i in places])) for places, _, _ in self._groups]
+        squares = preparation.together(found, len(grads))
         rule = preparation.scales_by_norm if self.clipnorm else preparation.scales_by_global_norm
         return rule(squares, scale, limit)
 
@@ -381,7 +401,8 @@ class Optimizer:
     def _state(self, kind: str, variable: Variable) -> Array:
         known = self._extra[kind]
         if variable not in known:
-            known[variable] = backend.zeros(variable.shape, variable.dtype, like=variable.array)
+            recording.refuse(f"{self.name}: state for weights that it has not seen before")
+            known[variable] = backend.zeros(variable.shape, preparation.state_dtype(variable), like=variable.array)
         return known[variable]
 
     def _gather(self, variables: list[Variable]) -> None:
@@ -390,15 +411,18 @@ class Optimizer:
             if not isinstance(variable, Variable):
                 raise TypeError(f"{self.name}: expected weights (lamina.Variable), got {type(variable).__name__}")
             if variable not in self._slots:
-                self._slots[variable] = self.new_slots(variable)
+                recording.refuse(f"{self.name}: state for weights that it has not seen before")
+                self._slots[variable] = self.new_slots(preparation.in_float32(variable))
             elif self._placement is not placement.version:
                 self._follow(variable)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []
-        for dtype in dict.fromkeys(v.dtype for v in variables):
-            places = [i for i, v in enumerate(variables) if v.dtype == dtype]
-            weights = [variables[i].array for i in places]
+        stand_ins = [preparation.in_float32(v) for v in variables]
+        self._rounded = [(v, s.array) for v, s in zip(variables, stand_ins, strict=True) if s is not v]
+        for dtype in dict.fromkeys(s.dtype for s in stand_ins):
+            places = [i for i, s in enumerate(stand_ins) if s.dtype == dtype]
+            weights = [stand_ins[i].array for i in places]
             slots = tuple([[self._slots[variables[i]][k] for i in places] for k in range(len(self.slot_names))])
             self._groups.append((places, weights, slots))
         self._variables, self._placement = variables, placement.version
@@ -435,7 +459,7 @@ class Optimizer:
         for name, variable in names.items():
             arrays = [state.get(f"{slot}/{name}") for slot in self.slot_names]
             if arrays and not any(a is None for a in arrays):
-                shapes = [a.shape for a in self.new_slots(variable)]
+                shapes = [a.shape for a in self.new_slots(preparation.in_float32(variable))]
                 self._slots[variable] = tuple(
                     [self._taken(a, shape, name, variable) for a, shape in zip(arrays, shapes, strict=True)]
                 )
@@ -448,7 +472,8 @@ class Optimizer:
     def _taken(self, array: Array, shape: tuple[int, ...], name: str, variable: Variable) -> Array:
         if array.shape != shape:
             raise ValueError(f"{self.name}: the state of {name} must have shape {shape}, got {array.shape}")
-        return backend.from_pool(backend.moved(np.asarray(backend.to_host(array), variable.dtype), variable.array))
+        dtype = preparation.state_dtype(variable)
+        return backend.from_pool(backend.moved(np.asarray(backend.to_host(array), dtype), variable.array))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, as values that JSON takes.
