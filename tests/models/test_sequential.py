@@ -198,3 +198,12 @@ def test_a_pool_behind_a_convolution_is_one_op_with_it(monkeypatch):
     np.testing.assert_array_equal(y, x.numpy())
     assert len(seen) == 1
     assert model.layers[1].output_shape == (None, 5, 5, 5)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float64"])
+def test_a_pool_behind_a_convolution_in_other_dtypes(dtype):
+    model = Sequential(
+        [Conv2D(5, 3, activation="relu", input_shape=(12, 12, 1), dtype=dtype), MaxPooling2D(2, dtype=dtype)]
+    )
+    x = np.random.default_rng(0).normal(size=(3, 12, 12, 1))
+    np.testing.assert_array_equal(model.predict(x), model.layers[1](model.layers[0](x)).numpy())

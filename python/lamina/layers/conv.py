@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.layers.checks import positive
 from lamina.layers.conv_base import ConvolutionLayer, product_of_sizes
 from lamina.layers.conv_base import padding_of as padding_of
@@ -146,8 +146,9 @@ class Conv2D(Conv):
 
     def call(self, x: Any, pool: MaxPooling2D | None = None) -> Any:
         """With `pool`, what that layer makes of the output: one op does the work of both."""
-        if pool is None:
-            return super().call(x)
+        if pool is None or backend.is_narrow(x.dtype):
+            y = super().call(x)
+            return y if pool is None else pool.call(y)
         return conv2d_pool(
             x, self.kernel, self.bias, self.strides, self.padding, self.dilation_rate, self.groups, self._fused,
             pool.pool_size, pool.strides, pool.padding,
