@@ -13,6 +13,8 @@ import numpy as np
 from lamina import backend, ops
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
+from lamina.ops import checks
 
 Array = Any
 EPSILON = 1e-7
@@ -151,10 +153,15 @@ def _norms(w: Array, axis: Any) -> Array:
 
 
 def _axis(axis: Any) -> Any:
-    return tuple(int(a) for a in axis) if isinstance(axis, tuple | list) else axis
+    """An axis, several, or None for all. Raises TypeError for anything else."""
+    several = isinstance(axis, tuple | list)
+    if axis is not None and any(not is_integer(a) for a in (axis if several else (axis,))):
+        raise TypeError(f"constraints: axis must be an integer or several, got {axis!r}")
+    return tuple(int(a) for a in axis) if several else axis
 
 
 def _not_negative(value: float, constraint: str, name: str) -> float:
+    value = checks.real_number(value, constraint, name)
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{constraint}: {name} must be a finite number of at least 0, got {value}")
     return float(value)

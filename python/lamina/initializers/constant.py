@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.initializers.initializer import Array, Initializer, sizes
+from lamina.initializers.initializer import Array, Initializer, number, sizes
 
 
 class Zeros(Initializer):
@@ -49,7 +49,10 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0) -> None:
-        self.value = float(value) if np.ndim(value) == 0 else np.asarray(value).tolist()
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"initializers: value must be a number or numbers, got {value!r}")
+        self.value = float(value) if array.ndim == 0 else array.tolist()
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         array = backend.empty(sizes(shape), np.dtype(dtype))
@@ -70,7 +73,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = float(gain)
+        self.gain = number(gain, "gain")
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         shape = sizes(shape)

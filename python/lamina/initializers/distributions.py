@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import random
-from lamina.initializers.initializer import Array, Initializer, checked_seed, not_negative, sizes
+from lamina.initializers.initializer import Array, Initializer, checked_seed, not_negative, number, sizes
 
 
 class RandomNormal(Initializer):
@@ -24,7 +24,7 @@ class RandomNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: random.Seed = None) -> None:
-        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), checked_seed(seed)
+        self.mean, self.stddev, self.seed = number(mean, "mean"), not_negative(stddev, "stddev"), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         return random.normal(sizes(shape), self.mean, self.stddev, dtype, self.seed).array
@@ -46,7 +46,8 @@ class RandomUniform(Initializer):
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: random.Seed = None) -> None:
-        self.minval, self.maxval, self.seed = float(minval), float(maxval), checked_seed(seed)
+        self.minval, self.maxval = number(minval, "minval"), number(maxval, "maxval")
+        self.seed = checked_seed(seed)
         if not self.minval <= self.maxval:
             raise ValueError(f"RandomUniform: expected minval <= maxval, got {minval} and {maxval}")
 
@@ -70,7 +71,7 @@ class TruncatedNormal(Initializer):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: random.Seed = None) -> None:
-        self.mean, self.stddev, self.seed = float(mean), not_negative(stddev, "stddev"), checked_seed(seed)
+        self.mean, self.stddev, self.seed = number(mean, "mean"), not_negative(stddev, "stddev"), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         return random.truncated_normal(sizes(shape), self.mean, self.stddev, dtype, self.seed).array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from lamina import random
@@ -47,10 +48,25 @@ def sizes(shape: Any) -> Shape:
     return checks.sizes(shape if hasattr(shape, "__index__") else tuple(shape), "initializers")
 
 
-def not_negative(value: float, name: str) -> float:
-    if not value >= 0:
+def number(value: Any, name: str) -> float:
+    """value as a finite number.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it is NaN or infinite.
+    """
+    value = checks.real_number(value, "initializers", name)
+    if not math.isfinite(value):
+        raise ValueError(f"initializers: {name} must be finite, got {value}")
+    return value
+
+
+def not_negative(value: Any, name: str) -> float:
+    """value as a finite number of at least 0; errors as of `number`."""
+    value = number(value, name)
+    if value < 0:
         raise ValueError(f"initializers: {name} must be at least 0, got {value}")
-    return float(value)
+    return value
 
 
 def checked_seed(seed: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from lamina import ops, random
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
-from lamina.initializers.initializer import Array, Initializer, Shape, checked_seed, sizes
+from lamina.initializers.initializer import Array, Initializer, Shape, checked_seed, number, sizes
 
 STDDEV_AFTER_CUT = 0.8796256610342398  # of a standard normal distribution cut at -2 and 2
 
@@ -70,11 +70,12 @@ class VarianceScaling(Initializer):
         input_axes: Any = None,
         output_axes: Any = None,
     ) -> None:
+        scale = number(scale, "scale")
         if not scale > 0:
             raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise ValueError(f'VarianceScaling: mode must be "fan_in", "fan_out" or "fan_avg", got {mode!r}')
-        distribution = distribution.lower()
+        distribution = distribution.lower() if isinstance(distribution, str) else distribution
         distribution = "truncated_normal" if distribution == "normal" else distribution
         if distribution not in ("truncated_normal", "untruncated_normal", "uniform"):
             raise ValueError(
@@ -83,7 +84,7 @@ class VarianceScaling(Initializer):
             )
         if (input_axes is None) != (output_axes is None):
             raise ValueError("VarianceScaling: give both input_axes and output_axes, or neither")
-        self.scale, self.mode, self.distribution, self.seed = float(scale), mode, distribution, checked_seed(seed)
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, checked_seed(seed)
         self.input_axes = None if input_axes is None else [int(a) for a in input_axes]
         self.output_axes = None if output_axes is None else [int(a) for a in output_axes]
 
@@ -229,7 +230,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: random.Seed = None) -> None:
-        self.gain, self.seed = float(gain), checked_seed(seed)
+        self.gain, self.seed = number(gain, "gain"), checked_seed(seed)
 
     def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
         shape = sizes(shape)

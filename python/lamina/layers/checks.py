@@ -64,6 +64,29 @@ def real(value: Any) -> bool:
     return not isinstance(value, bool | str | bytes) and hasattr(value, "__float__") and getattr(value, "ndim", 0) == 0
 
 
+def several(value: Any, owner: str, name: str) -> tuple[Any, ...]:
+    """The values of a list or tuple.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{owner}: {name} must be a list or tuple, got {value!r}")
+    return tuple(value)
+
+
+def mask_sizes(noise_shape: Any, owner: str) -> tuple[int | None, ...] | None:
+    """The shape of a dropout's mask, sizes or None; None for that of x.
+
+    Raises:
+        TypeError: if it is no list or tuple of them.
+    """
+    if noise_shape is None:
+        return None
+    sizes = several(noise_shape, owner, "noise_shape")
+    return tuple([None if n is None else positive(n, owner, "noise_shape") for n in sizes])
+
+
 def seed_of(seed: Any, owner: str) -> int | None:
     """A seed: an integer, or None.
 

@@ -13,8 +13,8 @@ from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
 from lamina.layers import activations
 from lamina.layers.checks import channels_last as channels_last
+from lamina.layers.checks import mask_sizes, share
 from lamina.layers.checks import positive as positive
-from lamina.layers.checks import share
 from lamina.layers.layer import Layer, register
 from lamina.layers.seeded import Seeded
 from lamina.layers.shapes import Shape, sample_shape
@@ -377,7 +377,7 @@ class Dropout(Seeded):
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = share(rate, self.name, "rate")
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = mask_sizes(noise_shape, self.name)
 
     def call(self, x: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:

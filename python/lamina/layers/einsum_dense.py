@@ -65,6 +65,8 @@ class EinsumDense(Layer):
         if not all(n is None or (isinstance(n, int) and not isinstance(n, bool) and n > 0) for n in sizes):
             raise ValueError(f"{self.name}: output_shape must hold positive integers or None, got {output_shape!r}")
         self.partial_output_shape = tuple(sizes)
+        if bias_axes is not None and not isinstance(bias_axes, str):
+            raise TypeError(f"{self.name}: bias_axes must be letters or None, got {bias_axes!r}")
         self.bias_axes = bias_axes
         unknown = set(bias_axes or "") - set(self._parts[2])
         if unknown or bias_axes == "":

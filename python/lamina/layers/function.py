@@ -67,6 +67,8 @@ class Lambda(Layer):
             raise TypeError(f"{self.name}: output_shape must be a tuple, a function or None, got {output_shape!r}")
         self.function, self.mask = function, mask
         self.supports_masking = mask is not None
+        if arguments is not None and not isinstance(arguments, dict):
+            raise TypeError(f"{self.name}: arguments must be a dictionary or None, got {arguments!r}")
         self.arguments = dict(arguments or {})
         self._output_shape = output_shape
         try:

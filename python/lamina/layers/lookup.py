@@ -143,7 +143,7 @@ class IntegerLookup(IndexLookup):
     def _token(self, value: Any) -> int:
         try:
             token = int(value)  # a file of tokens holds them as text
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             token = None
         if token is None or (not isinstance(value, str) and token != value):
             raise TypeError(f"{self.name}: expected integers, got {value!r}")

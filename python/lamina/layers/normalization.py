@@ -11,7 +11,7 @@ from lamina import backend, constraints, initializers, ops, regularizers
 from lamina.autograd import narrow
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.kinds import is_integer
-from lamina.layers.checks import number, real, share
+from lamina.layers.checks import above_zero, real, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
 
@@ -89,8 +89,7 @@ class BatchNormalization(Layer):
             )
         if not is_integer(axis):
             raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
-        if not number(epsilon, self.name, "epsilon") > 0:
-            raise ValueError(f"{self.name}: epsilon must be positive, got {epsilon}")
+        epsilon = above_zero(epsilon, self.name, "epsilon")
         self.renorm, self.renorm_momentum = bool(renorm), share(renorm_momentum, self.name, "renorm_momentum")
         self.renorm_clipping = _clipping(renorm_clipping, self.name)
         self.axis, self.momentum, self.epsilon = int(axis), share(momentum, self.name, "momentum"), float(epsilon)

@@ -190,6 +190,9 @@ class RotaryEmbedding(_Positions):
         super().__init__(**kwargs)
         self.max_wavelength = above_zero(max_wavelength, self.name, "max_wavelength")
         self.scaling_factor = above_zero(scaling_factor, self.name, "scaling_factor")
+        for axis, what in ((sequence_axis, "sequence_axis"), (feature_axis, "feature_axis")):
+            if not is_integer(axis):
+                raise TypeError(f"{self.name}: {what} must be an integer, got {axis!r}")
         self.sequence_axis, self.feature_axis = int(sequence_axis), int(feature_axis)
 
     def call(self, x: Any, start_index: int = 0, positions: Any = None) -> Any:

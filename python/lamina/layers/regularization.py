@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from lamina import ops
-from lamina.layers.checks import channels_last, share
+from lamina.layers.checks import channels_last, mask_sizes, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.reshaping import check_axes
 from lamina.layers.seeded import Seeded
@@ -205,7 +205,7 @@ class AlphaDropout(Noise):
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = below_one(rate, self.name)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = mask_sizes(noise_shape, self.name)
 
     def call(self, x: Any, training: bool = False) -> Any:
         if not training or self.rate == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lamina import ops
-from lamina.layers.checks import channels_last, positive
+from lamina.layers.checks import channels_last, positive, several
 from lamina.layers.layer import Layer, register
 from lamina.ops.checks import pair
 
@@ -55,7 +55,7 @@ class Permute(Layer):
 
     def __init__(self, dims: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple([positive(d, self.name, "dims") for d in dims])
+        self.dims = tuple([positive(d, self.name, "dims") for d in several(dims, self.name, "dims")])
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(f"{self.name}: dims must be 1 to {len(self.dims)}, each once, got {dims!r}")
 

@@ -15,7 +15,7 @@ from lamina.layers.checks import choice
 from lamina.layers.layer import register
 from lamina.layers.lookup import StringLookup
 from lamina.layers.preprocessing import batches_of, not_sparse
-from lamina.layers.vocabulary import MODES, refuse_paths
+from lamina.layers.vocabulary import MODES, other_word, refuse_paths
 from lamina.layers.words import WordLayer
 
 Array = Any
@@ -84,7 +84,7 @@ class TextVectorization(WordLayer):
         widths = None if widths is None else tuple(widths) if isinstance(widths, range | tuple | list) else ()
         if widths is not None and (not widths or any(not is_integer(n) or n < 1 for n in widths)):
             raise ValueError(f"{self.name}: ngrams must be None, a positive integer or a tuple of them, got {ngrams!r}")
-        output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        output_mode = other_word(output_mode)
         choice(output_mode, MODES, self.name, "output_mode")
         if output_sequence_length is not None:
             if output_mode != "int":

@@ -47,7 +47,7 @@ class IndexLookup(WordLayer):
             raise ValueError(f"{self.name}: pad_to_max_tokens needs max_tokens")
         if not is_integer(num_oov_indices) or num_oov_indices < 0:
             raise ValueError(f"{self.name}: num_oov_indices must be an integer of at least 0, got {num_oov_indices!r}")
-        output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        output_mode = other_word(output_mode)
         self.output_mode = choice(output_mode, MODES, self.name, "output_mode")
         if invert and output_mode != "int":
             raise ValueError(f'{self.name}: invert goes with output_mode="int", got {output_mode!r}')
@@ -56,7 +56,8 @@ class IndexLookup(WordLayer):
         not_sparse(sparse, self.name)
         self.max_tokens = None if max_tokens is None else int(max_tokens)
         self.num_oov_indices = int(num_oov_indices)
-        self.mask_token, self.oov_token = mask_token, oov_token
+        tokens = [None if token is None else self._token(token) for token in (mask_token, oov_token)]
+        self.mask_token, self.oov_token = tokens
         self.invert, self.pad_to_max_tokens = bool(invert), bool(pad_to_max_tokens)
         self.salt = salt_of(salt, self.name)
         self._given = vocabulary is not None
@@ -271,6 +272,15 @@ class IndexLookup(WordLayer):
         layer = cls(**{name: value for name, value in config.items() if name != "learned"})
         layer._given = layer._given and not config.get("learned", False)  # what was learned can be learned anew
         return layer
+
+
+def other_word(output_mode: Any) -> Any:
+    """The output mode that another word of Keras's stands for."""
+    return (
+        {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        if isinstance(output_mode, str)
+        else output_mode
+    )
 
 
 def refuse_paths(config: dict[str, Any], owner: str) -> None:

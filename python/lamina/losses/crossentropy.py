@@ -154,7 +154,9 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
-        self.ignore_class = ignore_class
+        if ignore_class is not None and not is_integer(ignore_class):
+            raise TypeError(f"{self.name}: ignore_class must be an integer or None, got {ignore_class!r}")
+        self.ignore_class = None if ignore_class is None else int(ignore_class)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
         mask = carried(mask, y_pred)

@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.losses.loss import FusedLoss
 from lamina.ops.loss import number
 from lamina.ops.reductions import reduced_axes
@@ -17,7 +18,10 @@ class OverlapLoss(FusedLoss):
     axis: Any
 
     def _take_axis(self, axis: Any) -> None:
-        self.axis = tuple(int(a) for a in axis) if isinstance(axis, tuple | list) else axis
+        several = isinstance(axis, tuple | list)
+        if axis is not None and any(not is_integer(a) for a in (axis if several else (axis,))):
+            raise TypeError(f"{self.name}: axis must be None, an integer or several, got {axis!r}")
+        self.axis = tuple(int(a) for a in axis) if several else axis
 
     def _shape(self, y_pred: Tensor) -> tuple[int, ...]:
         axes = reduced_axes(self.name, self.axis, y_pred.ndim)

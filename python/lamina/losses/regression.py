@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.autograd.tensor import Tensor
+from lamina.kinds import is_integer
 from lamina.losses.loss import FusedLoss, values_of, without_axis
 from lamina.losses.plain import PlainLoss
 from lamina.ops.loss import number
@@ -171,7 +172,9 @@ class CosineSimilarity(FusedLoss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.axis = axis
+        if not is_integer(axis):
+            raise TypeError(f"{self.name}: axis must be an integer, got {axis!r}")
+        self.axis = int(axis)
 
     def compute(self, y_true: Any, y_pred: Tensor, weights: Any, reduction: str) -> Tensor:
         return ops.cosine_similarity_loss(y_true, y_pred, weights, reduction, self.axis)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned
-from lamina.metrics.values import count_of
+from lamina.metrics.values import count_of, share_of
 
 
 class Accuracy(MeanMetricWrapper):
@@ -52,7 +52,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "binary_accuracy", dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(self._values, name, dtype)
-        self.threshold = float(threshold)
+        self.threshold = share_of(threshold, self.name, "threshold")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         y_true, y_pred = aligned(y_true, y_pred, self.name)

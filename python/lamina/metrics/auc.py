@@ -57,9 +57,9 @@ class AUC(Metric):
         from_logits: bool = False,
     ) -> None:
         super().__init__(name, dtype)
-        if curve not in CURVES and curve.upper() not in CURVES:
+        if str(curve).upper() not in CURVES:
             raise ValueError(f"{self.name}: curve must be one of {list(CURVES)}, got {curve!r}")
-        if summation_method.lower() not in METHODS:
+        if str(summation_method).lower() not in METHODS:
             raise ValueError(f"{self.name}: summation_method must be one of {list(METHODS)}, got {summation_method!r}")
         if num_labels and not multi_label:
             raise ValueError(f"{self.name}: num_labels is for multi_label=True")

@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina.metrics.metric import Array, Metric, array_of, divide
 from lamina.metrics.thresholds import LEAST, Counts, counts_at, thresholds_of
+from lamina.metrics.values import count_of, integer_or_none
 
 
 class CountingMetric(Metric):
@@ -25,7 +26,8 @@ class CountingMetric(Metric):
         super().__init__(name, dtype)
         self.init_thresholds = thresholds
         self.thresholds = thresholds_of(thresholds, default if top_k is None else LEAST, self.name)
-        self.top_k, self.class_id = top_k, class_id
+        self.top_k = None if top_k is None else count_of(top_k, self.name, "top_k")
+        self.class_id = integer_or_none(class_id, self.name, "class_id")
         self._order = np.argsort(self.thresholds, kind="stable")
         self.reset_state()
 

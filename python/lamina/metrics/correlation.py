@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, aligned
+from lamina.ops import checks
 
 
 class PearsonCorrelation(MeanMetricWrapper):
@@ -25,7 +26,7 @@ class PearsonCorrelation(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "pearson_correlation", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(self._values, name, dtype)
-        self.axis = axis
+        self.axis = checks.integer(axis, self.name, "axis")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         t, p = _centred(y_true, self.axis, self.name, y_pred)
@@ -53,7 +54,7 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "concordance_correlation", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(self._values, name, dtype)
-        self.axis = axis
+        self.axis = checks.integer(axis, self.name, "axis")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         t, p = _centred(y_true, self.axis, self.name, y_pred)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from lamina.metrics.metric import Metric, array_of, plain, weights_for
+from lamina.ops import checks
 
 
 class FBetaScore(Metric):
@@ -39,9 +41,9 @@ class FBetaScore(Metric):
         super().__init__(name, dtype)
         if average not in (None, "micro", "macro", "weighted"):
             raise ValueError(f'{self.name}: average must be None, "micro", "macro" or "weighted", got {average!r}')
-        if not beta > 0:
+        if not 0 < checks.real_number(beta, self.name, "beta") < math.inf:
             raise ValueError(f"{self.name}: beta must be above 0, got {beta}")
-        if threshold is not None and not 0 < threshold <= 1:
+        if threshold is not None and not 0 < checks.real_number(threshold, self.name, "threshold") <= 1:
             raise ValueError(f"{self.name}: threshold must be above 0 and at most 1, got {threshold}")
         self.average, self.beta, self.threshold = average, float(beta), threshold
         self.reset_state()

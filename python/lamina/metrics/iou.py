@@ -10,7 +10,8 @@ import numpy as np
 from lamina import ops
 from lamina.metrics.confusion_matrix import pairs_of
 from lamina.metrics.metric import Array, MeanMetricWrapper, Metric, aligned, array_of
-from lamina.metrics.values import count_of
+from lamina.metrics.values import count_of, integer_or_none, share_of
+from lamina.ops import checks
 
 
 class IoU(Metric):
@@ -48,12 +49,15 @@ class IoU(Metric):
     ) -> None:
         super().__init__(name, dtype)
         self.num_classes = count_of(num_classes, self.name, "num_classes")
-        self.target_class_ids = [int(i) for i in target_class_ids]
+        if not hasattr(target_class_ids, "__iter__") or isinstance(target_class_ids, str):
+            raise TypeError(f"{self.name}: target_class_ids must be class numbers, got {target_class_ids!r}")
+        self.target_class_ids = [checks.integer(i, self.name, "target_class_ids") for i in target_class_ids]
         if not self.target_class_ids or not 0 <= min(self.target_class_ids) <= max(self.target_class_ids) < num_classes:
             raise ValueError(
                 f"{self.name}: target_class_ids must be in [0, {num_classes}), got {self.target_class_ids}"
             )
-        self.ignore_class, self.axis = ignore_class, axis
+        self.ignore_class = integer_or_none(ignore_class, self.name, "ignore_class")
+        self.axis = checks.integer(axis, self.name, "axis")
         self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)
         self.reset_state()
 
@@ -111,7 +115,7 @@ class BinaryIoU(IoU):
         dtype: Any = None,
     ) -> None:
         super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
+        self.threshold = share_of(threshold, self.name, "threshold")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         positive = array_of(y_pred).astype(np.float32) >= self.threshold
@@ -244,7 +248,11 @@ class Dice(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "dice", dtype: Any = None, axis: Any = None) -> None:
         super().__init__(self._values, name, dtype)
-        self.axis = axis
+        several = isinstance(axis, tuple | list)
+        axes = (
+            () if axis is None else tuple(checks.integer(a, self.name, "axis") for a in (axis if several else [axis]))
+        )
+        self.axis = axes if several else axis
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         if y_true.shape == (*y_pred.shape, 1) or y_pred.shape == (*y_true.shape, 1):

@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina.metrics.confusion import CountingMetric
 from lamina.metrics.metric import Array, divide
-from lamina.metrics.values import count_of
+from lamina.metrics.values import count_of, share_of
 
 
 class _AtBest(CountingMetric):
@@ -16,8 +16,7 @@ class _AtBest(CountingMetric):
         self, value: float, what: str, num_thresholds: int, class_id: int | None, name: str | None, dtype: Any
     ) -> None:
         num_thresholds = count_of(num_thresholds, type(self).__name__, "num_thresholds")
-        if not 0 <= value <= 1:
-            raise ValueError(f"{type(self).__name__}: {what} must be in [0, 1], got {value}")
+        value = share_of(value, type(self).__name__, what)
         steps = num_thresholds - 1
         super().__init__([i / steps for i in range(num_thresholds)] if steps else [0.5], name, dtype, class_id=class_id)
         self.num_thresholds = num_thresholds

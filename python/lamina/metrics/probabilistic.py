@@ -10,7 +10,8 @@ from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.losses.loss import class_numbers, without_axis
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, array_of, times, weights_for
-from lamina.metrics.values import OpMean, sample_values
+from lamina.metrics.values import OpMean, integer_or_none, sample_values
+from lamina.ops import checks
 from lamina.ops.loss import number
 
 
@@ -163,7 +164,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         axis: int = -1,
     ) -> None:
         super().__init__(self._values, name, dtype)
-        self.from_logits, self.axis = bool(from_logits), axis
+        self.from_logits, self.axis = bool(from_logits), checks.integer(axis, self.name, "axis")
         self.label_smoothing = number(label_smoothing, self.name, "label_smoothing", 0, 1)
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
@@ -207,7 +208,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         axis: int = -1,
     ) -> None:
         super().__init__(self._values, name, dtype)
-        self.from_logits, self.ignore_class, self.axis = bool(from_logits), ignore_class, axis
+        self.from_logits, self.axis = bool(from_logits), checks.integer(axis, self.name, "axis")
+        self.ignore_class = integer_or_none(ignore_class, self.name, "ignore_class")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         labels = class_numbers(y_true, without_axis(y_pred.shape, self.axis), self.name)
@@ -256,7 +258,8 @@ class Perplexity(Mean):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, dtype)
-        self.from_logits, self.mask_token_id = bool(from_logits), mask_token_id
+        self.from_logits = bool(from_logits)
+        self.mask_token_id = integer_or_none(mask_token_id, self.name, "mask_token_id")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         y_pred = array_of(y_pred)

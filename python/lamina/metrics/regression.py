@@ -9,6 +9,7 @@ import numpy as np
 from lamina import ops
 from lamina.metrics.metric import Array, Mean, MeanMetricWrapper, Metric, aligned, array_of, divide, plain, weights_for
 from lamina.metrics.values import OpMean, count_of, sample_values
+from lamina.ops import checks
 
 
 class MeanSquaredError(OpMean):
@@ -112,7 +113,7 @@ class CosineSimilarity(MeanMetricWrapper):
 
     def __init__(self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1) -> None:
         super().__init__(self._values, name, dtype)
-        self.axis = axis
+        self.axis = checks.integer(axis, self.name, "axis")
 
     def _values(self, y_true: Array, y_pred: Array) -> Array:
         values = sample_values(ops.cosine_similarity_loss, y_true, y_pred, self.name, axis=self.axis)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lamina.metrics.metric import Array, aligned, weights_for
+from lamina.ops import checks
 
 LEAST = -1e10  # below every score: a threshold that all of the top k pass
 
@@ -28,7 +29,8 @@ def thresholds_of(thresholds: Any, default: float, name: str) -> list[float]:
     """
     if thresholds is None:
         return [default]
-    found = [float(t) for t in (thresholds if hasattr(thresholds, "__len__") else [thresholds])]
+    several = hasattr(thresholds, "__len__") and not isinstance(thresholds, str)
+    found = [checks.real_number(t, name, "thresholds") for t in (thresholds if several else [thresholds])]
     bad = [t for t in found if not 0 <= t <= 1]
     if bad or not found:
         raise ValueError(f"{name}: thresholds must be in [0, 1], got {bad[0] if bad else thresholds}")

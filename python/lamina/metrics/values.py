@@ -9,6 +9,9 @@ import numpy as np
 
 from lamina.kinds import is_integer
 from lamina.metrics.metric import Array, MeanMetricWrapper, aligned
+from lamina.ops import checks
+
+MOST = 1 << 24  # of classes, thresholds and the like, each of which takes memory
 
 
 def sample_values(op: Callable[..., Any], y_true: Array, y_pred: Array, name: str, **arguments: Any) -> Array:
@@ -35,15 +38,35 @@ class OpMean(MeanMetricWrapper):
         return sample_values(type(self).op, y_true, y_pred, self.name)
 
 
+def share_of(value: Any, name: str, what: str) -> float:
+    """value as a number from 0 to 1.
+
+    Raises:
+        TypeError: if it is no number.
+        ValueError: if it lies outside.
+    """
+    value = checks.real_number(value, name, what)
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name}: {what} must be in [0, 1], got {value}")
+    return value
+
+
+def integer_or_none(value: Any, name: str, what: str) -> int | None:
+    """value as an integer, or None; TypeError if it is neither."""
+    return None if value is None else checks.integer(value, name, what)
+
+
 def count_of(value: Any, name: str, what: str, least: int = 1) -> int:
     """value as an integer of at least `least`.
 
     Raises:
         TypeError: if it is no integer.
-        ValueError: if it is too small.
+        ValueError: if it is too small, or beyond all use.
     """
     if not is_integer(value):
         raise TypeError(f"{name}: {what} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name}: {what} must be at least {least}, got {value}")
+    if value > MOST:
+        raise ValueError(f"{name}: {what} must be at most {MOST}, got {value}")
     return int(value)

@@ -45,6 +45,8 @@ class LambdaCallback(Callback):
         for name, function in hooks.items():
             if name not in HOOKS:
                 raise ValueError(f"LambdaCallback: expected hooks among {HOOKS}, got {name!r}")
+            if function is not None and not callable(function):
+                raise TypeError(f"LambdaCallback: {name} must be a function, got {function!r}")
             if function is not None:
                 setattr(self, name, function)
 
@@ -143,6 +145,8 @@ class CSVLogger(Callback):
     comes_last = True  # other callbacks add to the logs
 
     def __init__(self, filename: str | Path, separator: str = ",", append: bool = False) -> None:
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be one character, got {separator!r}")
         self.filename, self.separator, self.append = Path(filename), separator, append
         self.keys: list[str] | None = None
 

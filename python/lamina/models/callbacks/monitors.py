@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.layers.checks import number
 from lamina.models.callbacks.base import Callback, Logs, epochs_of, frequency
 
 LARGER_IS_BETTER = (
@@ -22,7 +23,12 @@ class _Monitor(Callback):
     def __init__(self, monitor: str, mode: str, min_delta: float = 0.0) -> None:
         if mode not in ("auto", "min", "max"):
             raise ValueError(f'{type(self).__name__}: mode must be "auto", "min" or "max", got {mode!r}')
-        self.monitor, self.mode, self.min_delta = monitor, mode, abs(float(min_delta))
+        if not isinstance(monitor, str):
+            raise TypeError(f"{type(self).__name__}: monitor must be the name of a log, got {monitor!r}")
+        self.monitor, self.mode = monitor, mode
+        self.min_delta = abs(number(min_delta, type(self).__name__, "min_delta"))
+        if not math.isfinite(self.min_delta):
+            raise ValueError(f"{type(self).__name__}: min_delta must be finite, got {min_delta}")
 
     def _is_better(self, value: float, best: float | None) -> bool:
         if best is None:
@@ -251,8 +257,10 @@ class ReduceLROnPlateau(_Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not 0 <= factor < 1:
+        if not 0 <= number(factor, "ReduceLROnPlateau", "factor") < 1:
             raise ValueError(f"ReduceLROnPlateau: factor must be at least 0 and less than 1, got {factor}")
+        if not 0 <= number(min_lr, "ReduceLROnPlateau", "min_lr") < math.inf:
+            raise ValueError(f"ReduceLROnPlateau: min_lr must be finite and at least 0, got {min_lr}")
         self.factor, self.verbose, self.min_lr = float(factor), verbose, float(min_lr)
         self.patience = epochs_of(patience, "ReduceLROnPlateau", "patience")
         self.cooldown = epochs_of(cooldown, "ReduceLROnPlateau", "cooldown")
