@@ -255,7 +255,8 @@ def test_names(name: str) -> None:
 
 REGULARIZERS = [
     ("L1", {}), ("L1", {"l1": 0.3}), ("L2", {}), ("L2", {"l2": 0.3}), ("L1L2", {"l1": 0.1, "l2": 0.2}),
-    ("L1L2", {"l2": 0.2}), ("OrthogonalRegularizer", {}), ("OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}),
+    ("L1L2", {"l2": 0.2}), ("L1", {"l1": 0.25}), ("L2", {"l2": 0.5}), ("L1L2", {"l1": 0.25, "l2": 0.5}),
+    ("OrthogonalRegularizer", {}), ("OrthogonalRegularizer", {"factor": 0.5, "mode": "columns"}),
 ]  # fmt: skip
 
 
@@ -264,8 +265,8 @@ REGULARIZERS = [
 def test_regularizer(name: str, arguments: dict[str, Any], dtype: str) -> None:
     ours = getattr(lm.regularizers, name)(**arguments)
     theirs = getattr(keras.regularizers, name)(**arguments)
-    factor = arguments.get("factor") or arguments.get("l1") or 0.01  # Keras keeps some factors in float32 only
-    tolerance = "float32" if np.float32(factor) != factor else dtype
+    factors = [f for f in arguments.values() if isinstance(f, float)] or [0.01]  # Keras keeps some in float32 only
+    tolerance = "float32" if any(np.float32(f) != f for f in factors) else dtype
     (value, gradient), (wanted, wanted_gradient) = both(ours, theirs, NUMBERS, dtype)
     assert_close(value, wanted, tolerance, "value")
     assert_close(gradient, wanted_gradient, tolerance, "gradient")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -132,15 +133,43 @@ CASES = cases()
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 
 
+SEGMENTED = ("AUC", "SensitivityAtSpecificity", "SpecificityAtSensitivity", "PrecisionAtRecall", "RecallAtPrecision")
+
+
+def single(case: str, weighted: bool) -> bool:
+    """What Keras computes in float32 whatever the dtype: with PyTorch its segment_sum too, which adds up the weights
+    between thresholds that are evenly spread."""
+    name, arguments, *_ = CASES[case]
+    segmented = weighted and (name in SEGMENTED or "evenly" in case)
+    return "IoU" in name or (name == "R2Score" and "num_regressors" in arguments) or segmented
+
+
 def tensor(array: Any) -> Any:
     return None if array is None else torch.tensor(array)
 
 
+def typed(array: Any, dtype: str) -> Any:
+    """Numbers with a point in the dtype at hand; class numbers as they are."""
+    return array.astype(dtype) if isinstance(array, np.ndarray) and array.dtype.kind == "f" else array
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Keras keeps sums in its own default dtype, and makes float64 float32 unless it is told not to."""
+    monkeypatch.setitem(keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+    before = keras.config.floatx()
+    keras.config.set_floatx(request.param)
+    yield request.param
+    keras.config.set_floatx(before)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("case", CASES)
-def test_metric(case: str, weighted: bool) -> None:
+def test_metric(case: str, weighted: bool, dtype: str) -> None:
     name, arguments, y_true, y_pred = CASES[case]
-    weights = WEIGHTS if weighted else None
+    y_true, y_pred = typed(y_true, dtype), typed(y_pred, dtype)
+    tolerance = 1e-5 if dtype == "float32" or single(case, weighted) else 1e-9
+    weights = typed(WEIGHTS, dtype) if weighted else None
     if weighted and "IoU" in name:  # Keras cuts weights to whole numbers
         weights = np.round(WEIGHTS * 2).astype(np.int64)
     if weighted and y_pred.ndim > 1 and ("IoU" in name):
@@ -148,7 +177,7 @@ def test_metric(case: str, weighted: bool) -> None:
             np.repeat(weights[:, None], y_pred.shape[1], 1) if np.ndim(y_true) > 1 and "OneHot" not in name else weights
         )
     if weighted and name == "PearsonCorrelation" and arguments.get("axis") == 0:
-        weights = WEIGHTS[:C]
+        weights = typed(WEIGHTS[:C], dtype)
     ours, theirs = getattr(lm.metrics, name)(**arguments), getattr(keras.metrics, name)(**arguments)
     whole = arguments.get("axis") == 0  # a value is made of all samples
     for part in (slice(None),) if whole else (slice(0, 10), slice(10, 11), slice(11, N)):
@@ -158,22 +187,25 @@ def test_metric(case: str, weighted: bool) -> None:
     wanted = keras.ops.convert_to_numpy(theirs.result())
     got = ours.result()
     assert np.shape(got) == wanted.shape
-    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance)
     ours.reset_state()
     theirs.reset_state()
     ours.update_state(y_true, y_pred, weights)
     theirs.update_state(tensor(y_true), tensor(y_pred), tensor(weights))
-    np.testing.assert_allclose(ours.result(), keras.ops.convert_to_numpy(theirs.result()), rtol=1e-5, atol=1e-5)
+    wanted = keras.ops.convert_to_numpy(theirs.result())
+    np.testing.assert_allclose(ours.result(), wanted, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("weights", [None, 2.0, WEIGHTS, np.abs(NUMBERS)])
 @pytest.mark.parametrize("name", ["Mean", "Sum"])
-def test_mean_and_sum(name: str, weights: Any) -> None:
+def test_mean_and_sum(name: str, weights: Any, dtype: str) -> None:
     ours, theirs = getattr(lm.metrics, name)(), getattr(keras.metrics, name)()
-    for values in (SCORES, NUMBERS * 3):
+    weights = typed(weights, dtype)
+    for values in (typed(SCORES, dtype), typed(NUMBERS * 3, dtype)):
         ours.update_state(values, weights)
         theirs.update_state(tensor(values), weights if weights is None or np.ndim(weights) == 0 else tensor(weights))
-    np.testing.assert_allclose(ours.result(), keras.ops.convert_to_numpy(theirs.result()), rtol=1e-5)
+    tolerance = 1e-5 if dtype == "float32" else 1e-9
+    np.testing.assert_allclose(ours.result(), keras.ops.convert_to_numpy(theirs.result()), rtol=tolerance)
 
 
 def test_every_name_that_keras_knows() -> None:

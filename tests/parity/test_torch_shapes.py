@@ -63,14 +63,15 @@ def test_op(name: str, dtype: str) -> None:
     if not isinstance(outputs, tuple):
         outputs, wanted = (outputs,), (wanted,)
     random = np.random.default_rng(9)
+    tolerance = 1e-6 if dtype == "float32" else 1e-12
     for y, v in zip(outputs, wanted, strict=True):
         assert (y.shape, str(y.dtype)) == (tuple(v.shape), str(v.dtype).removeprefix("torch."))
-        np.testing.assert_allclose(y.numpy(), v.detach().numpy(), rtol=1e-6, atol=1e-6 if dtype == "float32" else 1e-13)
+        np.testing.assert_allclose(y.numpy(), v.detach().numpy(), rtol=tolerance, atol=tolerance)
         dy = random.standard_normal(y.shape).astype(y.dtype)
         y.backward(dy, retain_graph=True)
         v.backward(torch.tensor(dy), retain_graph=True)
     for a, b in zip(x, u, strict=True):
-        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "bool"])
