@@ -1,11 +1,12 @@
 """Policies of 16 bits against Keras: dtypes, outputs within their rounding, the loss's scale, training."""
 
-import keras
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina import backend
+
+keras = pytest.importorskip("keras")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras's own arrays
 
