@@ -77,8 +77,9 @@ INLINE void stream_repeated(const Broadcast& s, F&& f, const T* a, const T* b, T
   constexpr int64_t UNIT = 64, W = lanes<T>;
   const int64_t n = s.size[1];
   const bool a_repeats = s.a_stride[0] == 0;
+  const T* const repeated = a_repeats ? a : b;                // apart from the index: see short_rows
   T* const pattern = scratch_for<T>(Slot::caller, n + UNIT);  // and its begin once more, behind it
-  for (int64_t i = 0, j = 0; i < n + UNIT; ++i, j = j + 1 == n ? 0 : j + 1) pattern[i] = (a_repeats ? a : b)[j];
+  for (int64_t i = 0, j = 0; i < n + UNIT; ++i, j = j + 1 == n ? 0 : j + 1) pattern[i] = repeated[j];
   const T* const other = a_repeats ? b : a;
   each_part(s.elements, WORK, [&](int64_t begin, int64_t count) INLINE_LAMBDA {
     const int64_t end = begin + count, whole = begin + count / UNIT * UNIT;

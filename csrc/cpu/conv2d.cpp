@@ -2,7 +2,6 @@
 #include "ops/conv2d.h"
 
 #include "cpu/support/convolution.h"
-#include "cpu/support/winograd_transform.h"
 #include "ops/gemm.h"
 
 namespace lamina {

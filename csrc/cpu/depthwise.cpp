@@ -86,8 +86,8 @@ void depthwise_pair_tile(const DepthwiseRow<T>& row, int64_t position, int64_t c
       constexpr int place = TURNED ? COLUMNS - 1 - i : int(i);
       const V<T> v = place >= begin && place < end ? load(from + place * pitch) : zero<T>();
       unroll<2>([&](auto r) INLINE_LAMBDA {
-        constexpr int kh =
-            s - (TURNED ? 1 - r : int(r));  // the first row to see the source is the first one, or the last
+        // The first row to see the source is the first one, or the last.
+        constexpr int kh = s - (TURNED ? 1 - r : int(r));
         unroll<X>([&](auto x) INLINE_LAMBDA {
           constexpr int tap = TURNED ? KW - 1 - (place - x) : place - x;
           if constexpr (kh >= 0 && kh < 3 && tap >= 0 && tap < KW) sum[r][x] = fma(v, weight[kh * 3 + tap], sum[r][x]);

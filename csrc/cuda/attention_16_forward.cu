@@ -56,7 +56,8 @@ struct Running {
         most = ::fmaxf(most, __shfl_xor_sync(ALL_LANES, most, 2));
         most = ::fmaxf(most, top[i][half]);
         const float base = most == -INFINITE<float> ? 0.0f : most * factor;
-        const float decay = exp2_fast(fma(top[i][half], factor, -base));
+        // 1 exactly where the top stays: the rounding of top * factor would grow with every tile.
+        const float decay = top[i][half] == most ? 1.0f : exp2_fast(fma(top[i][half], factor, -base));
         top[i][half] = most;
         float all = 0;
 #pragma unroll

@@ -13,7 +13,7 @@ namespace lamina {
 template <class Target, class T>
 void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* condition, const T* a, const T* b, T* y);
 
-namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too, with float32 within
+namespace cuda {  // the same, and the same bits, over device memory; of float16 and bfloat16 too
 
 template <class T>
 void where(const Broadcast& a_shape, const Broadcast& b_shape, const uint8_t* condition, const T* a, const T* b, T* y,

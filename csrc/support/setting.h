@@ -2,11 +2,7 @@
 // graph keeps its arguments; what may be another number at each replay is read from memory.
 #pragma once
 
-#ifdef __CUDACC__
-#define LAMINA_ON_BOTH __host__ __device__ __forceinline__
-#else
-#define LAMINA_ON_BOTH inline __attribute__((always_inline))
-#endif
+#include "support/narrow.h"
 
 namespace lamina::cuda {
 
@@ -14,8 +10,8 @@ template <class T>
 struct Setting {
   T value;
   const T* place;  // on the device; where it is not null, it counts
-  LAMINA_ON_BOTH Setting(T number = T(), const T* there = nullptr) : value(number), place(there) {}
-  LAMINA_ON_BOTH operator T() const { return place ? *place : value; }
+  LAMINA_ANYWHERE Setting(T number = T(), const T* there = nullptr) : value(number), place(there) {}
+  LAMINA_ANYWHERE operator T() const { return place ? *place : value; }
 };
 
 }  // namespace lamina::cuda

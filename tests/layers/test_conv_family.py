@@ -92,11 +92,11 @@ def test_aliases_and_registration():
 
 def test_conv3d_transpose_takes_data_format_before_output_padding():
     """Keras's order, here alone."""
-    names = list(inspect.signature(layers.Conv3DTranspose).parameters)
-    assert names.index("data_format") == 4
+    names = list(inspect.signature(layers.Conv3DTranspose.__init__).parameters)  # self is the first
+    assert names.index("data_format") == 5
+    assert names.index("output_padding") == 6
+    names = list(inspect.signature(layers.Conv2DTranspose.__init__).parameters)
     assert names.index("output_padding") == 5
-    names = list(inspect.signature(layers.Conv2DTranspose).parameters)
-    assert names.index("output_padding") == 4
     assert layers.Conv3DTranspose(2, 3, 2, "same", None, 1).output_padding == (1, 1, 1)
 
 

@@ -250,6 +250,17 @@ def test_refused():
         Dense(2)([["a", "b"]])
 
 
+def test_a_constructor_that_is_inherited_is_known_by_its_names():
+    """Before Python 3.11.4 inspect.signature told of `__new__` there."""
+
+    class Wide(Block):
+        pass
+
+    assert Wide(3).get_config()["units"] == 3
+    with pytest.raises(TypeError, match=r"Wide: unknown arguments unts: it takes units, and"):
+        Wide(3, unts=4)
+
+
 def test_unknown_arguments_are_named_with_the_known():
     with pytest.raises(TypeError, match=r"^Dense: unknown arguments activaton, unit: it takes units, activation,"):
         Dense(2, activaton="relu", unit=3)

@@ -2,9 +2,8 @@
 // 4x4 kernels with strides 2, which are four 2x2 kernels on every second pixel.
 // Included only by files that are compiled once per ISA.
 //
-// An output tile of F x F pixels comes from an input tile of A x A, A = F + R - 1, where R is the side of the kernel.
-// With
-// "." element by element:
+// An output tile of F x F pixels comes from an input tile of A x A, A = F + R - 1, where R is the side of the kernel;
+// "." is element by element:
 //     y  = Out^T [ (G w G^T) . (In^T x In) ] Out       dw = G^T [ sum over tiles (In^T x In) . (Out dy Out^T) ] G
 // The A * A positions of a transformed tile are counted by xi.
 //
@@ -172,8 +171,8 @@ constexpr int CB = 64 / sizeof(T);
 
 /// Images and the grid of tiles over their outputs: 3x3, stride 1. With dilation d every d-th pixel makes an image of
 /// its own, d * d of them, each convolved without dilation: a tile's pixels are d apart, its first one tells which
-/// image. 4x4, strides 2: phase f of an axis is every second pixel of the larger image, from f on, and taps f and f
-/// + 2. Forward, the products sum over phases; backward, each phase has outputs of its own.
+/// image. 4x4, strides 2: phase f of an axis is every second pixel of the larger image, from f on, and two taps, f and
+/// f + 2. Forward, the products sum over phases; backward, each phase has outputs of its own.
 struct TileGrid {
   int64_t images, height, width;  // input
   int64_t top, left;              // padding before
@@ -315,12 +314,8 @@ void transform_phases(const TileGrid& grid, int64_t channels, int64_t pitch, con
   const int64_t blocks = ceil_div(channels, CB<T>);
   for (int phase = 0; phase < 4; ++phase) {
     const T* from[A * A];
-    for (int i = 0; i < A; ++i)
-      for (int j = 0; j < A; ++j) {
-        const int64_t r = 2 * (tile.row + i) + phase / 2 - grid.top, c = 2 * (tile.column + j) + phase % 2 - grid.left;
-        const bool inside = r >= 0 && r < grid.height && c >= 0 && c < grid.width;
-        from[i * A + j] = inside ? x + ((tile.image * grid.height + r) * grid.width + c) * pitch : zeros;
-      }
+    find_pixels<A>(x + tile.image * grid.height * grid.width * pitch, grid.height, grid.width, pitch,
+                   2 * tile.row + phase / 2 - grid.top, 2, 2 * tile.column + phase % 2 - grid.left, 2, zeros, from);
     each_padded(from, channels, blocks * CB<T>, [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
       transform_input_lines<2, T>(lines, mine, v + (phase * blocks + c / CB<T>)*block_stride + c % CB<T>, xi_stride);
     });

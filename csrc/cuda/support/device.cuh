@@ -188,7 +188,7 @@ __device__ __forceinline__ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[
                  : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                  : "r"(a[2]), "r"(a[3]), "r"(b[1]));
   } else {
-    __trap();  // bfloat16 begins with sm_80: tensor_product.cuh refuses it before
+    __trap();  // bfloat16 begins with sm_80: what multiplies in 16 bits refuses it before
   }
 #endif
 }
@@ -214,7 +214,8 @@ __device__ __forceinline__ int again(int x) {
   return x;
 }
 
-/// 2^x by the instruction for it: off by 2 ULP at most, denormal results 0. The same on every GPU, not on the CPU.
+/// 2^x by the instruction for it: off by 2 ULP at most, denormal results 0. The same on one kind of GPU, not on the
+/// CPU.
 __device__ __forceinline__ float exp2_fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));

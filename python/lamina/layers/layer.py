@@ -67,6 +67,13 @@ def class_named(name: Any) -> Any:
     return known[name]
 
 
+def signature_of(layer: type[Layer]) -> inspect.Signature:
+    """What a class of layers is called with. inspect.signature tells of `__new__` where a base has `__init__`, before
+    Python 3.11.4."""
+    whole = inspect.signature(layer.__init__)
+    return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+
 class Layer(Weighted):
     """A function with weights. A subclass gives `call`, and `build` where it has weights.
 
@@ -138,7 +145,7 @@ class Layer(Weighted):
         **unknown: Any,
     ) -> None:
         if unknown:
-            known = [name for name in inspect.signature(type(self)).parameters if name not in ("args", "kwargs")]
+            known = [name for name in signature_of(type(self)).parameters if name not in ("args", "kwargs")]
             raise TypeError(
                 f"{type(self).__name__}: unknown arguments {', '.join(unknown)}: it takes {', '.join(known)}, and "
                 "what every layer takes (name, trainable, dtype, input_shape, input_dim, activity_regularizer)"
@@ -217,7 +224,7 @@ class Layer(Weighted):
         Raises:
             TypeError: for arguments that have no name, which `from_config` could not pass again.
         """
-        signature = inspect.signature(type(self))
+        signature = signature_of(type(self))
         given = signature.bind(*self._arguments[0], **self._arguments[1]).arguments
         for name, parameter in signature.parameters.items():
             if parameter.kind is parameter.VAR_KEYWORD:
