@@ -1,7 +1,7 @@
 // The rules of ops/optimizer.h for one element, over V<T> (see support/math.h).
 //
-// A rule is made from the settings; rule.step(g, w, slot, kept) takes gradient and weight, prepared, and the optimizer's
-// memory, slot[k] where bit k of `kept` is set, changes the latter and returns the new weight.
+// A rule is made from the settings; rule.step(g, w, slot, kept) takes gradient and weight, prepared, and the
+// optimizer's memory, slot[k] where bit k of `kept` is set, changes the latter and returns the new weight.
 #pragma once
 #include "ops/optimizer.h"
 #include "support/math.h"
