@@ -73,6 +73,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Any:
     with lamina.device("cpu"):
         made = gpu_worker.Worker(smoke=True)
         made.torch = None
+        made.real = False
         made.clock = Clock()
         yield made
     vars(PLACE).update(before)
