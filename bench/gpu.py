@@ -8,10 +8,12 @@ answer was wrong or a row failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import re
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +28,7 @@ from bench.report import duration, mean
 
 COMMAND = ("-m", "bench.gpu_worker")
 START, EACH = 90.0, 30.0  # the most seconds that a worker may take to start, and for a row
+TURN = 4  # rows of a family before the next one's: a run that is cut has some of every family
 
 
 class Team:
@@ -70,22 +73,31 @@ def measure(families: list[str], limit: float, seconds: float, smoke: bool, fold
     try:
         counts = team.ask("rows", START, families=families)
         results["machine"] = team.hello
-        for family, count in counts.items():
-            rows = results["families"][family] = []
-            for index in range(count):
-                if time.monotonic() > end:
-                    return results
-                try:
-                    row = team.ask("measure", EACH, family=family, index=index, seconds=seconds)
-                except (RuntimeError, OSError, ValueError) as error:
-                    row = {"case": _name(family, index, smoke), "failed": str(error).strip().splitlines()[-1][:200]}
-                rows.append(row)
-                print(line(row), flush=True)
-                write(results, folder)
+        results["families"] = {family: [] for family in counts}
+        for family, index in turns(counts):
+            if time.monotonic() > end:
+                return results
+            try:
+                row = team.ask("measure", EACH, family=family, index=index, seconds=seconds)
+            except (RuntimeError, OSError, ValueError) as error:
+                row = {"case": _name(family, index, smoke), "failed": str(error).strip().splitlines()[-1][:200]}
+            results["families"][family].append(row)
+            print(line(row), flush=True)
+            write(results, folder)
         results["complete"] = True
     finally:
         team.close()
     return results
+
+
+def turns(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """The order of the rows: some of each family, then some more. Example: turns({"gemm": 9}) is ("gemm", 0), ..."""
+    return [
+        (family, index)
+        for start in range(0, max(counts.values(), default=0), TURN)
+        for family, count in counts.items()
+        for index in range(start, min(start + TURN, count))
+    ]
 
 
 def _name(family: str, index: int, smoke: bool) -> str:
@@ -153,6 +165,8 @@ def markdown(results: dict[str, Any]) -> str:
         lines += ["", "The time was up before all was measured: what is missing was not measured."]
     head = ["case", "dtype", "Lamina", "rate", "of a copy", "PyTorch", "PyTorch / ours", "goal"]
     for family, rows in results["families"].items():
+        if not rows:  # the time was up before
+            continue
         lines += ["", f"## {family}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         lines += ["| " + " | ".join(cells(row, m["bandwidth"])) + " |" for row in rows]
     every = [row for rows in results["families"].values() for row in rows]
@@ -184,12 +198,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--limit", type=float, default=600.0, help="begin no row after so many seconds (600)")
     parser.add_argument("--seconds", type=float, default=0.1, help="how long a time is taken (0.1)")
     parser.add_argument("--smoke", action="store_true", help="tiny inputs; without a GPU on the tests' stand-in")
-    parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results", help="where results go")
+    parser.add_argument("--output", type=Path, help="where results go (bench/results; with --smoke nowhere that stays)")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.families) - FAMILIES.keys():
         parser.error(f"unknown families {', '.join(sorted(unknown))}; expected some of {', '.join(FAMILIES)}")
-    results = measure(chosen.families or list(FAMILIES), chosen.limit, chosen.seconds, chosen.smoke, chosen.output)
-    write(results, chosen.output)
+    with contextlib.ExitStack() as stack:
+        folder = chosen.output or ROOT / "bench" / "results"
+        if chosen.smoke and chosen.output is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        results = measure(chosen.families or list(FAMILIES), chosen.limit, chosen.seconds, chosen.smoke, folder)
+        write(results, folder)
     print("\n" + markdown(results))
     rows = [row for rows in results["families"].values() for row in rows]
     return 1 if any("wrong" in row or "failed" in row for row in rows) else 0

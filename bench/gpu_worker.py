@@ -196,8 +196,11 @@ class Worker:
                 sides[name] = prepared
             except Exception as error:
                 self.clock.synchronize()  # raises if the GPU is beyond recovery: then this process ends
-                there = not isinstance(error, NotImplementedError | TypeError | ValueError | AttributeError)
-                key = "failed" if there and name == "ours" else f"{name}_missing"
+                # The stand-in says in other ways what it lacks.
+                absent = (
+                    NotImplementedError if self.real else NotImplementedError | TypeError | ValueError | AttributeError
+                )
+                key = f"{name}_missing" if name == "peer" or isinstance(error, absent) else "failed"
                 found[key] = f"{type(error).__name__}: {error}".splitlines()[0][:160]
         if len(sides) == 2:
             kinks = case.kinks

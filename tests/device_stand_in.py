@@ -456,8 +456,13 @@ def install(kernels: ModuleType | None = None) -> None:
 
 @functools.cache
 def emulated_kernels() -> ModuleType | None:
-    """lamina._cuda_emulated: LAMINA_EMULATED_MODULE, or what tools/build_emulator.sh built; None if it is not."""
+    """lamina._cuda_emulated: LAMINA_EMULATED_MODULE, or what tools/build_emulator.sh built; None if it is not.
+
+    LAMINA_EMULATED_MODULE=none: none is looked for, as where one is being built.
+    """
     named = os.environ.get("LAMINA_EMULATED_MODULE")
+    if named == "none":
+        return None
     folder = Path(__file__).parents[1] / "build" / "emulator"
     found = [Path(named)] if named else sorted(folder.glob("_cuda_emulated*.so"))
     if not found:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 MARGIN = 256  # bytes before and behind an array; CuPy's memory begins on such a boundary
 FILLING = 0xA5
@@ -25,9 +26,11 @@ class GpuKernels:
         self._module = module
 
     def __dir__(self) -> list[str]:
-        return dir(self._module)
+        return [name for name in dir(self._module) if not name.startswith("__")]
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("__"):  # of the module itself: no kernel
+            raise AttributeError(name)
         function = getattr(self._module, name)
         if name in ("status", "device_count", "sixteen_bit"):
             return function
@@ -76,8 +79,7 @@ class _There:
         else:
             there = self._cupy.empty(array.shape, stored)
         if array.dtype == np.uint16:  # stands for bfloat16, which CuPy hands on as PyTorch's
-            import torch
-
+            torch = pytest.importorskip("torch")
             there = torch.from_dlpack(there).view(torch.bfloat16)
         return array, memory, start, there
 

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import device_stand_in
 import lamina as lm
 from lamina import layers, optimizers
 from lamina.autograd.tensor import Tensor
 from stream_stand_in import Graph, MemoryPool, Stream
 
+ON_A_GPU = device_stand_in.at_hand() == "GPU"
+stand_in = pytest.mark.skipif(ON_A_GPU, reason="of the stand-in")
 X = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
 
@@ -51,7 +54,8 @@ def test_a_loop_of_ones_own():
     assert (losses, weights) == loop(False, 20)[:2]
     assert run.graphs.count == 2
     assert run.__name__ == "step"
-    assert Graph.launches - before == 20 - 4
+    if not ON_A_GPU:
+        assert Graph.launches - before == 20 - 4
 
 
 def test_results_are_off_the_tape():
@@ -195,6 +199,7 @@ def test_two_optimizers_and_two_steps_in_one_graph():
 # The stand-in
 
 
+@stand_in
 def test_the_stand_in_captures_as_a_gpu_does():
     import cupy
 
@@ -219,6 +224,7 @@ def test_the_stand_in_captures_as_a_gpu_does():
         graph.launch()
 
 
+@stand_in
 @pytest.mark.parametrize("call", [
     lambda cupy, x: x.get(), lambda cupy, x: x.item(0), lambda cupy, x: x.tolist(), lambda cupy, x: bool(x[0]),
     lambda cupy, x: cupy.asarray(np.ones(2)), lambda cupy, x: cupy.nonzero(x), lambda cupy, x: x[x > 1],

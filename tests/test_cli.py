@@ -35,7 +35,8 @@ def test_demo_on_a_gpu(tmp_path, capsys, monkeypatch):
     assert (tmp_path / "demo.png").exists()
     assert lamina.tensor([1.0]).device == "cpu"
     monkeypatch.setattr(backend, "cuda", None)
-    monkeypatch.setitem(sys.modules, "lamina._cuda", None)
+    for module in ("lamina._cuda", "lamina_cuda13"):
+        monkeypatch.setitem(sys.modules, module, None)
     assert cli.main(arguments) == 1
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -160,6 +160,7 @@ def module(**status):
 def test_one_line_says_what_to_install(monkeypatch, kernels, cupy, message):
     monkeypatch.setattr(backend, "cuda", None)
     monkeypatch.setitem(sys.modules, "lamina._cuda", kernels)
+    monkeypatch.setitem(sys.modules, "lamina_cuda13", None)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     for call in (lambda: lm.device("cuda"), lambda: lm.tensor([1.0], device="cuda"),
                  lambda: lm.layers.Dense(1).to("cuda")):  # fmt: skip

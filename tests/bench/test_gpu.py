@@ -73,6 +73,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Any:
     with lamina.device("cpu"):
         made = gpu_worker.Worker(smoke=True)
         made.torch = None
+        made.real = False
         made.clock = Clock()
         yield made
     vars(PLACE).update(before)
@@ -142,7 +143,25 @@ def test_what_is_not_there_is_noted(worker: Any, monkeypatch: pytest.MonkeyPatch
     assert gpu.noted(found) == "not there: NotImplementedError: conv2d of bfloat16"
 
 
+@pytest.mark.parametrize(("real", "key"), [(True, "failed"), (False, "ours_missing")])
+def test_errors_of_ours_on_a_gpu_are_failures(
+    real: bool, key: str, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = gpu_cases.gemm(True)[0]
+    case = gpu_cases.replace(row.case, lamina=lambda inputs: "x" + 1)
+    monkeypatch.setitem(gpu_cases.FAMILIES, "gemm", lambda smoke: [gpu_cases.replace(row, case=case)])
+    monkeypatch.setattr(worker, "real", real)
+    monkeypatch.setattr(worker, "_free", lambda: None)  # the GPU's memory
+    assert worker.measure("gemm", 0, 0.01)[key].startswith("TypeError")
+
+
 # The driver
+
+
+def test_families_take_turns() -> None:
+    found = gpu.turns({"a": 6, "b": 1, "c": 0, "d": 5})
+    assert "".join(f"{family}{index}" for family, index in found) == "a0a1a2a3b0d0d1d2d3a4a5d4"
+    assert gpu.turns({}) == []
 
 
 def test_a_worker_that_hangs_is_ended_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +205,7 @@ def test_when_the_time_is_up_what_was_measured_is_kept(monkeypatch: pytest.Monke
     assert gpu.main(["gemm", "--smoke", "--limit", "0", "--output", str(tmp_path)]) == 0
     (found,) = tmp_path.glob("*.md")
     assert "The time was up" in found.read_text()
+    assert "## gemm" not in found.read_text()
 
 
 @pytest.mark.parametrize(("more", "missed", "shown"), [
@@ -214,7 +234,9 @@ def test_arguments_and_file_names() -> None:
 PARTS = ["build", "kernels", "tests", "sanitizer", "bench"]
 
 
-def on_gpu(folder: Path, *parts: str, fail: str = "nothing", **environment: str) -> tuple[int, str, str]:
+def on_gpu(
+    folder: Path, *parts: str, fail: str = "nothing", sanitizer: str = "ERROR SUMMARY: 0 errors", **environment: str
+) -> tuple[int, str, str]:
     """Its exit status, what it printed, and what it called."""
     calls = folder / "calls"
     said = f'echo "$(basename "$0") $*" >>{calls}'
@@ -222,7 +244,7 @@ def on_gpu(folder: Path, *parts: str, fail: str = "nothing", **environment: str)
         "nvidia-smi": "echo 'GPU 0: a GPU'",
         "nvcc": "echo release 13.0",
         "python": f'{said}; case "$*" in *{fail}*) exit 3;; esac; exit 0',
-        "compute-sanitizer": f'{said}; echo "ERROR SUMMARY: 0 errors"',
+        "compute-sanitizer": f'{said}; echo "========= {sanitizer}"',
     }
     path = folder / "bin"
     path.mkdir()
@@ -267,6 +289,23 @@ def test_some_parts_alone(tmp_path: Path) -> None:
 
 
 @needs_bash
+def test_a_sanitizer_that_is_not_supported_is_not_ok(tmp_path: Path) -> None:
+    status, shown, _ = on_gpu(tmp_path, "sanitizer", sanitizer="Error: Device not supported")
+    assert status == 0
+    assert shown.count("not supported on this machine") == 4 + 1
+    assert " ok\n" not in shown
+
+
+@needs_bash
+def test_a_table_of_an_earlier_run_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / ".md").write_text("old figures")  # the GPU has no name here
+    _, shown, _ = on_gpu(tmp_path, "bench")
+    assert "old figures" not in shown
+    assert "nothing was measured" in shown
+
+
+@needs_bash
 def test_without_time_a_part_is_not_begun(tmp_path: Path) -> None:
     status, shown, calls = on_gpu(tmp_path, "kernels", MINUTES="1")
     assert status == 124
@@ -276,7 +315,10 @@ def test_without_time_a_part_is_not_begun(tmp_path: Path) -> None:
 
 @needs_bash
 @pytest.mark.skipif(bool(shutil.which("nvidia-smi")), reason="here may be a GPU")
-def test_without_a_gpu_it_says_so() -> None:
-    done = subprocess.run(["bash", str(ROOT / "bench" / "on_gpu.sh")], capture_output=True, text=True, check=False)
+def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", str(ROOT / "bench" / "on_gpu.sh")], capture_output=True, text=True, check=False,
+        env={**os.environ, "BUILD": str(tmp_path)},
+    )  # fmt: skip
     assert done.returncode == 2
     assert "no NVIDIA GPU here" in done.stdout

@@ -327,7 +327,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], set[str
         for schedule, late in SCHEDULES:
             settings = {"LAMINA_EMULATOR_SCHEDULE": schedule, "LAMINA_EMULATOR_COPIES": "lazy" if late else "eager"}
             done = subprocess.run(
-                [program], env={**os.environ, **settings}, capture_output=True, text=True, timeout=60, check=False
+                [program], env={**os.environ, **settings}, capture_output=True, text=True, timeout=300, check=False
             )
             said.add(done.stdout)
         return said

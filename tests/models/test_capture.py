@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import device_stand_in
 import lamina as lm
 from lamina import layers, optimizers
 from lamina.models import Model, Sequential
@@ -114,6 +115,7 @@ def test_networks(make: Any, x: Any) -> None:
     check(make, x, LABELS[:10], OPTIMIZERS["adam"], 2)
 
 
+@pytest.mark.skipif(device_stand_in.at_hand() == "GPU", reason="of the stand-in")
 def test_graphs_are_launched_and_nothing_else_is_said():
     before = Graph.launches
     trained(mlp, X, LABELS, True, OPTIMIZERS["sgd"])

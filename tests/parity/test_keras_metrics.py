@@ -156,7 +156,11 @@ def typed(array: Any, dtype: str) -> Any:
 @pytest.fixture(params=["float32", "float64"])
 def dtype(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Keras keeps sums in its own default dtype, and makes float64 float32 unless it is told not to."""
-    monkeypatch.setitem(keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
+    if request.param == "float64":
+        table = getattr(keras.src.backend.common.dtypes, "BIT64_TO_BIT32_DTYPE", None)
+        if table is None:
+            pytest.skip("this Keras has no such table")
+        monkeypatch.setitem(table, "float64", "float64")
     before = keras.config.floatx()
     keras.config.set_floatx(request.param)
     yield request.param

@@ -17,6 +17,7 @@ EPS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2e-6}
 @pytest.fixture(autouse=True)
 def _policy_restored():
     before = backend.narrow
+    keras.utils.set_random_seed(0)  # whichever tests ran before in this process
     yield
     lm.set_dtype_policy("float32")
     keras.config.set_dtype_policy("float32")
