@@ -432,3 +432,14 @@ def test_penalties_of_activities_are_summed_in_float32():
     ):
         layer(x)
         assert [loss.numpy().tolist() for loss in layer.losses] == [1e7]
+
+
+def test_statistics_of_normalization_are_float32():
+    data = np.array([[1000.0], [3000.0]], "float32")
+    layer = Normalization(dtype="float16")
+    layer.adapt(data)
+    assert {w.dtype.name for w in (layer.mean, layer.variance, layer.count)} == {"float32"}
+    assert layer.variance.numpy().tolist() == [1e6]
+    given = Normalization(mean=[2000.0], variance=[1e6], dtype="float16")
+    for y in (layer(data), given(data)):
+        assert (y.dtype.name, y.numpy().tolist()) == ("float16", [[-1.0], [1.0]])

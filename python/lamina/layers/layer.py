@@ -367,15 +367,15 @@ class Layer(Weighted):
         if not isinstance(x, Tensor):
             x = Tensor(backend.as_array(x, like=None if self._device is None or self._on_host else self._like))
         dtype = self._input_dtype
-        if self.autocast and x.dtype != dtype and not self._leaves_integers(x.dtype):
+        if dtype is not None and self.autocast and x.dtype != dtype and not self._leaves_integers(x.dtype):
             mask = x._mask
             x = ops.cast(x, dtype) if x.requires_grad else Tensor(backend.cast(x.array, dtype))
             x._mask = mask
         return x
 
     @property
-    def _input_dtype(self) -> np.dtype[Any]:
-        """The dtype that inputs are cast to."""
+    def _input_dtype(self) -> Any:
+        """The dtype that inputs are cast to; None until __init__ ran."""
         return backend.state_dtype(self._dtype) if self._in_float32 else self._dtype
 
     def _leaves_integers(self, dtype: np.dtype[Any]) -> bool:

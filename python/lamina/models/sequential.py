@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-import numpy as np
-
 from lamina import backend, ops
 from lamina.autograd.symbolic import SymbolicTensor, symbols_in
 from lamina.autograd.tensor import Tensor
@@ -116,7 +114,7 @@ class Sequential(Model):
         )
 
     @property
-    def _input_dtype(self) -> np.dtype[Any]:
+    def _input_dtype(self) -> Any:
         return self._layers[0]._input_dtype if self._layers and backend.is_narrow(self._dtype) else self._dtype
 
     def build(self, input_shape: Any = None) -> None:
