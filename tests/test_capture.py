@@ -242,3 +242,15 @@ def test_the_stand_in_refuses_what_a_gpu_does(call: Any) -> None:
         Stream(null=True).begin_capture()
     with stream, pytest.raises(AssertionError, match="from a pool of its own"):
         cupy.empty(3)
+
+
+def test_a_method():
+    class Scale:
+        factor = 3.0
+
+        @lm.cuda_graph
+        def times(self, x):
+            return x * self.factor
+
+    assert Scale().times(lm.tensor([2.0])).numpy().tolist() == [6.0]
+    assert isinstance(Scale.times, lm.cuda_graph)

@@ -184,3 +184,8 @@ def test_info_shows_the_devices():
 
 def test_the_package_of_arrays_is_cupy():
     assert cuda_arrays.Cuda().here.shape == (0,)
+
+
+def test_pad_sequences_of_tensors_on_a_gpu():
+    rows = [lm.tensor([1, 2]).to("cuda"), lm.tensor([3]).to("cuda")]
+    assert lm.utils.pad_sequences(rows).tolist() == [[1, 2], [0, 3]]

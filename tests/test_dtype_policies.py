@@ -374,3 +374,72 @@ def test_nothing_is_looked_for_before_16_bits_are_in_use():
         "assert lm.backend.narrow\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_integers_reach_the_layers_inside_as_they_are(policy):
+    class Own(Model):
+        def __init__(self):
+            super().__init__(dtype=policy)
+            self.table = Embedding(5000, 4, dtype=policy)
+            self.dense = Dense(2, dtype=policy)
+
+        def call(self, x):
+            return self.dense(self.table(x))
+
+    model = Own()
+    y = model(np.array([[4097]]))
+    expected = model.dense(model.table.embeddings.numpy()[[[4097]]])
+    assert y.dtype.name == model.compute_dtype
+    np.testing.assert_array_equal(y.numpy(), expected.numpy())
+    lm.set_dtype_policy(policy)
+    np.testing.assert_array_equal(Sequential([model])(np.array([[4097]])).numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize("policy", MIXED)
+def test_library_layers_round_integers(policy):
+    for layer in (Dense(2, dtype=policy), BatchNormalization(dtype=policy), Flatten(dtype=policy)):
+        assert layer(np.array([[4097, 3]])).dtype.name == layer.compute_dtype
+
+
+def test_inputs_of_layers_that_compute_in_float32_are_not_rounded():
+    years = np.array([[1990.0], [2003.0], [2010.0]], "float32")
+    exact = Normalization(mean=[2000.0], variance=[100.0])(years).numpy()
+    for policy in MIXED:
+        y = Normalization(mean=[2000.0], variance=[100.0], dtype=policy)(years)
+        assert y.dtype.name == policy.removeprefix("mixed_")
+        np.testing.assert_array_equal(y.numpy(), exact.astype(y.dtype))
+    lm.set_dtype_policy("mixed_bfloat16")
+    for shape in ({}, {"input_shape": (1,)}):
+        model = Sequential([Normalization(mean=[2000.0], variance=[100.0], **shape)])
+        np.testing.assert_array_equal(model(years).numpy(), y.numpy())
+        assert model.predict(years, verbose=0).tolist() == y.numpy().tolist()
+        dense = Dense(1, dtype="float32", **shape)
+        nested = Sequential([Sequential([dense])])
+        y_wide = nested(years)
+        np.testing.assert_array_equal(y_wide.numpy(), dense(years).numpy())
+        assert nested.input_shape == (None, 1)
+        assert y_wide.numpy()[1] != dense(years.astype("bfloat16").astype("float32")).numpy()[1]
+    model.build((None, 1))
+    assert model.inputs[0].dtype == np.float32
+
+
+def test_penalties_of_activities_are_summed_in_float32():
+    x = np.full((1, 1000), 100.0, "float16")
+    for layer in (
+        lm.layers.ActivityRegularization(l2=1.0, dtype="mixed_float16"),
+        Flatten(activity_regularizer=lm.regularizers.L2(1.0), dtype="mixed_float16"),
+    ):
+        layer(x)
+        assert [loss.numpy().tolist() for loss in layer.losses] == [1e7]
+
+
+def test_statistics_of_normalization_are_float32():
+    data = np.array([[1000.0], [3000.0]], "float32")
+    layer = Normalization(dtype="float16")
+    layer.adapt(data)
+    assert {w.dtype.name for w in (layer.mean, layer.variance, layer.count)} == {"float32"}
+    assert layer.variance.numpy().tolist() == [1e6]
+    given = Normalization(mean=[2000.0], variance=[1e6], dtype="float16")
+    for y in (layer(data), given(data)):
+        assert (y.dtype.name, y.numpy().tolist()) == ("float16", [[-1.0], [1.0]])

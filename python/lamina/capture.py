@@ -72,6 +72,9 @@ class cuda_graph:
         self.graphs = Graphs(warm_up, most, "cuda_graph")
         functools.update_wrapper(self, function)
 
+    def __get__(self, owner: Any, kind: type[Any] | None = None) -> Any:
+        return self if owner is None else functools.partial(self, owner)  # a method's graphs are by its object
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         arrays: list[Array] = []
         key = taken_apart((args, kwargs), arrays)

@@ -126,7 +126,7 @@ def pad_sequences(
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str) or not hasattr(sequence, "__len__"):
             raise TypeError(f"pad_sequences: expected sequences, got {sequence!r} at {i}")
-        rows.append(_held(sequence.array if isinstance(sequence, Tensor) else sequence, kind))
+        rows.append(_held(backend.to_host(sequence.array) if isinstance(sequence, Tensor) else sequence, kind))
     length = max(map(len, rows), default=0) if maxlen is None else int(maxlen)
     if length < 0:
         raise ValueError(f"pad_sequences: maxlen must be at least 0, got {maxlen}")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina import backend
 from lamina.layers import (
     GRU,
     LSTM,
@@ -458,3 +459,17 @@ def test_wrapper():
     assert again.layer.units == 2
     with pytest.raises(TypeError, match="expected a layer, got int"):
         lm.layers.Wrapper(3)
+
+
+def test_a_mask_value_that_16_bits_do_not_hold():
+    before = backend.narrow
+    try:
+        for policy in ("mixed_float16", "mixed_bfloat16"):
+            layer = lm.layers.Masking(-9.9, dtype=policy)
+            x = np.array([[[1.0, -9.9], [-9.9, -9.9]]], "float32")
+            y = layer(x)
+            assert y._mask.numpy().tolist() == [[True, False]]
+            assert y.numpy()[0, 1].tolist() == [0.0, 0.0]
+            assert layer.compute_mask(lm.ops.cast(x, layer.compute_dtype)).numpy().tolist() == [[True, False]]
+    finally:
+        backend.narrow = before

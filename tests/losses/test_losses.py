@@ -420,3 +420,11 @@ def test_logarithms_are_not_taken_for_probabilities():
     for loss in (lm.losses.CategoricalCrossentropy(), lm.losses.SparseCategoricalCrossentropy()):
         target = [[0.0, 1.0, 0.0]] if loss.name == "categorical_crossentropy" else [1]
         assert loss(target, y).item() == loss(target, y.detach()).item()
+
+
+def test_logits_behind_probabilities_take_the_dtype_of_the_loss():
+    known = lm.tensor(logits.astype("float32"), requires_grad=True)
+    loss = losses.SparseCategoricalCrossentropy(dtype="float64")(labels, lm.ops.softmax(known))
+    assert loss.dtype == np.float64
+    loss.backward()
+    assert known.grad.dtype == np.float32

@@ -102,3 +102,14 @@ def test_mean_of_weights():
 def test_refused(make):
     with pytest.raises(ValueError):
         make()
+
+
+def test_16_bits_that_nobody_asked_lamina_for():
+    from lamina import backend
+    from lamina.metrics.metric import array_of
+
+    before, backend.narrow = backend.narrow, False
+    try:
+        assert array_of(np.ones(2, "float16")).dtype == np.float32
+    finally:
+        backend.narrow = before

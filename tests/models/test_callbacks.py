@@ -335,3 +335,14 @@ def test_averages_are_swapped():
         LambdaCallback(on_train_batch_end=lambda batch, logs: swapped.append(plain.get_weights()[0]))
     ])  # fmt: skip
     np.testing.assert_array_equal(weights[-1], swapped[-1])
+
+
+def test_averages_within_a_loss_scale_optimizer():
+    model = make()
+    inner = lm.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(lm.optimizers.LossScaleOptimizer(inner), "mse")
+    model.fit(x, y, epochs=1, verbose=0)
+    weights = model.get_weights()
+    model.evaluate(x, y, callbacks=[SwapEMAWeights()], verbose=0)
+    for before, after in zip(weights, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
+from lamina import backend
 from lamina.layers import BatchNormalization, Conv2D, Dense, Dropout, Input, InputLayer, Layer
 from lamina.models import Model, Sequential, clone_model, load_model, plot_model
 
@@ -517,3 +518,14 @@ def test_pictures(tmp_path):
         plot_model(model, None, rankdir="up")
     with pytest.raises(ValueError, match=r"plot_model: .* no graph of layers"):
         plot_model(Sequential([Dense(2)]), None)
+
+
+def test_inputs_too_large_for_16_bits_become_infinite_in_silence(recwarn):
+    before = backend.narrow
+    try:
+        inputs = lm.layers.Input((1,), dtype="float16")
+        model = lm.models.Model(inputs, lm.layers.Flatten(dtype="float16")(inputs))
+        assert model(np.array([[1e6]], "float32")).numpy().tolist() == [[np.inf]]
+        assert not recwarn.list
+    finally:
+        backend.narrow = before

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lamina as lm
+from lamina import backend
 from lamina.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, Layer
 from lamina.models import Model, Sequential, load_model, saving
 
@@ -432,3 +433,16 @@ def test_headers_that_claim_to_be_huge(tmp_path, length):
     path.write_bytes(length.to_bytes(8, "little") + b"{}" + bytes(100))
     with pytest.raises(ValueError, match="no safetensors file"):
         load_model(path)
+
+
+def test_an_optimizer_that_scales_no_losses_is_loaded_so(tmp_path):
+    before = backend.narrow
+    try:
+        for scaled in (False, True):
+            model = Sequential([Dense(1, input_shape=(2,), dtype="mixed_float16")])
+            model.compile("sgd", "mse", auto_scale_loss=scaled)
+            model.save(tmp_path / "m.safetensors")
+            loaded = load_model(tmp_path / "m.safetensors")
+            assert isinstance(loaded.optimizer, lm.optimizers.LossScaleOptimizer) is scaled
+    finally:
+        backend.narrow = before

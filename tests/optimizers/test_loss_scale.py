@@ -179,3 +179,35 @@ def test_small_gradients_survive():
     before = layer.kernel.numpy().copy()
     optimizer.step([layer.kernel])
     np.testing.assert_allclose(before - layer.kernel.numpy(), 1e-8, rtol=1)
+
+
+def test_a_first_step_that_is_left_out_knows_its_weights():
+    w = lm.Variable([1.0])
+    optimizer = LossScaleOptimizer(SGD(1.0), initial_scale=2.0)
+    w.grad = [np.inf]
+    optimizer.step([w])
+    w.grad = [1.0]
+    optimizer.step()
+    assert w.numpy().tolist() == [0.0]
+
+
+def test_gradients_in_lists():
+    w = lm.Variable([1.0])
+    optimizer = LossScaleOptimizer(SGD(1.0), initial_scale=2.0)
+    optimizer.apply([[1.0]], [w])
+    assert w.numpy().tolist() == [0.5]
+
+
+def test_settings_reach_the_inner_optimizer():
+    optimizer = LossScaleOptimizer(SGD(1.0, weight_decay=0.5), initial_scale=2.0)
+    optimizer.weight_decay, optimizer.dynamic_scale = 0.0, 4.0
+    assert (optimizer.inner_optimizer.weight_decay, optimizer.dynamic_scale) == (0.0, 4.0)
+    w = lm.Variable([1.0])
+    optimizer.apply([np.zeros(1, "float32")], [w])
+    assert w.numpy().tolist() == [1.0]
+    assert not hasattr(optimizer.inner_optimizer, "dynamic_scale")
+
+
+def test_a_scale_of_the_inner_optimizer_is_refused():
+    with pytest.raises(ValueError, match="inner_optimizer must not have a loss_scale_factor of its own, got 8"):
+        LossScaleOptimizer(SGD(1.0, loss_scale_factor=8.0))

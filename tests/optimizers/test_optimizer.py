@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import optimizers
+from lamina import backend, optimizers
 from lamina.optimizers import SGD, Adam
 
 
@@ -386,3 +386,16 @@ def test_other_weights_of_the_same_number_and_shape():
         w.grad_array = np.ones(3, "float32")
         optimizer.step([w])
     assert (a.numpy().tolist(), b.numpy().tolist()) == ([-1, -1, -1], [0, 0, 0])
+
+
+def test_averages_overwrite_weights_of_16_bits():
+    before = backend.narrow
+    try:
+        w = lm.Variable(lm.tensor([1.0], dtype="float16"))
+        optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=2)
+        optimizer.apply([np.array([1.0], "float16")], [w])
+        assert w.numpy().tolist() == [0.0]
+        optimizer.apply([np.array([4.0], "float16")], [w])
+        assert w.numpy().tolist() == [-1.0]  # 3/4 of 0, 1/4 of -4
+    finally:
+        backend.narrow = before

@@ -132,10 +132,12 @@ def whole_numbers(x: Tensor, owner: str) -> Tensor:
     Raises:
         ValueError: if a number is not whole; names it and its place.
     """
-    if x.dtype.kind != "f":
+    if not backend.is_float(x.dtype):
         return x
     if not backend.on_host(x.array):
         return Tensor(x.array.astype(np.int64))
+    if backend.is_narrow(x.dtype):
+        x = Tensor(backend.cast(x.array, backend.float32))
     whole = np.isfinite(x.array) & (np.trunc(x.array) == x.array) & (abs(x.array) < 2.0**62)
     if not whole.all():
         place = tuple([int(i) for i in np.argwhere(~whole)[0]])

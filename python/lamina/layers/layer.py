@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
+
 from lamina import backend, dtype_policies, ops, regularizers
 from lamina.autograd import narrow
 from lamina.autograd.symbolic import Node, SymbolicTensor, has_symbols, leaves_of, map_leaves, try_out
@@ -275,7 +277,8 @@ class Layer(Weighted):
             y = self._call_narrow(x, args, kwargs) if backend.narrow else self.call(x, *args, **kwargs)
             if self.activity_regularizer is not None:
                 for output in leaves_of(y):  # a sample, so that the size of the batch does not matter
-                    self.add_loss(self.activity_regularizer(output) / max(1, output.shape[0] if output.ndim else 1))
+                    penalty = self.activity_regularizer(narrow.widened(output))  # sums pass what 16 bits hold
+                    self.add_loss(penalty / max(1, output.shape[0] if output.ndim else 1))
             if mask is not None or self._makes_masks:
                 self._mask_outputs(x, y, mask)
             return y
@@ -370,11 +373,24 @@ class Layer(Weighted):
             return type(x)([self._accept(value) for value in x])
         if not isinstance(x, Tensor):
             x = Tensor(backend.as_array(x, like=None if self._device is None or self._on_host else self._like))
-        if self.autocast and x.dtype != self._dtype:
+        dtype = self._input_dtype
+        if dtype is not None and self.autocast and x.dtype != dtype and not self._leaves_integers(x.dtype):
             mask = x._mask
-            x = ops.cast(x, self._dtype) if x.requires_grad else Tensor(x.array.astype(self._dtype))
+            x = ops.cast(x, dtype) if x.requires_grad else Tensor(backend.cast(x.array, dtype))
             x._mask = mask
         return x
+
+    @property
+    def _input_dtype(self) -> Any:
+        """The dtype that inputs are cast to; None until __init__ ran."""
+        return backend.state_dtype(self._dtype) if self._in_float32 else self._dtype
+
+    def _leaves_integers(self, dtype: np.dtype[Any]) -> bool:
+        """Whether integers of this dtype stay so: 16 bits have no room for them, and a class of the user's own may hand
+        them on to an Embedding."""
+        if not backend.is_narrow(self._dtype) or dtype.kind not in "iu" or dtype.itemsize == 1:
+            return False
+        return registry.get(type(self).__name__) is not type(self)
 
     def _build_for(self, x: Any) -> None:
         if "name" not in self.__dict__:

@@ -38,16 +38,21 @@ class Masking(Layer):
             raise TypeError(f"{self.name}: mask_value must be a number, got {mask_value!r}")
         self.mask_value = float(mask_value)
 
+    @property
+    def _rounded_value(self) -> float:
+        """The value as inputs hold it, once they are cast."""
+        return float(backend.cast(np.asarray(self.mask_value), self._dtype))
+
     def call(self, x: Any) -> Any:
         if x.ndim < 2:
             raise ValueError(f"{self.name}: x must have shape (N, T, features), got {x.shape}")
-        kept = (x.array != self.mask_value).any(-1)
+        kept = (x.array != self._rounded_value).any(-1)
         y = ops.where(Tensor(kept[..., None]), x, Tensor(backend.scalar(0, x.array)))
         hand_on(y, Tensor(kept))
         return y
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        return ops.any(ops.not_equal(x, self.mask_value), -1)
+        return ops.any(ops.not_equal(x, self._rounded_value), -1)
 
     def _mask_outputs(self, x: Any, y: Any, mask: Any) -> None:
         if y._mask is None:  # call has done so, but for symbolic tensors

@@ -113,9 +113,10 @@ class Normalization(Layer):
         self._broadcast = tuple(input_shape[a] if a in self._kept else 1 for a in range(n))
         if self.input_mean is None:
             shape = tuple(input_shape[a] for a in self._kept)
-            self.mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
-            self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
-            self.count = self.add_weight((), "zeros", trainable=False, name="count")
+            kept = backend.state_dtype(self._variable_dtype)  # counts and squares pass what 16 bits hold
+            self.mean = self.add_weight(shape, "zeros", kept, trainable=False, name="mean")
+            self.variance = self.add_weight(shape, "ones", kept, trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", kept, trainable=False, name="count")
         else:
             self.mean, self.variance = (
                 np.ascontiguousarray(np.broadcast_to(self._aligned(value, n), self._broadcast))
@@ -124,7 +125,7 @@ class Normalization(Layer):
 
     def _aligned(self, value: Any, n: int) -> Array:
         """Given numbers along the kept axes, right to left."""
-        array = np.asarray(value, self._variable_dtype)
+        array = np.asarray(value, backend.state_dtype(self._variable_dtype))
         shape = [1] * n
         for i in range(1, array.ndim + 1):
             shape[self._kept[-i]] = array.shape[-i]
@@ -165,9 +166,9 @@ class Normalization(Layer):
                 count = both
         if not count:
             raise ValueError(f"{self.name}: adapt: there are no data")
-        self.mean.assign(mean.astype(self._variable_dtype))
-        self.variance.assign((m2 / count).astype(self._variable_dtype))
-        self.count.assign(np.asarray(count, self._variable_dtype))
+        self.mean.assign(mean.astype(self.mean.dtype))
+        self.variance.assign((m2 / count).astype(self.variance.dtype))
+        self.count.assign(np.asarray(count, self.count.dtype))
 
     def call(self, x: Any) -> Any:
         mean, variance = (
@@ -175,7 +176,7 @@ class Normalization(Layer):
             for value in (self.mean, self.variance)
         )
         xp = backend.array_module(x.array)
-        deviation = xp.maximum(xp.sqrt(variance), self._variable_dtype.type(EPSILON))
+        deviation = xp.maximum(xp.sqrt(variance), variance.dtype.type(EPSILON))
         if self.invert:
             return x * Tensor(deviation) + Tensor(mean)
         return (x - Tensor(mean)) / Tensor(deviation)

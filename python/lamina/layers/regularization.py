@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import ops
+from lamina.autograd import narrow
 from lamina.layers.checks import channels_last, mask_sizes, share
 from lamina.layers.layer import Layer, register
 from lamina.layers.reshaping import check_axes
@@ -241,7 +242,7 @@ class ActivityRegularization(Layer):
 
     def call(self, x: Any) -> Any:
         if (self.l1 or self.l2) and x.size:
-            self.add_loss(ops.divide(self._penalty(x), x.shape[0] if x.ndim else 1))
+            self.add_loss(ops.divide(self._penalty(narrow.widened(x)), x.shape[0] if x.ndim else 1))
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -213,11 +213,8 @@ def input_of(y_pred: Tensor, function: type[Function], axis: int = -1) -> Tensor
     if hasattr(node, "axis") and (node.axis % y_pred.ndim != axis % y_pred.ndim or getattr(node, "logarithm", False)):
         return None  # of another axis, or log_softmax's: those are no probabilities
     logits: Tensor | None = node.inputs[0]
-    return (
-        ops.cast(logits, "float32")
-        if backend.narrow and logits is not None and backend.is_narrow(logits.dtype)
-        else logits
-    )
+    dtype = backend.state_dtype(y_pred.dtype)
+    return logits if logits is None or logits.dtype == dtype else ops.cast(logits, dtype)
 
 
 def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> Any:

@@ -236,7 +236,7 @@ def array_of(value: Any, anywhere: bool = False) -> Array:
     """
     array = getattr(value, "array", value)
     if backend.is_array(array):
-        if backend.narrow and backend.is_narrow(array.dtype):
+        if backend.is_narrow(array.dtype):
             array = backend.cast(array, backend.float32)
         return array if anywhere else backend.to_host(array)
     return np.asarray(array)

@@ -72,7 +72,7 @@ def checked(x: Any, expected: SymbolicTensor, name: str, owner: str) -> Any:
         text = str(("N", *sizes[1:]) if sizes and sizes[0] is None else sizes).replace("'N'", "N")
         raise ValueError(f"{owner}: input {name!r} must have shape {text}, got {shape}")
     if isinstance(x, Tensor) and x.array.dtype != expected.dtype:
-        x = ops.cast(x, expected.dtype) if x.requires_grad else Tensor(x.array.astype(expected.dtype))
+        x = ops.cast(x, expected.dtype) if x.requires_grad else Tensor(backend.cast(x.array, expected.dtype))
     if mask is not None and x._mask is None:
         x._mask = mask
     return x

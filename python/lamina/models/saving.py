@@ -304,7 +304,7 @@ def _metric_config(metric: Any) -> Any:
 
 
 def _compile(model: Any, description: dict[str, Any], arrays: dict[str, Array]) -> None:
-    model.compile(**description["compile"])
+    model.compile(**description["compile"], auto_scale_loss=False)  # the optimizer is wrapped already where it was
     model.optimizer.iterations = int(description.get("iterations", 0))
     state = {name.removeprefix(OPTIMIZER): a for name, a in arrays.items() if name.startswith(OPTIMIZER)}
     model.optimizer.set_state(state, model.named_weights())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import Any
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.symbolic import SymbolicTensor, symbols_in
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.variable import Variable
@@ -106,9 +106,16 @@ class Sequential(Model):
         return by_kind(self.layers)
 
     def _accept(self, x: Any) -> Any:
-        """A first layer that takes strings or integers gets them as they are."""
+        """A first layer that takes strings or integers gets them as they are; it knows best what not to round."""
         first = next((layer for layer in self._layers if not isinstance(layer, InputLayer)), None)
-        return super()._accept(x) if first is None or first.autocast or isinstance(first, Model) else first._accept(x)
+        casts = first is None or first.autocast or isinstance(first, Model)
+        return (
+            super()._accept(x) if first is None or (casts and not backend.is_narrow(self._dtype)) else first._accept(x)
+        )
+
+    @property
+    def _input_dtype(self) -> Any:
+        return self._layers[0]._input_dtype if self._layers and backend.is_narrow(self._dtype) else self._dtype
 
     def build(self, input_shape: Any = None) -> None:
         shape = self.batch_input_shape if input_shape is None else tuple(input_shape)
@@ -125,7 +132,7 @@ class Sequential(Model):
         first = self._layers[0]
         if isinstance(first, InputLayer) and shape == first.batch_input_shape:
             return first.tensor
-        return InputLayer(batch_shape=shape, dtype=self._dtype, name=f"{self.name}_input").tensor
+        return InputLayer(batch_shape=shape, dtype=self._input_dtype, name=f"{self.name}_input").tensor
 
     def _of_graph(self, what: str) -> Graph:
         """Sequential runs its layers one by one; its graph is for models that take parts of it."""

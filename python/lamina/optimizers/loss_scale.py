@@ -73,18 +73,31 @@ class LossScaleOptimizer(Optimizer):
         given = [key for key, value in kwargs.items() if value is not None and value is not False]
         if given:
             raise ValueError(f"{self.name}: set {', '.join(given)} on the inner optimizer")
+        if inner_optimizer.loss_scale_factor is not None:
+            raise ValueError(f"{self.name}: inner_optimizer must not have a loss_scale_factor of its own, "
+                             f"got {inner_optimizer.loss_scale_factor}")  # fmt: skip
         self.inner_optimizer = inner_optimizer
         self.initial_scale = positive(initial_scale, self.name, "initial_scale")
         self.dynamic_growth_steps = whole(dynamic_growth_steps, self.name, "dynamic_growth_steps", 1)
         self.dynamic_scale = self.initial_scale
         self.step_counter = 0
-        inner_optimizer.loss_scale_factor = None  # else gradients would be divided twice
 
     def __getattr__(self, name: str) -> Any:
         """What is not said here is what the inner optimizer says."""
         if name.startswith("_") or name == "inner_optimizer":
             raise AttributeError(name)
         return getattr(self.inner_optimizer, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What the inner optimizer has and this one lacks is set there."""
+        inner = self.__dict__.get("inner_optimizer")
+        own = (
+            inner is None
+            or name.startswith("_")
+            or name in self.__dict__
+            or isinstance(vars(type(self)).get(name), property)
+        )
+        object.__setattr__(self if own or not hasattr(inner, name) else inner, name, value)
 
     @property
     def learning_rate(self) -> float:
@@ -123,7 +136,7 @@ class LossScaleOptimizer(Optimizer):
     def apply(self, grads: Any, variables: Any = None) -> None:
         """See Optimizer. The gradients are those of a scaled loss."""
         grads = list(grads)
-        if self._go_on([g if isinstance(g, RowSparse) else getattr(g, "array", g) for g in grads]):
+        if self._go_on([_values(g) for g in grads]):
             with _divided(self.inner_optimizer, self.dynamic_scale):
                 self.inner_optimizer.apply(grads, variables)
             self._grow()
@@ -131,6 +144,7 @@ class LossScaleOptimizer(Optimizer):
     def step(self, variables: Any = None) -> None:
         """See Optimizer. The gradients are those of a scaled loss; they are used up even where the step is left out."""
         variables = self.inner_optimizer._given if variables is None else list(variables)
+        self.inner_optimizer._given = variables  # whether or not this step is left out
         if self._go_on([v.grad_array for v in variables]):
             with _divided(self.inner_optimizer, self.dynamic_scale):
                 self.inner_optimizer.step(variables)
@@ -211,6 +225,11 @@ def all_finite(grads: list[Array]) -> bool:
     groups = [[a for a in arrays if a.dtype == dtype] for dtype in dict.fromkeys(a.dtype for a in arrays)]
     sums = [preparation.sums_of_squares(group) for group in groups]
     return all(np.isfinite(s if isinstance(s, list) else backend.to_host(s)).all() for s in sums)
+
+
+def _values(grad: Any) -> Any:
+    """A gradient as `Optimizer.apply` takes it, as an array; None and row-sparse ones as they are."""
+    return grad if grad is None or isinstance(grad, RowSparse) else backend.as_array(getattr(grad, "array", grad))
 
 
 @contextmanager

@@ -306,6 +306,8 @@ class Optimizer:
             self._prepared_step(grads)
         for variable, wide in self._rounded:
             variable.array[...] = backend.cast(wide, variable.dtype)
+        if self.use_ema and not self._plain:  # behind the rounding, which would undo what it overwrites
+            self._average()
         for variable in self._constrained:
             variable.array[...] = backend.moved(as_tensor(variable.constraint(variable.array)).array, variable.array)
         if recording.state.recorder is not None:
@@ -354,8 +356,6 @@ class Optimizer:
             if steps:
                 for array in sums:
                     array.fill(0)
-        if self.use_ema:
-            self._average()
 
     def _shares(self, variables: list[Variable]) -> list[float] | Array | None:
         """What decay takes off the weights, if anything: learning_rate * weight_decay of them."""

@@ -204,7 +204,7 @@ class SwapEMAWeights(Callback):
             raise ValueError(f"SwapEMAWeights: the optimizer must have use_ema=True, got {optimizer!r}")
         names = {str(i): variable for i, variable in enumerate(self.model.trainable_weights)}
         for key, average in optimizer.get_state(names).items():
-            kind, name = key.rsplit("/", 1)
+            kind, _, name = key.rpartition("/")
             if kind == "average":
                 weight = names[name].array
                 weight[...], average[...] = average.copy(), weight.copy()
