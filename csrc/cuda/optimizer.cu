@@ -44,15 +44,23 @@ Dense<T> dense_of(const Parameter<T>& p) {
   return d;
 }
 
+/// A rule that a kernel made of settings on the device. Where the step is below 1, nothing is done.
+template <class Rule>
+struct Made {
+  Rule rule;
+  bool skips;
+};
+
 /// What kernels know of the step: the host's numbers, unless there are others on the device.
 template <class Rule, class T>
 struct Plan {
   Rule rule;
   Preparation<T> before;
-  const Rule* made;  // by a kernel, of settings on the device
+  const Made<Rule>* made;
   const double *scales, *decays;
 
-  __device__ Rule rule_now() const { return made ? *made : rule; }
+  __device__ bool skips() const { return made && made->skips; }
+  __device__ Rule rule_now() const { return made ? made->rule : rule; }
   __device__ Dense<T> prepared(Dense<T> p) const {
     if (scales) p.scale = T(scales[p.number]);
     if (decays) p.decay = T(decays[p.number]);
@@ -61,17 +69,18 @@ struct Plan {
 };
 
 template <class Rule>
-__global__ void rule_kernel(const double* settings, Rule* made) {
+__global__ void rule_kernel(const double* settings, Made<Rule>* made) {
   OptimizerSettings s;
   for (int k = 0; k < OPTIMIZER_SETTINGS; ++k) s.values[k] = settings[k];
   s.step = int64_t(settings[OPTIMIZER_SETTINGS]);
-  *made = Rule(s);
+  made->skips = s.step < 1;
+  if (!made->skips) made->rule = Rule(s);
 }
 
 /// run(plan), with a rule made on the device where the settings are there.
 template <class Rule, class T, class Run>
 void with_plan(const OptimizerSettings& s, const DeviceSettings& there, Stream stream, Run&& run) {
-  const Scratch<Rule> made(there.values ? 1 : 0, stream);
+  const Scratch<Made<Rule>> made(there.values ? 1 : 0, stream);
   if (there.values) launch(rule_kernel<Rule>, 1, 1, 0, stream, there.values, made.data());
   run(Plan<Rule, T>{Rule(s), Preparation<T>(s), made.data(), there.scales, there.decays});
 }
@@ -99,6 +108,7 @@ __device__ __forceinline__ void update(const Dense<T>& p, const Rule& rule, cons
 template <class Rule, class T>
 __global__ void step_kernel(Batch<Dense<T>> batch, Plan<Rule, T> plan) {
   constexpr int N = 16 / int(sizeof(T));
+  if (plan.skips()) return;
   const Rule rule = plan.rule_now();
   const Preparation<T> before = plan.before;
   const int which = entry_of(batch, blockIdx.x);
@@ -136,6 +146,7 @@ struct StepRows {
     return low < row_count && rows[low] == row ? low : -1;
   }
   __device__ void operator()(int64_t i) const {
+    if (plan.skips()) return;
     const int64_t line = i / width, column = i - line * width;
     const int64_t place = whole ? place_of(line) : line, row = whole ? line : rows[line];
     if (row < 0 || row >= table) return;
@@ -207,6 +218,7 @@ struct LambEntry {
 
 template <class T>
 __global__ void lamb_norms_kernel(Batch<LambEntry<T>> batch, Plan<Lamb<T>, T> plan, double* sums) {
+  if (plan.skips()) return;
   const Lamb<T> rule = plan.rule_now();
   const Preparation<T> before = plan.before;
   const int which = entry_of(batch, blockIdx.x);
@@ -242,6 +254,7 @@ __global__ void lamb_rates_kernel(Batch<LambEntry<T>> batch, Setting<double> rat
 
 template <class T>
 __global__ void lamb_weights_kernel(Batch<LambEntry<T>> batch, Plan<Lamb<T>, T> plan, const T* minus_rates) {
+  if (plan.skips()) return;
   const Lamb<T> rule = plan.rule_now();
   const int which = entry_of(batch, blockIdx.x);
   const LambEntry<T> e = batch.entry[which];

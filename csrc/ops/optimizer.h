@@ -82,7 +82,7 @@ namespace cuda {  // the same, and the same bits, over device memory; rows out o
 /// Numbers in device memory: those that are not null take the place of the host's. A launch that is captured in a graph
 /// reads them anew at each replay.
 struct DeviceSettings {
-  const double* values = nullptr;  // OPTIMIZER_SETTINGS of them, then the step
+  const double* values = nullptr;  // OPTIMIZER_SETTINGS of them, then the step; where that is below 1 nothing is done
   const double* scales = nullptr;  // by the numbers of the parameters
   const double* decays = nullptr;
 };
