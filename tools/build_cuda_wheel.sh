@@ -2,7 +2,7 @@
 # Builds the plug-in distribution lamina-cuda13: Lamina's CUDA module alone, for every architecture, under 30 MB.
 #
 #   tools/build_cuda_wheel.sh                               # into dist
-#   tools/build_cuda_wheel.sh FOLDER -C cmake.define.CMAKE_CUDA_ARCHITECTURES=90
+#   tools/build_cuda_wheel.sh FOLDER --config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES=90
 #
 # What follows the folder goes to pip. PYTHON=... says which Python it is for; the CUDA compiler is the one on the PATH,
 # or with LAMINA_CUDA_WHEELS=1 PyPI's. Then, beside a Lamina of the same version: pip install dist/lamina_cuda13-*.whl
