@@ -1,0 +1,1 @@
+"""Classic architectures, one paper a file."""
