@@ -11,6 +11,12 @@ from lamina.data.cifar import read_cifar100 as read_cifar100
 from lamina.data.csv_files import read_csv as read_csv
 from lamina.data.dataset import Dataset as Dataset
 from lamina.data.digits import digits as digits
+from lamina.data.driving import Car as Car
+from lamina.data.driving import Drive as Drive
+from lamina.data.driving import DrivingFrames as DrivingFrames
+from lamina.data.driving import drive as drive
+from lamina.data.driving import expert as expert
+from lamina.data.driving import load_driving as load_driving
 from lamina.data.element import random_generator as random_generator
 from lamina.data.idx import read_idx as read_idx
 from lamina.data.idx import read_mnist as read_mnist
@@ -20,4 +26,5 @@ from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
+from lamina.data.road import Road as Road
 from lamina.data.split import split as split
