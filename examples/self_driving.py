@@ -31,17 +31,16 @@ def draw(road: lm.data.Road, ride: lm.data.Drive, straight: lm.data.Drive, outpu
     above.set_aspect("equal")
     above.axis("off")
     grid = right.add_gridspec(4, 2, height_ratios=(1, 1, 1, 1.5))
-    every = len(ride.points) // len(ride.frames)
-    for i, frame in enumerate(ride.frames[:6]):
+    for i, (step, frame) in enumerate(list(ride.frames.items())[:6]):
         axes = right.add_subplot(grid[i // 2, i % 2])
         axes.imshow(frame)
-        says = ride.steering[i * every]
+        says = ride.steering[step]
         height, width = frame.shape[:2]
         arrow = {"arrowstyle": "-|>", "color": "red", "linewidth": 2, "connectionstyle": f"arc3,rad={-says:.2f}"}
         tip = (width / 2 - 60 * says, height * 0.55)
         axes.annotate("", tip, (width / 2, height - 1), arrowprops=arrow)
         axes.set(xticks=[], yticks=[])
-        axes.set_title(f"{i * every * ride.seconds:.0f} s: steering {says:+.2f}", fontsize=8)
+        axes.set_title(f"{step * ride.seconds:.0f} s: steering {says:+.2f}", fontsize=8)
     axes = right.add_subplot(grid[3, :])
     for name, told, colour in (("going straight", straight, "0.7"), ("PilotNet", ride, "tab:red")):
         axes.plot(np.arange(len(told.offsets)) * told.seconds, told.offsets, color=colour, label=name, linewidth=1)

@@ -205,11 +205,11 @@ class Drive:
         steering: (steps,): from -1 (right) to 1 (left).
         seconds: of a step.
         interventions: steps at which the car was 1 m off and was put back.
-        frames: pictures of every `keep`-th step.
+        frames: pictures of some steps, by the step's number.
 
     Example:
         >>> import lamina as lm, numpy as np
-        >>> drive = lm.data.Drive(np.zeros((600, 2)), np.zeros(600), np.zeros(600), np.zeros(600), 0.1, [5], [])
+        >>> drive = lm.data.Drive(np.zeros((600, 2)), np.zeros(600), np.zeros(600), np.zeros(600), 0.1, [5], {})
         >>> drive.autonomy
         0.9
     """
@@ -220,7 +220,7 @@ class Drive:
     steering: Array
     seconds: float
     interventions: list[int] = field(default_factory=list)
-    frames: list[Array] = field(default_factory=list)
+    frames: dict[int, Array] = field(default_factory=dict)
 
     @property
     def autonomy(self) -> float:
@@ -270,7 +270,9 @@ def drive(
     if not (step > 0 and seconds >= step):
         raise ValueError(f"drive: step must be positive and seconds at least one step, got {step} and {seconds}")
     car = Car(*road.at(0.0, road.lane), TOP_SPEED / 2)
-    rows, interventions, frames = [], [], []
+    rows: list[tuple[float, ...]] = []
+    interventions: list[int] = []
+    frames: dict[int, Array] = {}
     for number in range(round(seconds / step)):
         place, offset = road.locate(car.point)
         if abs(offset - road.lane) > TOLERANCE:
@@ -279,7 +281,7 @@ def drive(
             offset = road.lane
         picture = road.draw(car.point, car.direction, size)
         if number % keep == 0:
-            frames.append(picture)
+            frames[number] = picture
         said = np.asarray(driver(picture), np.float64).reshape(-1)
         if len(said) not in (1, 2) or not np.isfinite(said).all():
             raise ValueError(f"drive: the driver must give steering, or steering and throttle, got {said.tolist()}")
