@@ -8,6 +8,7 @@ from lamina.data.bundled import load_sample_images as load_sample_images
 from lamina.data.bundled import load_wine as load_wine
 from lamina.data.cifar import read_cifar10 as read_cifar10
 from lamina.data.cifar import read_cifar100 as read_cifar100
+from lamina.data.coco import read_coco as read_coco
 from lamina.data.csv_files import read_csv as read_csv
 from lamina.data.dataset import Dataset as Dataset
 from lamina.data.digits import digits as digits
@@ -23,8 +24,13 @@ from lamina.data.idx import read_mnist as read_mnist
 from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
+from lamina.data.labelled import LabelledImages as LabelledImages
+from lamina.data.masks import decode_rle as decode_rle
+from lamina.data.masks import encode_rle as encode_rle
+from lamina.data.masks import polygon_mask as polygon_mask
 from lamina.data.npz import read_npz as read_npz
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
 from lamina.data.road import Road as Road
 from lamina.data.split import split as split
+from lamina.data.voc import read_voc as read_voc
