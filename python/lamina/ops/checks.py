@@ -143,16 +143,29 @@ def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
 def remembered(function: Any) -> Any:
     """A function of shapes and settings whose results are looked up for arguments that came before.
 
-    What cannot be looked up (a list) is computed anew each time.
+    What cannot be looked up (a list), or only looks like what came before (1.0 in a tuple, or True, for 1), is computed
+    anew each time.
     """
     known = functools.lru_cache(maxsize=1024, typed=True)(function)
 
     @functools.wraps(function)
     def wrapped(*args: Any) -> Any:
-        try:
-            return known(*args)
-        except TypeError:
-            pass
+        for arg in args:
+            if type(arg) is tuple and not _of_integers(arg):
+                break
+        else:
+            try:
+                return known(*args)
+            except TypeError:
+                pass
         return function(*args)  # and what the arguments lack is said here
 
     return wrapped
+
+
+def _of_integers(items: tuple[Any, ...]) -> bool:
+    """Whether a tuple, and those in it, hold nothing but integers."""
+    for item in items:
+        if type(item) is not int and not (type(item) is tuple and _of_integers(item)):
+            return False
+    return True
