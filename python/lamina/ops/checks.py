@@ -164,8 +164,6 @@ def remembered(function: Any) -> Any:
 
 
 def _of_integers(items: tuple[Any, ...]) -> bool:
-    """Whether a tuple, and those in it, hold nothing but integers."""
-    for item in items:
-        if type(item) is not int and not (type(item) is tuple and _of_integers(item)):
-            return False
-    return True
+    """Whether a tuple, or the tuples in it, hold nothing but integers."""
+    kinds = set(map(type, items))
+    return kinds <= {int} or (kinds == {tuple} and all(map(_of_integers, items)))
