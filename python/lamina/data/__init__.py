@@ -18,4 +18,6 @@ from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.scenes import Scenes as Scenes
+from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.split import split as split
