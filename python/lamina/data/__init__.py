@@ -1,5 +1,7 @@
 """Data: bundled sets, readers of files, splits, and Dataset, the way from samples to batches."""
 
+from lamina.data.bert_pretraining import mask_tokens as mask_tokens
+from lamina.data.bert_pretraining import sentence_pairs as sentence_pairs
 from lamina.data.bundled import load_breast_cancer as load_breast_cancer
 from lamina.data.bundled import load_diabetes as load_diabetes
 from lamina.data.bundled import load_digits as load_digits
