@@ -155,9 +155,7 @@ class _Graph:
                 self.recorder.finish()
                 self.graph = stream.end_capture()
             except BaseException as error:
-                with contextlib.suppress(
-                    Exception
-                ):  # CUDA may have ended it by itself: what is told is the error above
+                with contextlib.suppress(Exception):  # CUDA may have ended it; what is told is the error above
                     stream.end_capture()
                 if isinstance(error, RuntimeError) and not str(error).startswith("capture: "):
                     raise RuntimeError(_told(error)) from error
