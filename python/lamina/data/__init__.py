@@ -19,3 +19,9 @@ from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
 from lamina.data.split import split as split
+from lamina.data.text_files import read_text as read_text
+from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
+from lamina.data.tokenizers.encoding import Encoding as Encoding
+from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
+from lamina.data.tokenizers.word_piece import WordPieceTokenizer as WordPieceTokenizer
+from lamina.data.tokenizers.words import WordTokenizer as WordTokenizer
