@@ -25,3 +25,9 @@ from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
 from lamina.data.split import split as split
+from lamina.data.text_files import read_text as read_text
+from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
+from lamina.data.tokenizers.encoding import Encoding as Encoding
+from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
+from lamina.data.tokenizers.word_piece import WordPieceTokenizer as WordPieceTokenizer
+from lamina.data.tokenizers.words import WordTokenizer as WordTokenizer
