@@ -165,6 +165,7 @@ from lamina.ops.metadata import is_tensor as is_tensor
 from lamina.ops.metadata import ndim as ndim
 from lamina.ops.metadata import shape as shape
 from lamina.ops.metadata import size as size
+from lamina.ops.nms import nms as nms
 from lamina.ops.noise import alpha_dropout as alpha_dropout
 from lamina.ops.noise import gaussian_dropout as gaussian_dropout
 from lamina.ops.noise import gaussian_noise as gaussian_noise
