@@ -1,1 +1,3 @@
 """Classic architectures, one paper a file."""
+
+from lamina.applications.unet import UNet as UNet

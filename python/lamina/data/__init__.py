@@ -1,5 +1,7 @@
 """Data: bundled sets, readers of files, splits, and Dataset, the way from samples to batches."""
 
+from lamina.data.bert_pretraining import mask_tokens as mask_tokens
+from lamina.data.bert_pretraining import sentence_pairs as sentence_pairs
 from lamina.data.bundled import load_breast_cancer as load_breast_cancer
 from lamina.data.bundled import load_diabetes as load_diabetes
 from lamina.data.bundled import load_digits as load_digits
@@ -18,4 +20,14 @@ from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.scenes import Scenes as Scenes
+from lamina.data.scenes import load_scenes as load_scenes
+from lamina.data.palette import overlay as overlay
+from lamina.data.palette import palette as palette
 from lamina.data.split import split as split
+from lamina.data.text_files import read_text as read_text
+from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
+from lamina.data.tokenizers.encoding import Encoding as Encoding
+from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
+from lamina.data.tokenizers.word_piece import WordPieceTokenizer as WordPieceTokenizer
+from lamina.data.tokenizers.words import WordTokenizer as WordTokenizer

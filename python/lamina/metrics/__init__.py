@@ -79,6 +79,8 @@ from lamina.metrics.regression import MeanSquaredError as MeanSquaredError
 from lamina.metrics.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
 from lamina.metrics.regression import R2Score as R2Score
 from lamina.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
+from lamina.metrics.segmentation_report import SegmentationReport as SegmentationReport
+from lamina.metrics.segmentation_report import segmentation_report as segmentation_report
 
 _classes: dict[str, type[Metric]] = {
     c.__name__: c

@@ -27,6 +27,11 @@ from lamina.ops.binary_loss import binary_cross_entropy_from_probabilities as bi
 from lamina.ops.binary_loss import binary_focal_cross_entropy as binary_focal_cross_entropy
 from lamina.ops.binary_loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from lamina.ops.binary_loss import sigmoid_focal_cross_entropy as sigmoid_focal_cross_entropy
+from lamina.ops.boxes import box_area as box_area
+from lamina.ops.boxes import box_convert as box_convert
+from lamina.ops.boxes import box_iou as box_iou
+from lamina.ops.boxes import clip_boxes_to_image as clip_boxes_to_image
+from lamina.ops.boxes import generalized_box_iou as generalized_box_iou
 from lamina.ops.broadcast_to import broadcast_to as broadcast_to
 from lamina.ops.circle_loss import circle_loss as circle_loss
 from lamina.ops.circle_loss import generalized_cross_entropy as generalized_cross_entropy
