@@ -30,6 +30,7 @@ LEARNED = {  # what main returns, at the small size
     "composing": lambda perplexity: perplexity < 3,
     "sound_classification": lambda accuracy: accuracy > 0.75,
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "self_driving": lambda autonomy: autonomy["PilotNet"] == 1 and autonomy["going straight"] < 0.5,
 }
 
 

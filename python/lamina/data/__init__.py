@@ -13,6 +13,12 @@ from lamina.data.cifar import read_cifar100 as read_cifar100
 from lamina.data.csv_files import read_csv as read_csv
 from lamina.data.dataset import Dataset as Dataset
 from lamina.data.digits import digits as digits
+from lamina.data.driving import Car as Car
+from lamina.data.driving import Drive as Drive
+from lamina.data.driving import DrivingFrames as DrivingFrames
+from lamina.data.driving import drive as drive
+from lamina.data.driving import expert as expert
+from lamina.data.driving import load_driving as load_driving
 from lamina.data.element import random_generator as random_generator
 from lamina.data.idx import read_idx as read_idx
 from lamina.data.idx import read_mnist as read_mnist
@@ -24,6 +30,7 @@ from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
+from lamina.data.road import Road as Road
 from lamina.data.split import split as split
 from lamina.data.text_files import read_text as read_text
 from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
