@@ -33,6 +33,8 @@ from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.road import Road as Road
 from lamina.data.split import split as split
 from lamina.data.text_files import read_text as read_text
+from lamina.data.tokenizers.byte_pair import BytePairTokenizer as BytePairTokenizer
+from lamina.data.tokenizers.characters import CharacterTokenizer as CharacterTokenizer
 from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
 from lamina.data.tokenizers.encoding import Encoding as Encoding
 from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
