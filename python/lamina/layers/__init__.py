@@ -151,6 +151,8 @@ from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from lamina.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from lamina.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from lamina.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from lamina.layers.reversible_embedding import TransformerPositions as TransformerPositions
 from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
 from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D
