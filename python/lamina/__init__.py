@@ -1,6 +1,7 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
 from lamina import activations as activations
+from lamina import applications as applications
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data

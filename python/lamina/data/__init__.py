@@ -12,10 +12,13 @@ from lamina.data.csv_files import read_csv as read_csv
 from lamina.data.dataset import Dataset as Dataset
 from lamina.data.digits import digits as digits
 from lamina.data.element import random_generator as random_generator
+from lamina.data.garments import Garments as Garments
+from lamina.data.garments import load_garments as load_garments
 from lamina.data.idx import read_idx as read_idx
 from lamina.data.idx import read_mnist as read_mnist
 from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.patches import load_patches as load_patches
 from lamina.data.split import split as split
