@@ -20,6 +20,8 @@ from lamina.data.driving import drive as drive
 from lamina.data.driving import expert as expert
 from lamina.data.driving import load_driving as load_driving
 from lamina.data.element import random_generator as random_generator
+from lamina.data.garments import Garments as Garments
+from lamina.data.garments import load_garments as load_garments
 from lamina.data.idx import read_idx as read_idx
 from lamina.data.idx import read_mnist as read_mnist
 from lamina.data.images import list_image_folder as list_image_folder
@@ -31,6 +33,7 @@ from lamina.data.palette import palette as palette
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.road import Road as Road
+from lamina.data.patches import load_patches as load_patches
 from lamina.data.split import split as split
 from lamina.data.text_files import read_text as read_text
 from lamina.data.tokenizers.byte_pair import BytePairTokenizer as BytePairTokenizer
