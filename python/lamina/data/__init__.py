@@ -30,10 +30,10 @@ from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
+from lamina.data.patches import load_patches as load_patches
+from lamina.data.road import Road as Road
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
-from lamina.data.road import Road as Road
-from lamina.data.patches import load_patches as load_patches
 from lamina.data.split import split as split
 from lamina.data.text_files import read_text as read_text
 from lamina.data.tokenizers.byte_pair import BytePairTokenizer as BytePairTokenizer
