@@ -87,7 +87,7 @@ def load_garments(count: int = 1000, size: int = 28, style: str = "mixed", seed:
             px = (x - 0.5 - place[rows, 0, None, None]) / grow  # from the middle, in shares of the picture
             py = (y - 0.5 - place[rows, 1, None, None]) / grow
             light: Array = drawn(px, py, cut[rows].T[:, :, None]) * shade[rows, None, None]
-            dark = np.sin(2 * np.pi * STRIPES * py) > 0
+            dark: Array = np.sin(2 * np.pi * STRIPES * py) > 0
             light = light * (1 - (striped * depth)[rows, None, None] * dark)
             light = light.reshape(len(rows), size, FINE, size, FINE).mean((2, 4))
             images[rows, :, :, 0] = np.round(light * 255)
