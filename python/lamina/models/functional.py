@@ -176,7 +176,7 @@ class Graph:
             source = places[id(node.inputs[0])]
             detail = None if simple else (filler(node, places), spreader(node, places))
             function: Any = node.operation
-            if not isinstance(function, Layer) and not any(backend.is_narrow(t.dtype) for t in node.inputs):
+            if not isinstance(function, Layer) and not _narrow(node):
                 function = function.function
             self._steps.append((function, source, target, detail, dead))
         self._places = len(places)
@@ -356,6 +356,14 @@ def from_config(config: dict[str, Any]) -> tuple[Any, Any]:
         else:
             raise ValueError(f"the graph calls {layer.name} without inputs")
     return decode(config["inputs"], outputs, loose), decode(config["outputs"], outputs, loose)
+
+
+def _narrow(node: Node) -> bool:
+    """Whether a call takes anything of 16 bits: a symbolic tensor, or a constant."""
+    return any(
+        isinstance(leaf, Tensor | SymbolicTensor | np.ndarray) and backend.is_narrow(np.dtype(leaf.dtype))
+        for leaf in leaves_of((node.args, node.kwargs))
+    )
 
 
 def _numbered(base: str) -> Any:
