@@ -26,3 +26,20 @@ def test_nms_stays_inside(isa, guarded):
             _cpu.nms(boxes, starts, keep, 0.5)
             assert keep[0] == 1
             assert lm.ops.nms(boxes, scores, labels=guarded.copy(np.arange(count) % 2)).numpy()[0] == count - 1
+
+
+@pytest.mark.parametrize("isa", _cpu.isas())
+@pytest.mark.parametrize("channels", [1, 3, 16, 21, 70])
+def test_roi_align_stays_inside(isa, channels, guarded):
+    lm.set_isa(isa)
+    for dtype in (np.float32, np.float64):
+        values = np.random.default_rng(channels).standard_normal((2, 5, 7, channels)).astype(dtype)
+        boxes = guarded.copy(boxes_of(9, 7).astype(dtype))
+        index = guarded.copy(np.arange(9) % 2)
+        for size, ratio, aligned in (((7, 7), 0, False), ((1, 2), 2, True), ((14, 3), 0, True)):
+            x = lm.Tensor(guarded.copy(values), requires_grad=True)
+            before = guarded.count
+            y = lm.ops.roi_align(x, boxes, index, size, 1.0, ratio, aligned)
+            assert guarded.count > before, "the result was made elsewhere"
+            y.backward(guarded.copy(np.ones(y.shape, dtype)))
+            assert np.isfinite(x.grad.numpy()).all()

@@ -1,5 +1,24 @@
 """Classic architectures, one paper a file."""
 
+from lamina.applications.bert import BertConfig as BertConfig
+from lamina.applications.bert_models import BertForMaskedLM as BertForMaskedLM
+from lamina.applications.bert_models import BertForPreTraining as BertForPreTraining
+from lamina.applications.bert_models import BertForQuestionAnswering as BertForQuestionAnswering
+from lamina.applications.bert_models import BertForSequenceClassification as BertForSequenceClassification
+from lamina.applications.bert_models import BertForTokenClassification as BertForTokenClassification
+from lamina.applications.bert_models import BertModel as BertModel
+from lamina.applications.bert_weights import load_bert as load_bert
+from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
+from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.generation import attention_to_source as attention_to_source
+from lamina.applications.generation import generate as generate
+from lamina.applications.resnet import ResNet18 as ResNet18
+from lamina.applications.resnet import ResNet34 as ResNet34
+from lamina.applications.resnet import ResNet50 as ResNet50
+from lamina.applications.resnet import ResNet101 as ResNet101
+from lamina.applications.resnet import ResNet152 as ResNet152
+from lamina.applications.spans import best_spans as best_spans
+from lamina.applications.spans import span_f1 as span_f1
 from lamina.applications.transformer import Transformer as Transformer
 from lamina.applications.transformer import TransformerBody as TransformerBody
 from lamina.applications.transformer import TransformerDecoderOnly as TransformerDecoderOnly
@@ -7,3 +26,5 @@ from lamina.applications.transformer import TransformerEncoderOnly as Transforme
 from lamina.applications.transformer_weights import load_torch_transformer as load_torch_transformer
 from lamina.applications.transformer_weights import torch_transformer_state as torch_transformer_state
 from lamina.applications.unet import UNet as UNet
+from lamina.applications.vgg import VGG16 as VGG16
+from lamina.applications.vgg import VGG19 as VGG19

@@ -20,6 +20,14 @@ from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.palette import overlay as overlay
+from lamina.data.palette import palette as palette
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.split import split as split
+from lamina.data.text_files import read_text as read_text
+from lamina.data.tokenizers.encoding import EncodedBatch as EncodedBatch
+from lamina.data.tokenizers.encoding import Encoding as Encoding
+from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
+from lamina.data.tokenizers.word_piece import WordPieceTokenizer as WordPieceTokenizer
+from lamina.data.tokenizers.words import WordTokenizer as WordTokenizer

@@ -211,6 +211,7 @@ from lamina.ops.relu import relu as relu
 from lamina.ops.repeating import repeat as repeat
 from lamina.ops.repeating import tile as tile
 from lamina.ops.resize import resize as resize
+from lamina.ops.roi_align import roi_align as roi_align
 from lamina.ops.rounding import ceil as ceil
 from lamina.ops.rounding import floor as floor
 from lamina.ops.rounding import floor_divide as floor_divide
