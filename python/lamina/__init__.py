@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lamina import activations as activations
+from lamina import applications as applications
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data

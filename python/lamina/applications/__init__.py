@@ -1,5 +1,10 @@
 """Classic architectures, one paper a file."""
 
+from lamina.applications.autoencoder import SharedAutoencoder as SharedAutoencoder
+from lamina.applications.autoencoder import convolutional_autoencoder as convolutional_autoencoder
+from lamina.applications.autoencoder import deep_autoencoder as deep_autoencoder
+from lamina.applications.autoencoder import denoising_autoencoder as denoising_autoencoder
+from lamina.applications.autoencoder import sparse_autoencoder as sparse_autoencoder
 from lamina.applications.bert import BertConfig as BertConfig
 from lamina.applications.bert_models import BertForMaskedLM as BertForMaskedLM
 from lamina.applications.bert_models import BertForPreTraining as BertForPreTraining
@@ -10,8 +15,15 @@ from lamina.applications.bert_models import BertModel as BertModel
 from lamina.applications.bert_weights import load_bert as load_bert
 from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
 from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.fcn import FCN8s as FCN8s
+from lamina.applications.fcn import FCN16s as FCN16s
+from lamina.applications.fcn import FCN32s as FCN32s
+from lamina.applications.fcn import FCNResNet50 as FCNResNet50
 from lamina.applications.generation import attention_to_source as attention_to_source
 from lamina.applications.generation import generate as generate
+from lamina.applications.inception import InceptionV1 as InceptionV1
+from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
+from lamina.applications.pilotnet import PilotNet as PilotNet
 from lamina.applications.resnet import ResNet18 as ResNet18
 from lamina.applications.resnet import ResNet34 as ResNet34
 from lamina.applications.resnet import ResNet50 as ResNet50
@@ -26,5 +38,6 @@ from lamina.applications.transformer import TransformerEncoderOnly as Transforme
 from lamina.applications.transformer_weights import load_torch_transformer as load_torch_transformer
 from lamina.applications.transformer_weights import torch_transformer_state as torch_transformer_state
 from lamina.applications.unet import UNet as UNet
+from lamina.applications.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from lamina.applications.vgg import VGG16 as VGG16
 from lamina.applications.vgg import VGG19 as VGG19

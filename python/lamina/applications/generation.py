@@ -59,7 +59,7 @@ def generate(
             "beam" over the penalty.
 
     Returns:
-        Tokens (B, length), integers: the prompt, what follows, the end token, then 0. Padding is never written before it.
+        Tokens (B, length), integers: the prompt, what follows, the end token, then 0, which is never written before it.
 
     Raises:
         ValueError: if the sequences would pass the model's positions, a prompt is missing, empty or padded (with

@@ -32,6 +32,8 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.corruption import MaskingNoise as MaskingNoise
+from lamina.layers.corruption import SaltAndPepperNoise as SaltAndPepperNoise
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
