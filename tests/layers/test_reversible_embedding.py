@@ -46,7 +46,7 @@ def test_positions():
     np.testing.assert_allclose(y, X + learned.get_weights()[0][1:4], atol=1e-6)
     with pytest.raises(ValueError, match="there are 9 positions, from 0 to 8; got a sequence from 7 to 9"):
         layer(X, start_index=7)
-    with pytest.raises(ValueError, match=r"x must have shape \(B, T, features\), got \(None, 3\)"):
+    with pytest.raises(ValueError, match=r"x must have shape \(B, T, features\), got \(None, 6\)"):
         TransformerPositions(9)(X[0])
     noisy = TransformerPositions(9, dropout=0.5)
     assert (noisy(X, training=True).numpy() == 0).any()

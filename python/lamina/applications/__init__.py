@@ -19,6 +19,8 @@ from lamina.applications.fcn import FCN8s as FCN8s
 from lamina.applications.fcn import FCN16s as FCN16s
 from lamina.applications.fcn import FCN32s as FCN32s
 from lamina.applications.fcn import FCNResNet50 as FCNResNet50
+from lamina.applications.generation import attention_to_source as attention_to_source
+from lamina.applications.generation import generate as generate
 from lamina.applications.inception import InceptionV1 as InceptionV1
 from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
 from lamina.applications.pilotnet import PilotNet as PilotNet
