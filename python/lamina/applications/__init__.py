@@ -10,6 +10,8 @@ from lamina.applications.bert_models import BertModel as BertModel
 from lamina.applications.bert_weights import load_bert as load_bert
 from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
 from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.detection import best_boxes as best_boxes
+from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.resnet import ResNet18 as ResNet18
 from lamina.applications.resnet import ResNet34 as ResNet34
 from lamina.applications.resnet import ResNet50 as ResNet50
@@ -20,3 +22,11 @@ from lamina.applications.spans import span_f1 as span_f1
 from lamina.applications.unet import UNet as UNet
 from lamina.applications.vgg import VGG16 as VGG16
 from lamina.applications.vgg import VGG19 as VGG19
+from lamina.applications.yolo import YOLOv1 as YOLOv1
+from lamina.applications.yolo import YOLOv1Loss as YOLOv1Loss
+from lamina.applications.yolo import YOLOv1Small as YOLOv1Small
+from lamina.applications.yolo import decode_yolo_v1 as decode_yolo_v1
+from lamina.applications.yolo_v3 import YOLOv3 as YOLOv3
+from lamina.applications.yolo_v3 import YOLOv3Loss as YOLOv3Loss
+from lamina.applications.yolo_v3 import YOLOv3Tiny as YOLOv3Tiny
+from lamina.applications.yolo_v3 import decode_yolo_v3 as decode_yolo_v3
