@@ -24,6 +24,8 @@ from lamina.applications.generation import generate as generate
 from lamina.applications.inception import InceptionV1 as InceptionV1
 from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
 from lamina.applications.pilotnet import PilotNet as PilotNet
+from lamina.applications.detection import best_boxes as best_boxes
+from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.resnet import ResNet18 as ResNet18
 from lamina.applications.resnet import ResNet34 as ResNet34
 from lamina.applications.resnet import ResNet50 as ResNet50
@@ -41,3 +43,11 @@ from lamina.applications.unet import UNet as UNet
 from lamina.applications.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from lamina.applications.vgg import VGG16 as VGG16
 from lamina.applications.vgg import VGG19 as VGG19
+from lamina.applications.yolo import YOLOv1 as YOLOv1
+from lamina.applications.yolo import YOLOv1Loss as YOLOv1Loss
+from lamina.applications.yolo import YOLOv1Small as YOLOv1Small
+from lamina.applications.yolo import decode_yolo_v1 as decode_yolo_v1
+from lamina.applications.yolo_v3 import YOLOv3 as YOLOv3
+from lamina.applications.yolo_v3 import YOLOv3Loss as YOLOv3Loss
+from lamina.applications.yolo_v3 import YOLOv3Tiny as YOLOv3Tiny
+from lamina.applications.yolo_v3 import decode_yolo_v3 as decode_yolo_v3
