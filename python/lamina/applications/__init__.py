@@ -15,6 +15,8 @@ from lamina.applications.bert_models import BertModel as BertModel
 from lamina.applications.bert_weights import load_bert as load_bert
 from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
 from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.detection import best_boxes as best_boxes
+from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.detection_images import DetectionBatches as DetectionBatches
 from lamina.applications.fcn import FCN8s as FCN8s
 from lamina.applications.fcn import FCN16s as FCN16s
@@ -30,8 +32,6 @@ from lamina.applications.mask_rcnn import MaskRCNN as MaskRCNN
 from lamina.applications.mask_rcnn import MaskRCNNResNet50FPN as MaskRCNNResNet50FPN
 from lamina.applications.mask_rcnn_settings import MaskRCNNSettings as MaskRCNNSettings
 from lamina.applications.pilotnet import PilotNet as PilotNet
-from lamina.applications.detection import best_boxes as best_boxes
-from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.resnet import ResNet18 as ResNet18
 from lamina.applications.resnet import ResNet34 as ResNet34
 from lamina.applications.resnet import ResNet50 as ResNet50
