@@ -15,6 +15,11 @@ from lamina.applications.bert_models import BertModel as BertModel
 from lamina.applications.bert_weights import load_bert as load_bert
 from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
 from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.darknet import decode_darknet as decode_darknet
+from lamina.applications.darknet import load_darknet as load_darknet
+from lamina.applications.darknet import read_darknet_cfg as read_darknet_cfg
+from lamina.applications.darknet_weights import load_darknet_weights as load_darknet_weights
+from lamina.applications.darknet_weights import save_darknet_weights as save_darknet_weights
 from lamina.applications.detection import best_boxes as best_boxes
 from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.detection_images import DetectionBatches as DetectionBatches
