@@ -30,6 +30,7 @@ LEARNED = {  # what main returns, at the small size
     "composing": lambda perplexity: perplexity < 3,
     "sound_classification": lambda accuracy: accuracy > 0.75,
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "yolo_scenes": lambda precision: precision > 0.5,
 }
 
 
