@@ -1,5 +1,10 @@
 """Classic architectures, one paper a file."""
 
+from lamina.applications.autoencoder import SharedAutoencoder as SharedAutoencoder
+from lamina.applications.autoencoder import convolutional_autoencoder as convolutional_autoencoder
+from lamina.applications.autoencoder import deep_autoencoder as deep_autoencoder
+from lamina.applications.autoencoder import denoising_autoencoder as denoising_autoencoder
+from lamina.applications.autoencoder import sparse_autoencoder as sparse_autoencoder
 from lamina.applications.bert import BertConfig as BertConfig
 from lamina.applications.bert_models import BertForMaskedLM as BertForMaskedLM
 from lamina.applications.bert_models import BertForPreTraining as BertForPreTraining
@@ -17,6 +22,21 @@ from lamina.applications.darknet_weights import load_darknet_weights as load_dar
 from lamina.applications.darknet_weights import save_darknet_weights as save_darknet_weights
 from lamina.applications.detection import best_boxes as best_boxes
 from lamina.applications.detection import pad_boxes as pad_boxes
+from lamina.applications.detection_images import DetectionBatches as DetectionBatches
+from lamina.applications.fcn import FCN8s as FCN8s
+from lamina.applications.fcn import FCN16s as FCN16s
+from lamina.applications.fcn import FCN32s as FCN32s
+from lamina.applications.fcn import FCNResNet50 as FCNResNet50
+from lamina.applications.feature_pyramid import ResNetFPN as ResNetFPN
+from lamina.applications.feature_pyramid import feature_pyramid as feature_pyramid
+from lamina.applications.generation import attention_to_source as attention_to_source
+from lamina.applications.generation import generate as generate
+from lamina.applications.inception import InceptionV1 as InceptionV1
+from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
+from lamina.applications.mask_rcnn import MaskRCNN as MaskRCNN
+from lamina.applications.mask_rcnn import MaskRCNNResNet50FPN as MaskRCNNResNet50FPN
+from lamina.applications.mask_rcnn_settings import MaskRCNNSettings as MaskRCNNSettings
+from lamina.applications.pilotnet import PilotNet as PilotNet
 from lamina.applications.resnet import ResNet18 as ResNet18
 from lamina.applications.resnet import ResNet34 as ResNet34
 from lamina.applications.resnet import ResNet50 as ResNet50
@@ -24,7 +44,14 @@ from lamina.applications.resnet import ResNet101 as ResNet101
 from lamina.applications.resnet import ResNet152 as ResNet152
 from lamina.applications.spans import best_spans as best_spans
 from lamina.applications.spans import span_f1 as span_f1
+from lamina.applications.transformer import Transformer as Transformer
+from lamina.applications.transformer import TransformerBody as TransformerBody
+from lamina.applications.transformer import TransformerDecoderOnly as TransformerDecoderOnly
+from lamina.applications.transformer import TransformerEncoderOnly as TransformerEncoderOnly
+from lamina.applications.transformer_weights import load_torch_transformer as load_torch_transformer
+from lamina.applications.transformer_weights import torch_transformer_state as torch_transformer_state
 from lamina.applications.unet import UNet as UNet
+from lamina.applications.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from lamina.applications.vgg import VGG16 as VGG16
 from lamina.applications.vgg import VGG19 as VGG19
 from lamina.applications.yolo import YOLOv1 as YOLOv1
