@@ -18,6 +18,7 @@ from lamina.data.images import list_image_folder as list_image_folder
 from lamina.data.images import read_image as read_image
 from lamina.data.images import read_image_folder as read_image_folder
 from lamina.data.npz import read_npz as read_npz
+from lamina.data.planted import planted_analogies as planted_analogies
 from lamina.data.split import split as split
 from lamina.data.text_files import read_text as read_text
 from lamina.data.tokenizers.byte_pair import BytePairTokenizer as BytePairTokenizer
