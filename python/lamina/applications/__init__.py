@@ -62,3 +62,5 @@ from lamina.applications.yolo_v3 import YOLOv3 as YOLOv3
 from lamina.applications.yolo_v3 import YOLOv3Loss as YOLOv3Loss
 from lamina.applications.yolo_v3 import YOLOv3Tiny as YOLOv3Tiny
 from lamina.applications.yolo_v3 import decode_yolo_v3 as decode_yolo_v3
+from lamina.applications.word2vec import Word2Vec as Word2Vec
+from lamina.applications.word_vectors import WordVectors as WordVectors
