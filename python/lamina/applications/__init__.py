@@ -15,6 +15,10 @@ from lamina.applications.bert_models import BertModel as BertModel
 from lamina.applications.bert_weights import load_bert as load_bert
 from lamina.applications.bert_weights import load_bert_weights as load_bert_weights
 from lamina.applications.bert_weights import save_bert as save_bert
+from lamina.applications.captioning import ShowAndTell as ShowAndTell
+from lamina.applications.captioning import ShowAttendAndTell as ShowAttendAndTell
+from lamina.applications.captioning import caption as caption
+from lamina.applications.captioning import one_hot_words as one_hot_words
 from lamina.applications.fcn import FCN8s as FCN8s
 from lamina.applications.fcn import FCN16s as FCN16s
 from lamina.applications.fcn import FCN32s as FCN32s
