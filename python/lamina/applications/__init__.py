@@ -23,6 +23,10 @@ from lamina.applications.darknet_weights import save_darknet_weights as save_dar
 from lamina.applications.detection import best_boxes as best_boxes
 from lamina.applications.detection import pad_boxes as pad_boxes
 from lamina.applications.detection_images import DetectionBatches as DetectionBatches
+from lamina.applications.captioning import ShowAndTell as ShowAndTell
+from lamina.applications.captioning import ShowAttendAndTell as ShowAttendAndTell
+from lamina.applications.captioning import caption as caption
+from lamina.applications.captioning import one_hot_words as one_hot_words
 from lamina.applications.fcn import FCN8s as FCN8s
 from lamina.applications.fcn import FCN16s as FCN16s
 from lamina.applications.fcn import FCN32s as FCN32s
