@@ -55,6 +55,13 @@ from lamina.applications.transformer import TransformerEncoderOnly as Transforme
 from lamina.applications.transformer_weights import load_torch_transformer as load_torch_transformer
 from lamina.applications.transformer_weights import torch_transformer_state as torch_transformer_state
 from lamina.applications.unet import UNet as UNet
+from lamina.applications.dcgan import dcgan_discriminator as dcgan_discriminator
+from lamina.applications.dcgan import dcgan_generator as dcgan_generator
+from lamina.applications.dcgan import dcgan_optimizer as dcgan_optimizer
+from lamina.applications.gan import GAN as GAN
+from lamina.applications.gan_callbacks import CollapseWarning as CollapseWarning
+from lamina.applications.gan_callbacks import EqualJudges as EqualJudges
+from lamina.applications.gan_callbacks import SampleGrid as SampleGrid
 from lamina.applications.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
 from lamina.applications.vgg import VGG16 as VGG16
 from lamina.applications.vgg import VGG19 as VGG19
