@@ -1,4 +1,4 @@
-"""The most memory that a process has had resident, after training steps of ResNet-50: library, weights, Adam and all."""
+"""The most memory that a process has had resident after steps of training ResNet-50: library, weights, Adam, all."""
 
 from __future__ import annotations
 
