@@ -38,6 +38,7 @@ FAMILIES = {
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "lstm_step": "bench.steps.bench_lstm_step",
+    "transformer": "bench.steps.bench_transformer",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
     "import": "bench.bench_import",

@@ -27,6 +27,9 @@ LEARNED = {  # what main returns, at the small size
     ),
     "text_generation": lambda perplexity: (np.diff(perplexity) < 0).all() and perplexity[-1] < 16,
     "long_memory": lambda error: max(error["LSTM"], error["GRU"]) < 0.02 < 0.9 * error["the mean"] < error["SimpleRNN"],
+    "translation": lambda right: right > 0.3,
+    "captioning": lambda shares: shares["loss"] < 0.8 and shares["words"] > 0.1,
+    "summarising": lambda scores: scores["loss"] < 0.8,
     "composing": lambda perplexity: perplexity < 3,
     "sound_classification": lambda accuracy: accuracy > 0.75,
     "autoencoder": lambda errors: all(
