@@ -1,8 +1,9 @@
 """Style swap: one encoder, two decoders. Plain garments are drawn anew with stripes, and the other way round.
 
-The principle of face swaps: both sets of pictures go through one encoder, each set has a decoder of its own, and a
-picture is swapped by the other set's decoder. No garment is in both sets. A classifier of drawn pictures says whether
-a swapped one is the same kind of garment in the other style. The garments are synthetic (drawn).
+The principle of face swaps: both sets of pictures go through one encoder, disguised so that it cannot tell whose they
+are; each set has a decoder of its own, and a picture is swapped by the other set's. No garment is in both sets. A
+classifier of drawn pictures says whether a swapped one is the same kind of garment in the other style. The garments
+are synthetic (drawn).
 
 Needs: pip install "lamina[examples]"
 """
@@ -21,6 +22,14 @@ def garments(count: int, style: str, seed: int) -> tuple[np.ndarray, np.ndarray]
     """Pictures, and classes: a kind in plain, or KINDS more in stripes."""
     images, labels, _ = lm.data.load_garments(count, style=style, seed=seed)
     return images.astype("float32") / 255, labels + KINDS * (style == "striped")
+
+
+def disguised(x: np.ndarray, seed: int) -> np.ndarray:
+    """The pictures with dark lines drawn at random across: the encoder shall not go by those."""
+    draw = np.random.default_rng(seed)
+    many, phase, depth = (draw.uniform(*bounds, (len(x), 1)) for bounds in ((4, 14), (0, 1), (0, 1)))
+    dark = np.sin(2 * np.pi * (many * np.linspace(0, 1, x.shape[1]) + phase)) > 0
+    return (x * (1 - depth * dark)[:, :, None, None]).astype("float32")
 
 
 def judge(x: np.ndarray, y: np.ndarray) -> Sequential:
@@ -48,7 +57,8 @@ def main(small: bool = False, output: str = "style_swap.png") -> dict[str, float
     pair = SharedAutoencoder(plain.shape[1:], latent=24, filters=(16, 32))
     pair.model.compile(lm.optimizers.Adam(2e-3), loss="mse")
     pictures = [plain, striped]
-    pair.model.fit(pictures, pictures, epochs=20 if small else 30, verbose=0 if small else 1)
+    hidden = [disguised(part, seed) for seed, part in enumerate(pictures)]
+    pair.model.fit(hidden, pictures, epochs=20 if small else 30, verbose=0 if small else 1)
     to_striped, to_plain = pair.a_to_b(plain_test), pair.b_to_a(striped_test)
     classifier = judge(np.concatenate(pictures), np.concatenate([plain_kinds, striped_kinds]))
     result = {}

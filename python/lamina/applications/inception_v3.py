@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from lamina import ops
 from lamina.applications.building import check_top, image_input, pooled
 from lamina.applications.inception import convolve
 from lamina.applications.weights import load_weights, torch_names
@@ -105,7 +106,7 @@ def _chain(x: Any, name: str, *steps: tuple[str, int, Any, Any, int]) -> Any:
 
 
 def _mean_branch(x: Any, filters: int, name: str) -> Any:
-    x = AveragePooling2D(3, 1, padding=1, name=f"{name}.pool")(x)
+    x = ops.avg_pool2d(x, 3, 1, 1, count_padding=True)  # the layer's means are Keras's, of the image alone
     return convolve(x, filters, 1, f"{name}.branch_pool")
 
 

@@ -75,8 +75,8 @@ def load_garments(count: int = 1000, size: int = 28, style: str = "mixed", seed:
     cut: Array = draw.uniform(-1, 1, (count, 6))  # what varies in a garment of a kind
     place: Array = draw.normal(0, 1, (count, 3)) * np.array([0.02, 0.02, 0.03])
     shade = draw.uniform(0.55, 1.0, count)
-    depth = draw.uniform(0.5, 0.7, count)  # of the stripes
-    striped = {"plain": np.zeros(count), "striped": np.ones(count), "mixed": draw.random(count) < 0.3}[style]
+    depth: Array = draw.uniform(0.5, 0.7, count)  # of the stripes
+    striped: Array = {"plain": np.zeros(count), "striped": np.ones(count), "mixed": draw.random(count) < 0.3}[style]
     images = np.empty((count, size, size, 1), np.uint8)
     step = np.arange(size * FINE) + 0.5
     y, x = np.meshgrid(step / (size * FINE), step / (size * FINE), indexing="ij")
