@@ -231,7 +231,11 @@ class YOLOv3Loss(Loss):
 
 
 def decode_yolo_v3(
-    outputs: Any, anchors: Sequence[tuple[float, float]], masks: Sequence[Sequence[int]], size: tuple[int, int]
+    outputs: Any,
+    anchors: Sequence[tuple[float, float]],
+    masks: Sequence[Sequence[int]],
+    size: tuple[int, int],
+    classes_by: str = "sigmoid",
 ) -> tuple[Tensor, Tensor]:
     """The boxes in the outputs of a YOLO v3, and their scores: objectness times class.
 
@@ -242,13 +246,14 @@ def decode_yolo_v3(
         anchors: (width, height) of all anchors, in pixels.
         masks: for each output which are its own.
         size: the pictures' height and width in pixels.
+        classes_by: "sigmoid" (v3: a box may have several) or "softmax" (v2: it has one).
 
     Returns:
         boxes (N, M, 4): corners in widths and heights of the picture; scores (N, M, C): for `best_boxes`. M counts the
         anchors of all cells and outputs.
 
     Raises:
-        ValueError: if an output's shape does not fit.
+        ValueError: if an output's shape does not fit, or for another classes_by.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -264,6 +269,8 @@ def decode_yolo_v3(
     sizes = _anchors(anchors, who)
     if len(outputs) != len(masks):
         raise ValueError(f"{who}: {len(outputs)} outputs, masks of {len(masks)}")
+    if classes_by not in ("sigmoid", "softmax"):
+        raise ValueError(f'{who}: classes_by must be "sigmoid" or "softmax", got {classes_by!r}')
     boxes, scores = [], []
     with no_grad():
         for output, mask in zip(outputs, masks, strict=True):
@@ -274,7 +281,7 @@ def decode_yolo_v3(
                     f"(5 + classes)), got {y.shape}"
                 )
             said = _by_anchor(y, len(mask), y.shape[3] // len(mask) - 5, who)
-            score = ops.sigmoid(said[..., 4:5]) * ops.sigmoid(said[..., 5:])
+            score = ops.sigmoid(said[..., 4:5]) * getattr(ops, classes_by)(said[..., 5:])
             box = _boxes(said, [sizes[i] for i in mask], size)
             boxes.append(ops.reshape(box, (y.shape[0], -1, 4)))
             scores.append(ops.reshape(score, (y.shape[0], -1, score.shape[-1])))
