@@ -37,6 +37,7 @@ LEARNED = {  # what main returns, at the small size
     "sound_restoration": lambda ratios: ratios[1] - ratios[0] > 6,
     "variational_autoencoder": lambda found: found["confidence"] > 0.8 and min(found["classes"]) > 0.02,
     "style_swap": lambda found: min(found["plain to striped"], found["striped to plain"]) > 0.5,
+    "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
     "yolo_scenes": lambda precision: precision > 0.5,
     "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16

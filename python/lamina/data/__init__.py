@@ -38,6 +38,7 @@ from lamina.data.npz import read_npz as read_npz
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
 from lamina.data.patches import load_patches as load_patches
+from lamina.data.planted import planted_analogies as planted_analogies
 from lamina.data.road import Road as Road
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
