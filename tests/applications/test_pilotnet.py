@@ -69,3 +69,9 @@ def test_drives_better_than_straight_on():
     assert straight.interventions
     assert len(ride.interventions) < len(straight.interventions) / 4
     assert np.abs(ride.offsets).mean() < np.abs(straight.offsets).mean()
+
+
+@pytest.mark.parametrize("shape", [(1, 66, 200, 1), (1, 70, 200, 3), (66, 200, 3)])
+def test_other_pictures_are_refused(shape):
+    with pytest.raises(ValueError, match="200, 3"):
+        PilotNet()(np.zeros(shape, "float32"))

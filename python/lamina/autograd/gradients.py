@@ -39,7 +39,7 @@ def grad(
     """
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if create_graph:
-        leaves, outputs = tape.graph_backward(y, y._seed(gradient))
+        leaves, outputs = tape.graph_backward(y, y._seed(gradient), wanted=wanted)
         found = [leaves.get(x) if x.node is None else outputs.get((x.node, x.output)) for x in wanted]
     else:
         arrays: dict[Tensor, Any] = {}

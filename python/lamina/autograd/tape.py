@@ -128,11 +128,11 @@ def backward(
 
 
 def graph_backward(
-    root: Tensor, gradient: Tensor, after: int = -1
+    root: Tensor, gradient: Tensor, after: int = -1, wanted: list[Tensor] | None = None
 ) -> tuple[dict[Tensor, Tensor], dict[tuple[Function, int], Tensor]]:
     """The gradients of leaves, and of outputs of nodes, as tensors of a tape of their own: see `lamina.grad`.
 
-    Only nodes born after the number `after` are walked through.
+    Only nodes born after the number `after` are walked through; with `wanted`, only those on the way to these tensors.
     """
     leaves: dict[Tensor, Tensor] = {}
     outputs: dict[tuple[Function, int], Tensor] = {}
@@ -150,11 +150,22 @@ def graph_backward(
     recording, state.recording = state.recording, True
     try:
         give(root, gradient)
-        for node in [] if root.node is None else _ancestors(root.node):
+        nodes = [] if root.node is None else _ancestors(root.node)
+        useful = None if wanted is None else _on_the_way(nodes, wanted)
+        for node in nodes:
             given = [outputs.get((node, i)) for i in range(node.outputs)]
             if node.number < after or all(grad is None for grad in given):
                 continue
-            found = node.graph_backward(*given)
+            if useful is None:
+                found = node.graph_backward(*given)
+            elif node in useful:
+                needs, node.needs = node.needs, useful[node]
+                try:
+                    found = node.graph_backward(*given)
+                finally:
+                    node.needs = needs
+            else:
+                continue
             for tensor, grad in zip(node.inputs, found if isinstance(found, tuple) else (found,), strict=True):
                 if grad is not None and tensor is not None and tensor.requires_grad:
                     give(tensor, grad)
@@ -210,6 +221,20 @@ def _ancestors(node: Function) -> list[Function]:
                     nodes.append(parent)
     nodes.sort(key=operator.attrgetter("number"), reverse=True)
     return nodes
+
+
+def _on_the_way(nodes: list[Function], wanted: list[Tensor]) -> dict[Function, list[bool]]:
+    """Of nodes, youngest first, those from which one of the tensors can be reached, and through which inputs."""
+    leaves = {x for x in wanted if x.node is None}
+    places = {(x.node, x.output) for x in wanted if x.node is not None}
+    useful: dict[Function, list[bool]] = {}
+    for node in reversed(nodes):
+        through = [
+            x is not None and (x in leaves or (x.node, x.output) in places or x.node in useful) for x in node.inputs
+        ]
+        if True in through:
+            useful[node] = through
+    return useful
 
 
 def _sum(a: Any, b: Any) -> Any:

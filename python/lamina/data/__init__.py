@@ -1,5 +1,7 @@
 """Data: bundled sets, readers of files, splits, and Dataset, the way from samples to batches."""
 
+from lamina.data.augmentation import Augment as Augment
+from lamina.data.augmentation import LabelledImage as LabelledImage
 from lamina.data.bert_pretraining import mask_tokens as mask_tokens
 from lamina.data.bert_pretraining import sentence_pairs as sentence_pairs
 from lamina.data.bundled import load_breast_cancer as load_breast_cancer
@@ -36,11 +38,11 @@ from lamina.data.npz import read_npz as read_npz
 from lamina.data.palette import overlay as overlay
 from lamina.data.palette import palette as palette
 from lamina.data.patches import load_patches as load_patches
+from lamina.data.planted import planted_analogies as planted_analogies
 from lamina.data.road import Road as Road
 from lamina.data.scenes import Scenes as Scenes
 from lamina.data.scenes import load_scenes as load_scenes
 from lamina.data.split import split as split
-from lamina.data.voc import read_voc as read_voc
 from lamina.data.text_files import read_text as read_text
 from lamina.data.tokenizers.byte_pair import BytePairTokenizer as BytePairTokenizer
 from lamina.data.tokenizers.characters import CharacterTokenizer as CharacterTokenizer
@@ -49,3 +51,4 @@ from lamina.data.tokenizers.encoding import Encoding as Encoding
 from lamina.data.tokenizers.tokenizer import Tokenizer as Tokenizer
 from lamina.data.tokenizers.word_piece import WordPieceTokenizer as WordPieceTokenizer
 from lamina.data.tokenizers.words import WordTokenizer as WordTokenizer
+from lamina.data.voc import read_voc as read_voc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,20 +104,20 @@ def checked_box(corners: Any, size: tuple[int, int], where: str) -> Array:
     Raises:
         ValueError: if it is inverted, has no area or reaches out of the picture by more than a pixel.
     """
-    box = np.asarray(corners, np.float64)
-    said = [round(float(c), 2) for c in box]
-    if not np.isfinite(box).all():
-        raise ValueError(f"{where}: the box {said} is not finite")
-    x_min, y_min, x_max, y_max = box
-    if x_max < x_min or y_max < y_min:
-        raise ValueError(f"{where}: the box {said} (x_min, y_min, x_max, y_max) is inverted")
-    if x_max == x_min or y_max == y_min:
-        raise ValueError(f"{where}: the box {said} (x_min, y_min, x_max, y_max) has no area")
+    x_min, y_min, x_max, y_max = (float(c) for c in corners)  # plain numbers: files have a million boxes
     height, width = size
-    clipped = np.clip(box, 0, [width, height, width, height])
-    if (np.abs(clipped - box) > CLOSE).any() or clipped[2] <= clipped[0] or clipped[3] <= clipped[1]:
-        raise ValueError(f"{where}: the box {said} lies outside of the picture of {width}x{height} (width x height)")
-    return clipped.astype(np.float32)
+    left, top, right, bottom = max(x_min, 0.0), max(y_min, 0.0), min(x_max, width), min(y_max, height)
+    beyond = max(left - x_min, top - y_min, x_max - right, y_max - bottom)
+    if left < right and top < bottom and beyond <= CLOSE:
+        return np.array((left, top, right, bottom), np.float32)
+    said = f"the box {[round(c, 2) for c in (x_min, y_min, x_max, y_max)]} (x_min, y_min, x_max, y_max)"
+    if not math.isfinite(x_min + y_min + x_max + y_max):
+        raise ValueError(f"{where}: {said} is not finite")
+    if x_max < x_min or y_max < y_min:
+        raise ValueError(f"{where}: {said} is inverted")
+    if x_max == x_min or y_max == y_min:
+        raise ValueError(f"{where}: {said} has no area")
+    raise ValueError(f"{where}: {said} lies outside of the picture of {width}x{height} (width x height)")
 
 
 def inside(folder: Path, name: Any, where: str) -> Path:

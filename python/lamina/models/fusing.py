@@ -12,7 +12,6 @@ from lamina.layers.core import Activation
 from lamina.layers.layer import Layer
 from lamina.layers.merging import Add
 from lamina.layers.normalization import BatchNormalization
-from lamina.layers.pooling import MaxPooling2D
 
 
 class Chain:
@@ -62,6 +61,29 @@ def is_relu(layer: Any) -> bool:
     return type(layer) is Activation and layer._activation_name == "relu"
 
 
+class Readers:
+    """Which calls take what each of them gives.
+
+    Args:
+        calls: all of them.
+        outputs: the tensors that are needed by others besides.
+    """
+
+    def __init__(self, calls: list[Node], outputs: list[SymbolicTensor]) -> None:
+        self._of: dict[int, list[Node]] = {}
+        for node in calls:
+            for tensor in node.inputs:
+                self._of.setdefault(id(tensor), []).append(node)
+        self._kept = {id(t) for t in outputs}
+
+    def only(self, node: Node) -> Node | None:
+        """The one call that takes a call's one output; None if that is needed elsewhere too."""
+        y = node.outputs
+        if not isinstance(y, SymbolicTensor) or id(y) in self._kept or len(self._of.get(id(y), ())) != 1:
+            return None
+        return self._of[id(y)][0]
+
+
 def fused(calls: list[Node], outputs: list[SymbolicTensor]) -> list[Any]:
     """The calls in an order that works, those that one op can do together as one `Chain`.
 
@@ -69,56 +91,44 @@ def fused(calls: list[Node], outputs: list[SymbolicTensor]) -> list[Any]:
         calls: each after those that it needs.
         outputs: the tensors that must come out whatever is fused.
     """
-    readers: dict[int, list[Node]] = {}
-    for node in calls:
-        for tensor in node.inputs:
-            readers.setdefault(id(tensor), []).append(node)
-    kept = {id(t) for t in outputs}
-
-    def only_reader(node: Node) -> Node | None:
-        """The one call that takes a call's one output; None if that is needed elsewhere too."""
-        y = node.outputs
-        if not isinstance(y, SymbolicTensor) or id(y) in kept or len(readers.get(id(y), ())) != 1:
-            return None
-        return readers[id(y)][0]
-
+    readers = Readers(calls, outputs)
     last: dict[Node, Chain] = {}
     taken: set[Node] = set()
     for node in reversed(calls):  # of two that meet in a sum, the one that is computed last
-        chain = _chain(node, only_reader)
+        chain = _chain(node, readers)
         if len(chain) > 1 and not taken.intersection(chain):
             taken.update(chain)
             last[chain[-1]] = Chain(chain)
     return [last.get(node, node) for node in calls if node in last or node not in taken]
 
 
-def _chain(node: Node, only_reader: Any) -> list[Node]:
+def _chain(node: Node, readers: Readers) -> list[Node]:
     """A call and those behind it that its layer can do the work of."""
     layer, chain = node.operation, [node]
-    if not _simple(node):
+    if not simple(node):
         return chain
     if type(layer) is Conv2D:
-        after = only_reader(node)
-        pool = after.operation if after is not None and _simple(after) else None
-        return [node, after] if isinstance(pool, MaxPooling2D) and layer.takes_pool(pool) else chain
+        after = readers.only(node)
+        pool = after.operation if after is not None and simple(after) else None
+        return [node, after] if after is not None and layer.takes_pool(pool) else chain
     if type(layer) is not BatchNormalization:
         return chain
-    after = only_reader(node)
-    if after is not None and _sum_of_two(after):
+    after = readers.only(node)
+    if after is not None and sum_of_two(after):
         chain.append(after)
-        after = only_reader(after)
-    if after is not None and is_relu(after.operation) and _simple(after):
+        after = readers.only(after)
+    if after is not None and is_relu(after.operation) and simple(after):
         chain.append(after)
     followers: list[Layer] = [n.operation for n in chain[1:]]
     return chain if layer.takes_sum(*followers) else [node]
 
 
-def _simple(node: Node) -> bool:
+def simple(node: Node) -> bool:
     """Whether a call takes one tensor and nothing else."""
     return len(node.args) == 1 and isinstance(node.args[0], SymbolicTensor) and not node.kwargs
 
 
-def _sum_of_two(node: Node) -> bool:
+def sum_of_two(node: Node) -> bool:
     x = node.args[0] if len(node.args) == 1 and not node.kwargs else None
     two = type(node.operation) is Add and isinstance(x, list | tuple) and len(x) == 2
     return two and x[0] is not x[1] and x[0].shape[1:] == x[1].shape[1:]  # type: ignore[index]
