@@ -40,6 +40,7 @@ FAMILIES = {
     "lstm_step": "bench.steps.bench_lstm_step",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
+    "generative": "bench.steps.bench_generative",
     "import": "bench.bench_import",
 }
 
