@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,7 @@ def dcgan_torch(a: Arrays) -> Prepared:
     torch.manual_seed(1)
     sizes = (100, 512, 256, 128, 64)
     layers: list[Any] = []
-    for i, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (before, after) in enumerate(itertools.pairwise(sizes)):
         layers += [nn.ConvTranspose2d(before, after, 4, 2 if i else 1, 1 if i else 0, bias=False),
                    nn.BatchNorm2d(after), nn.ReLU(True)]  # fmt: skip
     g = nn.Sequential(*layers, nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh())
