@@ -53,14 +53,14 @@ def main(small: bool = False, output: str = "dcgan.png", folder=None) -> dict:
     classifier.compile(lm.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
     classifier.fit(x, y, epochs=5, verbose=0)
     features = lm.Model(classifier.inputs, classifier.get_layer("features").output)
-    filters = 8 if small else 24
+    filters = 8 if small else 16
     generator = dcgan_generator(LATENT, x.shape[1:], filters)
-    gan = GAN(dcgan_discriminator(x.shape[1:], filters, dropout=0.3), generator, LATENT)
-    gan.compile(dcgan_optimizer(1e-4 if not small else 2e-4), dcgan_optimizer(4e-4), label_smoothing=0.1)
+    gan = GAN(dcgan_discriminator(x.shape[1:], filters, dropout=0.5), generator, LATENT)
+    gan.compile(dcgan_optimizer(1e-4), dcgan_optimizer(4e-4), label_smoothing=0.1)
     distance = Distance(features, held, every=2)
     stop = EqualJudges(margin=0.1, patience=20, start=20)
-    grid = SampleGrid(gif="dcgan.gif", rows=4, columns=8, every=1 if small else 3, scale=1)
-    logs = gan.fit(x, epochs=6 if small else 60, batch_size=32 if small else 64, verbose=0 if small else 1,
+    grid = SampleGrid(gif="dcgan.gif", rows=4, columns=8, every=1 if small else 2, scale=1)
+    logs = gan.fit(x, epochs=6 if small else 40, batch_size=32 if small else 64, verbose=0 if small else 1,
                    callbacks=[distance, stop, grid]).history  # fmt: skip
     generator.save("dcgan.safetensors")
     chances = classifier.predict(gan.sample(1000, seed=3), verbose=0)

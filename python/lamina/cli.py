@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     design_parser.add_argument("--port", type=int, default=8765, help="0 for any that is free (8765)")
     design_parser.add_argument("--seed", type=int, default=0, help="of the codes (0)")
     design_parser.add_argument(
-        "--epochs", type=_positive, default=15, help="passes over the garments, without --model (15)"
+        "--epochs", type=_positive, default=30, help="passes over the garments, without --model (30)"
     )
     commands.add_parser("info", help="say what Lamina runs on here")
     chosen = parser.parse_args(arguments)
@@ -158,7 +158,7 @@ def _draw_confusion(axes: Any, y: Any, predicted: Any) -> None:
     axes.set_title(f"Confusion: {np.trace(counts)} of {counts.sum()} right")
 
 
-def design(model: Path | None, folder: Path, host: str, port: int, seed: int = 0, epochs: int = 15) -> None:
+def design(model: Path | None, folder: Path, host: str, port: int, seed: int = 0, epochs: int = 30) -> None:
     """Serves the designer's page until the program is interrupted.
 
     Args:

@@ -140,7 +140,7 @@ def load_generator(path: Any) -> tuple[Any, float]:
     return model, -1.0 if last_activation(model) == "tanh" else 0.0
 
 
-def train_generator(epochs: int = 15, seed: int = 1, verbose: int = 1) -> Any:
+def train_generator(epochs: int = 30, seed: int = 1, verbose: int = 1) -> Any:
     """The decoder of a small variational autoencoder that has learned the drawn garments (synthetic)."""
     random.set_seed(seed)
     x = data.load_garments(3000, size=32, seed=0).images.astype("float32") / 255
