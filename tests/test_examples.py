@@ -39,7 +39,12 @@ LEARNED = {  # what main returns, at the small size
     "style_swap": lambda found: found["plain to striped"] > 0.3 and found["striped to plain"] > 0.7,
     "gan": lambda found: abs(found["d_accuracy"] - 0.5) < 0.1 and (found["classes"] > 0.01).all(),
     "dcgan": lambda found: found["distance"][6] < found["distance"][1],
+    "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "yolo_scenes": lambda precision: precision > 0.5,
+    "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16
+    "fcn_scenes": lambda iou: iou > 0.35,
+    "self_driving": lambda autonomy: autonomy["PilotNet"] == 1 and autonomy["going straight"] < 0.5,
 }
 
 
