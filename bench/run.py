@@ -41,6 +41,7 @@ FAMILIES = {
     "lstm_step": "bench.steps.bench_lstm_step",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
+    "generative": "bench.steps.bench_generative",
     "bert": "bench.steps.bench_bert",
     "import": "bench.bench_import",
 }
