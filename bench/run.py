@@ -40,6 +40,7 @@ FAMILIES = {
     "lstm_step": "bench.steps.bench_lstm_step",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
+    "word2vec": "bench.steps.bench_word2vec",
     "import": "bench.bench_import",
 }
 
