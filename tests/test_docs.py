@@ -9,6 +9,7 @@ import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [DOCS / "devices.md", DOCS / "mixed_precision.md", DOCS / "sequences.md"]
+PAGES += [DOCS / "words.md"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
