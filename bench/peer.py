@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from bench.case import Arrays, Prepared
 from bench.place import PLACE
 
 
@@ -64,3 +66,28 @@ def from_volumes(x: Any) -> np.ndarray[Any, Any]:
 
 def from_kernel(x: Any) -> np.ndarray[Any, Any]:
     return numpy(x.permute(2, 3, 1, 0))
+
+
+def prepared(forward: Callable[[], Any], give: Callable[[Any], Any], dy: Any = None, **gradients: Any) -> Prepared:
+    """As ours.prepared, in PyTorch.
+
+    Args:
+        forward: gives a tensor.
+        give: makes it an array of our layout.
+        dy: that tensor's gradient, if gradients are wanted.
+        gradients: a tensor and what makes its gradient an array of our layout, by the names in the answer.
+    """
+    if dy is None:
+        return Prepared(forward, lambda: {"y": give(forward())})
+
+    def both() -> Any:
+        for t, _ in gradients.values():
+            t.grad = None
+        y = forward()
+        y.backward(dy)
+        return y
+
+    def answer() -> Arrays:
+        return {"y": give(both()), **{name: own(t.grad) for name, (t, own) in gradients.items()}}
+
+    return Prepared(both, answer)

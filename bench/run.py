@@ -35,12 +35,14 @@ FAMILIES = {
     "losses": "bench.ops.bench_losses",
     "arrays": "bench.ops.bench_arrays",
     "image": "bench.ops.bench_image",
+    "regions": "bench.ops.bench_regions",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "lstm_step": "bench.steps.bench_lstm_step",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
     "word2vec": "bench.steps.bench_word2vec",
+    "bert": "bench.steps.bench_bert",
     "import": "bench.bench_import",
 }
 

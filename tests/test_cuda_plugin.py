@@ -60,7 +60,9 @@ def test_another_version_is_refused_by_name(plugin: Path) -> None:
 def test_without_it_the_line_says_how_to_build_it(tmp_path: Path) -> None:
     program = 'import sys; sys.modules["lamina_cuda13"] = None\n' + INFO  # it may be installed here
     said = info(tmp_path, program)
-    assert "build Lamina with pip install . -C cmake.define.LAMINA_CUDA=ON, or what it lacks with " in said
+    assert (
+        "build Lamina with pip install . --config-settings=cmake.define.LAMINA_CUDA=ON, or what it lacks with " in said
+    )
 
 
 def test_its_versions_are_laminas() -> None:

@@ -12,7 +12,7 @@ MODULES = [
     "lamina", "lamina.ops", "lamina.layers", "lamina.activations", "lamina.models", "lamina.models.callbacks",
     "lamina.losses", "lamina.metrics", "lamina.optimizers", "lamina.optimizers.schedules", "lamina.initializers",
     "lamina.regularizers", "lamina.constraints", "lamina.data", "lamina.random", "lamina.utils",
-    "lamina.saving", "lamina.dtype_policies",
+    "lamina.saving", "lamina.dtype_policies", "lamina.applications",
 ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ PAGES = {
     "lamina.activations": "Activations by name",
     "lamina.models": "Models: building, training, saving",
     "lamina.models.callbacks": "Callbacks",
+    "lamina.applications": "Applications: the networks of papers",
     "lamina.losses": "Losses",
     "lamina.metrics": "Metrics",
     "lamina.optimizers": "Optimizers",

@@ -40,21 +40,7 @@ def lamina_side(training: bool, backward: bool, activation: str | None, a: Array
             x, gamma, beta, mean, variance, momentum=MOMENTUM, training=training, activation=activation
         )
 
-    def both() -> Any:
-        x.zero_grad()
-        gamma.zero_grad()
-        beta.zero_grad()
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": forward().numpy()}
-        y = both()
-        return {"y": y.numpy(), "dx": x.grad.numpy(), "dgamma": gamma.grad.numpy(), "dbeta": beta.grad.numpy()}
-
-    return Prepared(both if backward else forward, answer)
+    return ours.prepared(forward, dy if backward else None, dx=x, dgamma=gamma, dbeta=beta)
 
 
 def torch_side(training: bool, backward: bool, activation: str | None, a: Arrays) -> Prepared:
@@ -69,24 +55,8 @@ def torch_side(training: bool, backward: bool, activation: str | None, a: Arrays
         y = functional.batch_norm(x, mean, variance, gamma, beta, training, 1 - MOMENTUM, 1e-3)
         return functional.relu(y, inplace=True) if activation else y
 
-    def both() -> Any:
-        x.grad = gamma.grad = beta.grad = None
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": peer.from_images(forward())}
-        y = both()
-        return {
-            "y": peer.from_images(y),
-            "dx": peer.from_images(x.grad),
-            "dgamma": peer.numpy(gamma.grad),
-            "dbeta": peer.numpy(beta.grad),
-        }
-
-    return Prepared(both if backward else forward, answer)
+    gradients = {"dx": (x, peer.from_images), "dgamma": (gamma, peer.numpy), "dbeta": (beta, peer.numpy)}
+    return peer.prepared(forward, peer.from_images, dy if backward else None, **gradients)
 
 
 def cases(smoke: bool) -> list[Case]:

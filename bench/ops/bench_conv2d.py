@@ -106,26 +106,12 @@ def lamina_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
     def forward() -> Any:
         return lm.ops.conv2d(x, kernel, bias, strides=c.stride, padding=c.pad)
 
-    def both() -> Any:
-        x.zero_grad()
-        kernel.zero_grad()
-        if bias is not None:
-            bias.zero_grad()
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": forward().numpy()}
-        found = {"y": both().numpy(), "dw": kernel.grad.numpy()}
-        if x.grad is not None:
-            found["dx"] = x.grad.numpy()
-        if bias is not None:
-            found["db"] = bias.grad.numpy()
-        return found
-
-    return Prepared(both if backward else forward, answer)
+    gradients = {"dw": kernel}
+    if x.requires_grad:
+        gradients["dx"] = x
+    if bias is not None:
+        gradients["db"] = bias
+    return ours.prepared(forward, dy if backward else None, **gradients)
 
 
 def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
@@ -139,25 +125,12 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
     def forward() -> Any:
         return functional.conv2d(x, kernel, bias, stride=c.stride, padding=c.pad)
 
-    def both() -> Any:
-        x.grad = kernel.grad = None
-        if bias is not None:
-            bias.grad = None
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": peer.from_images(forward())}
-        found = {"y": peer.from_images(both()), "dw": peer.from_kernel(kernel.grad)}
-        if x.grad is not None:
-            found["dx"] = peer.from_images(x.grad)
-        if bias is not None:
-            found["db"] = peer.numpy(bias.grad)
-        return found
-
-    return Prepared(both if backward else forward, answer)
+    gradients = {"dw": (kernel, peer.from_kernel)}
+    if x.requires_grad:
+        gradients["dx"] = (x, peer.from_images)
+    if bias is not None:
+        gradients["db"] = (bias, peer.numpy)
+    return peer.prepared(forward, peer.from_images, dy if backward else None, **gradients)
 
 
 def cases(smoke: bool) -> list[Case]:

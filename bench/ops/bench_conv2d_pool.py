@@ -37,19 +37,7 @@ def lamina_side(backward: bool, a: Arrays) -> Prepared:
     def forward() -> Any:
         return conv2d_pool(x, kernel, bias, 1, "valid", 1, 1, "relu", 2, None, "valid")
 
-    def both() -> Any:
-        kernel.zero_grad()
-        bias.zero_grad()
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": forward().numpy()}
-        return {"y": both().numpy(), "dw": kernel.grad.numpy(), "db": bias.grad.numpy()}
-
-    return Prepared(both if backward else forward, answer)
+    return ours.prepared(forward, dy if backward else None, dw=kernel, db=bias)
 
 
 def torch_side(backward: bool, a: Arrays) -> Prepared:
@@ -62,20 +50,8 @@ def torch_side(backward: bool, a: Arrays) -> Prepared:
     def forward() -> Any:
         return functional.max_pool2d(torch.relu(functional.conv2d(x, kernel, bias)), 2)
 
-    def both() -> Any:
-        kernel.grad = bias.grad = None
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        y = both() if backward else forward()
-        found = {"y": peer.from_images(y.detach())}
-        if backward:
-            found |= {"dw": peer.from_kernel(kernel.grad), "db": bias.grad.numpy()}
-        return found
-
-    return Prepared(both if backward else forward, answer)
+    gradients = {"dw": (kernel, peer.from_kernel), "db": (bias, peer.numpy)}
+    return peer.prepared(forward, peer.from_images, dy if backward else None, **gradients)
 
 
 def cases(smoke: bool) -> list[Case]:

@@ -140,19 +140,7 @@ def lamina_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
             return op(x, kernel, strides=c.stride, padding=c.pad, output_padding=c.output_padding)
         return op(x, kernel, strides=c.stride, padding=sides, dilation_rate=c.dilation, groups=c.groups)
 
-    def both() -> Any:
-        x.zero_grad()
-        kernel.zero_grad()
-        y = forward()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": forward().numpy()}
-        return {"y": both().numpy(), "dw": kernel.grad.numpy(), "dx": x.grad.numpy()}
-
-    return Prepared(both if backward else forward, answer)
+    return ours.prepared(forward, dy if backward else None, dw=kernel, dx=x)
 
 
 def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
@@ -160,7 +148,6 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
     from torch.nn import functional
 
     layout = {1: torch.contiguous_format, 2: torch.channels_last, 3: torch.channels_last_3d}[c.rank]
-    to_last = (0, *range(2, c.rank + 2), 1)
 
     def images(array: np.ndarray[Any, Any]) -> Any:
         moved = torch.from_numpy(array).permute(0, c.rank + 1, *range(1, c.rank + 1))
@@ -177,22 +164,14 @@ def torch_side(c: Convolution, backward: bool, a: Arrays) -> Prepared:
             return transposed(x, weight, stride=c.stride, padding=c.pad, output_padding=c.output_padding)
         return plain(x, weight, stride=c.stride, padding=c.pad, dilation=c.dilation, groups=c.groups)
 
-    def both() -> Any:
-        x.grad = weight.grad = None
-        y = forward()
-        y.backward(dy)
-        return y
+    def from_images(y: Any) -> Any:
+        return peer.numpy(y.permute(0, *range(2, c.rank + 2), 1))
 
-    def answer() -> Arrays:
-        y = both() if backward else forward()
-        found = {"y": peer.numpy(y.permute(*to_last))}
-        if backward:
-            from_kernel = (*range(2, c.rank + 2), 1, 0)
-            found["dw"] = peer.numpy(weight.grad.permute(*from_kernel))
-            found["dx"] = peer.numpy(x.grad.permute(*to_last))
-        return found
+    def from_kernel(dw: Any) -> Any:
+        return peer.numpy(dw.permute(*range(2, c.rank + 2), 1, 0))
 
-    return Prepared(both if backward else forward, answer)
+    gradients = {"dw": (weight, from_kernel), "dx": (x, from_images)}
+    return peer.prepared(forward, from_images, dy if backward else None, **gradients)
 
 
 def cases(smoke: bool) -> list[Case]:

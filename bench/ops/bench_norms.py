@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -11,7 +10,14 @@ from bench import ours, peer
 from bench.case import Arrays, Case, Prepared
 
 DEFAULT_MALLOC = True
-KINDS = ("layer", "rms", "unit", "group", "instance", "response")
+GRADIENTS = {
+    "layer": ("dx", "dgamma", "dbeta"),
+    "rms": ("dx", "dgamma"),
+    "unit": ("dx",),
+    "group": ("dx", "dgamma", "dbeta"),
+    "instance": ("dx", "dgamma", "dbeta"),
+    "response": ("dx",),
+}
 
 
 def inputs(shape: tuple[int, ...]) -> Arrays:
@@ -38,19 +44,8 @@ def lamina_side(kind: str, groups: int, backward: bool, a: Arrays) -> Prepared:
         "response": lambda: ops.local_response_norm(x, 5),
     }[kind]
 
-    def both() -> Any:
-        for t in (x, gamma, beta):
-            t.zero_grad()
-        y = run()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": run().numpy()}
-        return {"y": both().numpy(), "dx": x.grad.numpy()}
-
-    return Prepared(both if backward else run, answer)
+    gradients = {"dx": x, "dgamma": gamma, "dbeta": beta}
+    return ours.prepared(run, dy if backward else None, **{name: gradients[name] for name in GRADIENTS[kind]})
 
 
 def torch_side(kind: str, groups: int, backward: bool, a: Arrays) -> Prepared:
@@ -71,24 +66,14 @@ def torch_side(kind: str, groups: int, backward: bool, a: Arrays) -> Prepared:
     }[kind]
     give = peer.from_images if images else peer.numpy
 
-    def both() -> Any:
-        x.grad = gamma.grad = beta.grad = None
-        y = run()
-        y.backward(dy)
-        return y
-
-    def answer() -> Arrays:
-        if not backward:
-            return {"y": give(run())}
-        return {"y": give(both()), "dx": give(x.grad)}
-
-    return Prepared(both if backward else run, answer)
+    gradients = {"dx": (x, give), "dgamma": (gamma, peer.numpy), "dbeta": (beta, peer.numpy)}
+    return peer.prepared(run, give, dy if backward else None, **{name: gradients[name] for name in GRADIENTS[kind]})
 
 
 def cases(smoke: bool) -> list[Case]:
     found = []
     transformers = [] if smoke else [("layer", (8 * 128, 768)), ("layer", (32 * 512, 256))]
-    for kind, own in [*[(kind, None) for kind in KINDS], *transformers]:
+    for kind, own in [*[(kind, None) for kind in GRADIENTS], *transformers]:
         images = kind in ("group", "instance", "response")
         shape: tuple[int, ...] = own or ((16, 56, 56, 128) if images else (8192, 768))
         if smoke:

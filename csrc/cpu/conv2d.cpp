@@ -30,13 +30,11 @@ INLINE Conv2D turned(const Conv2D& s) {
   return t;
 }
 
-/// Groups that leave most lanes of a vector idle in direct convolution. 8 x 8 leave half of them, which costs less than
-/// to write every channel 8 times, where strides leave little use for that; the gradient to the input has more.
-INLINE bool narrow(const Conv2D& s, bool to_input) {
+/// Groups that leave most lanes of a vector idle in direct convolution.
+INLINE bool narrow(const Conv2D& s) {
   if (s.groups == 1) return false;
   const int64_t C = s.channels / s.groups, K = s.filters / s.groups;
-  const bool half = C * K == 64 && s.h.stride > 1 && s.w.stride > 1;
-  return C == 1 || (C <= 8 && K <= 8 && (to_input || !half));
+  return C == 1 || (C <= 8 && K <= 8);
 }
 
 /// 4x4 with strides 2, where Winograd with tiles of 3x3 (four ninths of the products, and what the edge wastes) pays.
@@ -79,7 +77,7 @@ void conv2d_forward(const Conv2D& shape, ConvolutionMode mode, const T* x, const
     return gemm<Target>(Gemm<T>{p.rows, s.filters, p.channels, x, p.channels, false, w, s.filters, false, y, s.filters,
                                 bias, activation});
   if (const int tile = winograd_tile(s, mode)) return winograd_forward<Target>(s, tile, x, w, bias, activation, y);
-  if (narrow(s, false))
+  if (narrow(s))
     narrow_forward<Target>(s, x, w, bias, activation, y);
   else
     direct_forward<Target>(s, x, w, bias, activation, y);
@@ -96,7 +94,7 @@ void conv2d_backward_input(const Conv2D& shape, ConvolutionMode mode, const T* d
                                 bias, activation});
   if (const int tile = winograd_tile(s, mode))
     return winograd_backward_input<Target>(s, tile, dy, w, bias, activation, dx);
-  if (narrow(s, true))
+  if (narrow(s))
     narrow_backward_input<Target>(s, dy, w, bias, activation, dx);
   else
     direct_backward_input<Target>(s, dy, w, bias, activation, dx);
@@ -110,7 +108,7 @@ void conv2d_backward_kernel(const Conv2D& shape, ConvolutionMode mode, const T* 
     return gemm<Target>(
         Gemm<T>{p.channels, s.filters, p.rows, x, p.channels, true, dy, s.filters, false, dw, s.filters});
   if (const int tile = winograd_tile(s, mode)) return winograd_backward_kernel<Target>(s, tile, x, dy, dw);
-  if (narrow(s, false)) return narrow_backward_kernel<Target>(s, x, dy, dw);
+  if (narrow(s)) return narrow_backward_kernel<Target>(s, x, dy, dw);
   direct_backward_kernel<Target>(s, x, dy, dw);
 }
 

@@ -1,6 +1,11 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from lamina import activations as activations
+from lamina import applications as applications
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data
@@ -18,6 +23,8 @@ from lamina import regularizers as regularizers
 from lamina import saving as saving
 from lamina import utils as utils
 from lamina.autograd.grad_check import grad_check as grad_check
+from lamina.autograd.gradients import grad as grad
+from lamina.autograd.tape import enable_grad as enable_grad
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
 from lamina.autograd.tensor import from_dlpack as from_dlpack
@@ -39,4 +46,18 @@ from lamina.ops.conv2d import convolution as convolution
 from lamina.ops.conv2d import set_convolution as set_convolution
 from lamina.random import set_seed as set_seed
 
+if TYPE_CHECKING:
+    from lamina import applications as applications
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`lamina.applications` is imported where it is asked for."""
+    if name == "applications":
+        return importlib.import_module("lamina.applications")
+    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "applications"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina import backend, recording
+from lamina.autograd.structures import map_leaves
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.variable import placement
 from lamina.cuda_arrays import Cuda, Kernels
@@ -154,7 +155,7 @@ class _Graph:
                 self.recorder.finish()
                 self.graph = stream.end_capture()
             except BaseException as error:
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):  # CUDA may have ended it; what is told is the error above
                     stream.end_capture()
                 if isinstance(error, RuntimeError) and not str(error).startswith("capture: "):
                     raise RuntimeError(_told(error)) from error
@@ -291,10 +292,4 @@ def put_together(value: Any, arrays: Any) -> Any:
 
 def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
     """The function of each tensor in lists, tuples and dictionaries."""
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, list | tuple):
-        return type(value)([map_tensors(function, item) for item in value])
-    if isinstance(value, dict):
-        return {key: map_tensors(function, item) for key, item in value.items()}
-    return value
+    return map_leaves(lambda leaf: function(leaf) if isinstance(leaf, Tensor) else leaf, value)

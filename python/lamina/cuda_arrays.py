@@ -115,8 +115,8 @@ def _missing(status: dict[str, Any]) -> str:
     """What there is not, and how to get it."""
     if not status["built"]:
         return (
-            f"{status['message']}: build Lamina with pip install . -C cmake.define.LAMINA_CUDA=ON, or what it lacks "
-            "with tools/build_cuda_wheel.sh"
+            f"{status['message']}: build Lamina with pip install . --config-settings=cmake.define.LAMINA_CUDA=ON, or "
+            "what it lacks with tools/build_cuda_wheel.sh"
         )
     runtime, driver = status["runtime_version"], status["driver_version"]
     if driver // 1000 < runtime // 1000 and driver:

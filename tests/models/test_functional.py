@@ -529,3 +529,17 @@ def test_inputs_too_large_for_16_bits_become_infinite_in_silence(recwarn):
         assert not recwarn.list
     finally:
         backend.narrow = before
+
+
+def test_a_constant_of_16_bits_takes_part():
+    before = backend.narrow
+    try:
+        inputs = lm.layers.Input((3,))
+        constant = np.array([[1, 2, 4]], "float16")
+        added = lm.models.Model(inputs, lm.ops.add(inputs, lm.ops.cast(lm.tensor([[1.0, 2, 4]]), "float16")))
+        product = lm.models.Model(inputs, lm.ops.matmul(inputs, constant.T))
+        x = np.ones((2, 3), "float32")
+        assert added(x).numpy().tolist() == [[2, 3, 5]] * 2
+        assert product(x).numpy().tolist() == [[7], [7]]
+    finally:
+        backend.narrow = before

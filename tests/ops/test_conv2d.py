@@ -85,6 +85,14 @@ def test_products(x_shape, kernel_shape):
     check(x_shape, kernel_shape, activation="tanh")
 
 
+@pytest.mark.parametrize("strides", [(1.0, 1), (1, True), (True, 1.0)])
+def test_what_only_looks_like_strides_that_came_before_is_refused(strides):
+    x, kernel = np.ones((1, 5, 5, 2), "float32"), np.ones((2, 2, 2, 3), "float32")
+    lm.ops.conv2d(x, kernel, strides=(1, 1))
+    with pytest.raises((TypeError, ValueError), match="strides"):
+        lm.ops.conv2d(x, kernel, strides=strides)
+
+
 def test_long_sums_are_cut():
     check((2, 5, 5, 300), (3, 3, 300, 6), pads=((1, 1), (1, 1)), places=6, tolerance={np.float32: 3e-5})
 

@@ -8,6 +8,7 @@ from lamina.layers.advanced_activations import Softmax as Softmax
 from lamina.layers.attention import AdditiveAttention as AdditiveAttention
 from lamina.layers.attention import Attention as Attention
 from lamina.layers.bidirectional import Bidirectional as Bidirectional
+from lamina.layers.cached_attention import CachedMultiHeadAttention as CachedMultiHeadAttention
 from lamina.layers.color_augmentation import RandomBrightness as RandomBrightness
 from lamina.layers.color_augmentation import RandomContrast as RandomContrast
 from lamina.layers.color_augmentation import RandomGrayscale as RandomGrayscale
@@ -31,6 +32,8 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.corruption import MaskingNoise as MaskingNoise
+from lamina.layers.corruption import SaltAndPepperNoise as SaltAndPepperNoise
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
@@ -150,6 +153,8 @@ from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from lamina.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from lamina.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from lamina.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from lamina.layers.reversible_embedding import TransformerPositions as TransformerPositions
 from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
 from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D
@@ -158,6 +163,8 @@ from lamina.layers.serialization import deserialize as deserialize
 from lamina.layers.serialization import serialize as serialize
 from lamina.layers.text_vectorization import TextVectorization as TextVectorization
 from lamina.layers.time_distributed import TimeDistributed as TimeDistributed
+from lamina.layers.transformer import TransformerDecoder as TransformerDecoder
+from lamina.layers.transformer import TransformerEncoder as TransformerEncoder
 from lamina.layers.upsampling import UpSampling1D as UpSampling1D
 from lamina.layers.upsampling import UpSampling2D as UpSampling2D
 from lamina.layers.upsampling import UpSampling3D as UpSampling3D

@@ -42,12 +42,21 @@ def with_masks(x: Any, masks: Any) -> Any:
         return type(x)([with_masks(value, mask) for value, mask in zip(x, masks, strict=True)])
     if isinstance(x, SymbolicTensor) or x._mask is masks:
         return x
-    if x.node is None and x.requires_grad:
-        x = ops.reshape(x, x.shape)  # gradients go on to the leaf
-    else:
-        x = Tensor(x.array, x.requires_grad, x.node, x.output)
+    x = _twin(x)
     x._mask = as_mask(masks, x)
     return x
+
+
+def without_mask(x: Tensor) -> Tensor:
+    """The tensor without its mask: another on the same array, so that the given one stays."""
+    return x if x._mask is None else _twin(x)
+
+
+def _twin(x: Tensor) -> Tensor:
+    """Another tensor on the same array, at the same place of the tape, without a mask."""
+    if x.node is None and x.requires_grad:
+        return ops.reshape(x, x.shape)  # gradients go on to the leaf
+    return Tensor(x.array, x.requires_grad, x.node, x.output)
 
 
 def as_mask(mask: Any, y: Any) -> Any:

@@ -46,6 +46,7 @@ from lamina.metrics.correlation import ConcordanceCorrelation as ConcordanceCorr
 from lamina.metrics.correlation import PearsonCorrelation as PearsonCorrelation
 from lamina.metrics.f_score import F1Score as F1Score
 from lamina.metrics.f_score import FBetaScore as FBetaScore
+from lamina.metrics.frechet import frechet_distance as frechet_distance
 from lamina.metrics.functions import binary_accuracy as binary_accuracy
 from lamina.metrics.functions import categorical_accuracy as categorical_accuracy
 from lamina.metrics.functions import concordance_correlation as concordance_correlation
@@ -59,6 +60,7 @@ from lamina.metrics.iou import IoU as IoU
 from lamina.metrics.iou import MeanIoU as MeanIoU
 from lamina.metrics.iou import OneHotIoU as OneHotIoU
 from lamina.metrics.iou import OneHotMeanIoU as OneHotMeanIoU
+from lamina.metrics.mean_average_precision import MeanAveragePrecision as MeanAveragePrecision
 from lamina.metrics.metric import Mean as Mean
 from lamina.metrics.metric import MeanMetricWrapper as MeanMetricWrapper
 from lamina.metrics.metric import Metric as Metric
@@ -85,6 +87,8 @@ from lamina.metrics.regression import MeanSquaredError as MeanSquaredError
 from lamina.metrics.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
 from lamina.metrics.regression import R2Score as R2Score
 from lamina.metrics.regression import RootMeanSquaredError as RootMeanSquaredError
+from lamina.metrics.segmentation_report import SegmentationReport as SegmentationReport
+from lamina.metrics.segmentation_report import segmentation_report as segmentation_report
 
 _classes: dict[str, type[Metric]] = {
     c.__name__: c
@@ -92,7 +96,8 @@ _classes: dict[str, type[Metric]] = {
         AUC, Accuracy, BinaryAccuracy, BinaryCrossentropy, BinaryIoU, CategoricalAccuracy, CategoricalCrossentropy,
         CategoricalHinge, ConcordanceCorrelation, ConfusionMatrix, CosineSimilarity, Dice, F1Score, FBetaScore,
         FalseNegatives, FalsePositives, Hinge, IoU, KLDivergence, LogCoshError, Mean, MeanAbsoluteError,
-        MeanAbsolutePercentageError, MeanIoU, MeanSquaredError, MeanSquaredLogarithmicError, OneHotIoU, OneHotMeanIoU,
+        MeanAbsolutePercentageError, MeanAveragePrecision, MeanIoU, MeanSquaredError, MeanSquaredLogarithmicError,
+        OneHotIoU, OneHotMeanIoU,
         PearsonCorrelation, Perplexity, Poisson, Precision, PrecisionAtRecall, R2Score, Recall, RecallAtPrecision,
         RootMeanSquaredError, SensitivityAtSpecificity, SparseCategoricalAccuracy, SparseCategoricalCrossentropy,
         SparseTopKCategoricalAccuracy, SpecificityAtSensitivity, SquaredHinge, Sum, TopKCategoricalAccuracy,

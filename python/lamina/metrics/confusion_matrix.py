@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.metrics.metric import Array, Metric, array_of, divide, weights_for
-from lamina.metrics.values import count_of
+from lamina.metrics.values import count_of, integer_or_none
 
 
 class ConfusionMatrix(Metric):
@@ -18,6 +18,7 @@ class ConfusionMatrix(Metric):
         normalize: None for counts, "true" for shares of each row, "pred" of each column, "all" of everything.
         name: what the history calls it.
         dtype: accepted for Keras's sake.
+        ignore_class: None, or the class number in y_true of what does not count (pixels without a label, say).
 
     Example:
         >>> import lamina as lm
@@ -26,13 +27,19 @@ class ConfusionMatrix(Metric):
     """
 
     def __init__(
-        self, num_classes: int, normalize: str | None = None, name: str | None = None, dtype: Any = None
+        self,
+        num_classes: int,
+        normalize: str | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        ignore_class: int | None = None,
     ) -> None:
         super().__init__(name, dtype)
         self.num_classes = count_of(num_classes, self.name, "num_classes")
         if normalize not in (None, "true", "pred", "all"):
             raise ValueError(f'{self.name}: normalize must be None, "true", "pred" or "all", got {normalize!r}')
         self.normalize = normalize
+        self.ignore_class = integer_or_none(ignore_class, self.name, "ignore_class")
         self.reset_state()
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -44,7 +51,7 @@ class ConfusionMatrix(Metric):
             predictions = predictions.argmax(axis=-1)
         if truth.shape == (*predictions.shape, 1):
             truth = truth[..., 0]
-        self._matrix += pairs_of(truth, predictions, self.num_classes, sample_weight, self.name)
+        self._matrix += pairs_of(truth, predictions, self.num_classes, sample_weight, self.name, self.ignore_class)
 
     def result(self) -> Any:
         axis = {"true": 1, "pred": 0}.get(self.normalize or "")
@@ -56,7 +63,12 @@ class ConfusionMatrix(Metric):
         self._matrix = np.zeros((self.num_classes, self.num_classes))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "num_classes": self.num_classes, "normalize": self.normalize}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "normalize": self.normalize,
+            "ignore_class": self.ignore_class,
+        }
 
 
 def pairs_of(

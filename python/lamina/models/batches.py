@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, random
+from lamina.autograd.structures import map_leaves
 from lamina.autograd.tensor import Tensor
 
 Array = Any
@@ -17,17 +18,13 @@ Batch = tuple[Any, Any, Any]  # x, y and sample weights; the latter two may be N
 
 def map_arrays(function: Callable[[Array], Any], data: Any) -> Any:
     """The function of an array, or of each one in lists, tuples and dictionaries; None stays None."""
-    if data is None:
-        return None
-    if isinstance(data, dict):
-        return {key: map_arrays(function, value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return type(data)([map_arrays(function, value) for value in data])
-    return function(data)
+    return map_leaves(lambda leaf: None if leaf is None else function(leaf), data)
 
 
 def arrays_in(data: Any) -> list[Array]:
     """All arrays in lists, tuples and dictionaries."""
+    if type(data) is np.ndarray:  # as most are
+        return [data]
     found: list[Array] = []
     map_arrays(found.append, data)
     return found

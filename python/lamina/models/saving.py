@@ -183,7 +183,7 @@ def load_model(
     path = filepath
     if not safe_mode:
         raise ValueError("load_model: safe_mode must be True: no code is ever loaded from a file; pass custom_objects")
-    arrays, metadata = _read(path)
+    arrays, metadata = read_arrays(path)
     try:
         description = json.loads(metadata["lamina"])
         description["class_name"], description["config"]
@@ -219,7 +219,7 @@ def load_weights(model: Model, path: str | Path, skip_mismatch: bool = False) ->
         raise ValueError(
             f"load_weights: {model.name} has no weights yet; give input_shape, call build(input_shape) or call it"
         )
-    _assign(model, _read(path)[0], path, skip_mismatch)
+    _assign(model, read_arrays(path)[0], path, skip_mismatch)
 
 
 def _assign(model: Layer, arrays: dict[str, Array], path: str | Path, skip_mismatch: bool) -> None:
@@ -256,7 +256,7 @@ def load_state(model: Model, path: str | Path) -> tuple[dict[str, Any], dict[str
     Raises:
         ValueError: if the file is of another kind, or another model.
     """
-    arrays, metadata = _read(path)
+    arrays, metadata = read_arrays(path)
     try:
         description = json.loads(metadata["lamina_state"])
         note, shape = description["note"], description["input_shape"]
@@ -310,7 +310,7 @@ def _compile(model: Any, description: dict[str, Any], arrays: dict[str, Array]) 
     model.optimizer.set_state(state, model.named_weights())
 
 
-def _read(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
+def read_arrays(path: str | Path) -> tuple[dict[str, Array], dict[str, str]]:
     """All arrays and the metadata of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 

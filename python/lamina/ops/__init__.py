@@ -27,6 +27,11 @@ from lamina.ops.binary_loss import binary_cross_entropy_from_probabilities as bi
 from lamina.ops.binary_loss import binary_focal_cross_entropy as binary_focal_cross_entropy
 from lamina.ops.binary_loss import sigmoid_cross_entropy as sigmoid_cross_entropy
 from lamina.ops.binary_loss import sigmoid_focal_cross_entropy as sigmoid_focal_cross_entropy
+from lamina.ops.boxes import box_area as box_area
+from lamina.ops.boxes import box_convert as box_convert
+from lamina.ops.boxes import box_iou as box_iou
+from lamina.ops.boxes import clip_boxes_to_image as clip_boxes_to_image
+from lamina.ops.boxes import generalized_box_iou as generalized_box_iou
 from lamina.ops.broadcast_to import broadcast_to as broadcast_to
 from lamina.ops.circle_loss import circle_loss as circle_loss
 from lamina.ops.circle_loss import generalized_cross_entropy as generalized_cross_entropy
@@ -160,6 +165,7 @@ from lamina.ops.metadata import is_tensor as is_tensor
 from lamina.ops.metadata import ndim as ndim
 from lamina.ops.metadata import shape as shape
 from lamina.ops.metadata import size as size
+from lamina.ops.nms import nms as nms
 from lamina.ops.noise import alpha_dropout as alpha_dropout
 from lamina.ops.noise import gaussian_dropout as gaussian_dropout
 from lamina.ops.noise import gaussian_noise as gaussian_noise
@@ -205,6 +211,7 @@ from lamina.ops.relu import relu as relu
 from lamina.ops.repeating import repeat as repeat
 from lamina.ops.repeating import tile as tile
 from lamina.ops.resize import resize as resize
+from lamina.ops.roi_align import roi_align as roi_align
 from lamina.ops.rounding import ceil as ceil
 from lamina.ops.rounding import floor as floor
 from lamina.ops.rounding import floor_divide as floor_divide

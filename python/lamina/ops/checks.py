@@ -143,16 +143,27 @@ def pair(value: Any, op: str, name: str, minimum: int = 1) -> tuple[int, int]:
 def remembered(function: Any) -> Any:
     """A function of shapes and settings whose results are looked up for arguments that came before.
 
-    What cannot be looked up (a list) is computed anew each time.
+    What cannot be looked up (a list), or only looks like what came before (1.0 in a tuple, or True, for 1), is computed
+    anew each time.
     """
     known = functools.lru_cache(maxsize=1024, typed=True)(function)
 
     @functools.wraps(function)
     def wrapped(*args: Any) -> Any:
-        try:
-            return known(*args)
-        except TypeError:
-            pass
+        for arg in args:
+            if type(arg) is tuple and not _of_integers(arg):
+                break
+        else:
+            try:
+                return known(*args)
+            except TypeError:
+                pass
         return function(*args)  # and what the arguments lack is said here
 
     return wrapped
+
+
+def _of_integers(items: tuple[Any, ...]) -> bool:
+    """Whether a tuple, or the tuples in it, hold nothing but integers."""
+    kinds = set(map(type, items))
+    return kinds <= {int} or (kinds == {tuple} and all(map(_of_integers, items)))
