@@ -41,6 +41,8 @@ LEARNED = {  # what main returns, at the small size
     "dcgan": lambda found: found["distance"][6] < found["distance"][1],
     "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "word2vec": lambda right: right > 0.9,
+    "glove": lambda losses: (np.diff(losses) < 0).all(),
     "yolo_scenes": lambda precision: precision > 0.5,
     "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16
     "fcn_scenes": lambda iou: iou > 0.35,
