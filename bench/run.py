@@ -35,6 +35,7 @@ FAMILIES = {
     "losses": "bench.ops.bench_losses",
     "arrays": "bench.ops.bench_arrays",
     "image": "bench.ops.bench_image",
+    "regions": "bench.ops.bench_regions",
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "lstm_step": "bench.steps.bench_lstm_step",

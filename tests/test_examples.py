@@ -29,7 +29,20 @@ LEARNED = {  # what main returns, at the small size
     "long_memory": lambda error: max(error["LSTM"], error["GRU"]) < 0.02 < 0.9 * error["the mean"] < error["SimpleRNN"],
     "composing": lambda perplexity: perplexity < 3,
     "sound_classification": lambda accuracy: accuracy > 0.75,
+    "autoencoder": lambda errors: all(
+        errors[f"{kind}, code of {size}"] < errors[f"PCA, {size} components"]
+        for kind, size in (("deep", 8), ("sparse", 16))
+    ),
+    "denoising": lambda ratios: all(after - before > 6 for before, after in ratios.values()),
+    "sound_restoration": lambda ratios: ratios[1] - ratios[0] > 6,
+    "variational_autoencoder": lambda found: found["confidence"] > 0.8 and min(found["classes"]) > 0.02,
+    "style_swap": lambda found: min(found["plain to striped"], found["striped to plain"]) > 0.5,
+    "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "yolo_scenes": lambda precision: precision > 0.5,
+    "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16
+    "fcn_scenes": lambda iou: iou > 0.35,
+    "self_driving": lambda autonomy: autonomy["PilotNet"] == 1 and autonomy["going straight"] < 0.5,
 }
 
 

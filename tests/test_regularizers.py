@@ -64,3 +64,19 @@ def test_small_letters_and_classes():
     assert reg.l2(0.3).l2 == 0.3
     assert reg.L1(None).l1 == 0.01
     assert isinstance(reg.get("orthogonal_regularizer"), reg.OrthogonalRegularizer)
+
+
+def test_sparsity():
+    rows = np.random.default_rng(0).uniform(0.1, 0.9, (6, 3))
+    mean = rows.mean(0)
+    divergence = 0.05 * np.log(0.05 / mean) + 0.95 * np.log(0.95 / (1 - mean))
+    regularizer = reg.Sparsity(0.05, 2.0)
+    assert regularizer(lm.tensor(rows)).item() == pytest.approx(6 * 2 * divergence.sum())
+    lm.grad_check(regularizer, [rows])
+    assert reg.get(reg.serialize(regularizer)).rho == 0.05
+    assert np.isfinite(regularizer(lm.tensor(np.zeros((2, 2)))).item())
+    for rho in (0, 1, -1, 1.5):
+        with pytest.raises(ValueError, match="rho must be"):
+            reg.Sparsity(rho)
+    with pytest.raises(ValueError, match="must have shape"):
+        regularizer(lm.tensor(np.ones(3)))

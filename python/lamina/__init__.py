@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lamina import activations as activations
+from lamina import applications as applications
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data
@@ -22,6 +23,8 @@ from lamina import regularizers as regularizers
 from lamina import saving as saving
 from lamina import utils as utils
 from lamina.autograd.grad_check import grad_check as grad_check
+from lamina.autograd.gradients import grad as grad
+from lamina.autograd.tape import enable_grad as enable_grad
 from lamina.autograd.tape import no_grad as no_grad
 from lamina.autograd.tensor import Tensor as Tensor
 from lamina.autograd.tensor import from_dlpack as from_dlpack

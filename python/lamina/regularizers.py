@@ -131,6 +131,46 @@ class OrthogonalRegularizer(Regularizer):
         return ops.sum(apart) * (self.factor / (size * (size - 1.0)))
 
 
+class Sparsity(Regularizer):
+    """Activations that are rarely on: factor times the sum, over the units j, of the divergence
+
+    KL(rho || mean_j) = rho log(rho / mean_j) + (1 - rho) log((1 - rho) / (1 - mean_j))
+
+    of each unit's mean activation over the batch from rho. As an ``activity_regularizer``, of units between 0 and 1.
+
+    Args:
+        rho: the mean activation aimed at, above 0 and below 1.
+        factor: not negative.
+
+    Raises:
+        ValueError: if rho lies outside (0, 1), or for a factor below 0.
+
+    Example:
+        >>> import lamina as lm
+        >>> layer = lm.layers.Dense(30, activation="sigmoid", activity_regularizer=lm.regularizers.Sparsity(0.05, 3.0))
+        >>> round(lm.regularizers.Sparsity(0.5)(lm.tensor([[0.25], [0.25]])).item() / 2, 4)  # 2: the samples
+        0.1438
+
+    Reference:
+        Ng 2011, "Sparse autoencoder", CS294A lecture notes.
+    """
+
+    def __init__(self, rho: float = 0.05, factor: float = 1.0) -> None:
+        self.rho = _factor(rho, "rho")
+        if not 0 < self.rho < 1:
+            raise ValueError(f"Sparsity: rho must be above 0 and below 1, got {rho}")
+        self.factor = _factor(factor, "factor")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if x.ndim < 2:
+            raise ValueError(f"Sparsity: activations must have shape (N, ..., units), got {x.shape}")
+        mean = ops.clip(ops.mean(x, axis=tuple(range(x.ndim - 1))), 1e-6, 1 - 1e-6)
+        entropy = self.rho * math.log(self.rho) + (1 - self.rho) * math.log(1 - self.rho)
+        crossed = ops.log(mean) * self.rho + ops.log(1.0 - mean) * (1 - self.rho)
+        divergence = entropy * x.shape[-1] - ops.sum(crossed)
+        return divergence * (self.factor * x.shape[0])  # a layer divides by the size of the batch
+
+
 def _factor(value: float, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise ValueError(f"regularizers: {name} must be a finite number of at least 0, got {value!r}")
@@ -142,7 +182,7 @@ def _factor(value: float, name: str) -> float:
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
-_classes: dict[str, type[Regularizer]] = {c.__name__: c for c in (L1, L2, L1L2, OrthogonalRegularizer)}
+_classes: dict[str, type[Regularizer]] = {c.__name__: c for c in (L1, L2, L1L2, OrthogonalRegularizer, Sparsity)}
 _names: dict[str, type[Regularizer]] = {
     **_classes, "l1": L1, "l2": L2, "l1l2": L1L2, "l1_l2": L1L2, "orthogonal_regularizer": OrthogonalRegularizer,
 }  # fmt: skip

@@ -12,6 +12,7 @@ from lamina import backend, ops, random
 from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
 from lamina.models.attention_plot import plot_attention as plot_attention
+from lamina.models.detection_plot import plot_detections as plot_detections
 from lamina.models.plotting import plot_model as plot_model
 from lamina.models.segmentation_plot import plot_segmentation as plot_segmentation
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina.applications.unet import UNet, output_size
+from lamina.applications.unet import UNet, border_weights, output_size, predict_tiles
 
 
 def test_the_papers_network():
@@ -110,3 +110,85 @@ def test_another_number_of_channels_is_refused():
     model = UNet((16, 16, 3), 2, filters=2, depth=1, padding="same")
     with pytest.raises(ValueError, match="3"):
         model(np.zeros((1, 16, 16, 1), "float32"))
+
+
+def test_tiles_are_what_the_network_says_of_the_whole():
+    lm.set_seed(2)
+    whole, tile = UNet((76, 92, 2), 3, filters=3, depth=2), UNet((52, 52, 2), 3, filters=3, depth=2)
+    tile.set_weights(whole.get_weights())
+    x = np.random.default_rng(0).random((2, 36, 52, 2), "float32")
+    assert whole.output_shape[1:3] == (36, 52)
+    mirrored = np.pad(x, ((0, 0), (20, 20), (20, 20), (0, 0)), mode="symmetric")
+    tiled = predict_tiles(tile, x)
+    np.testing.assert_allclose(tiled, whole.predict(mirrored, verbose=0), atol=1e-5)
+    assert predict_tiles(UNet((44, 44, 1), filters=2, depth=2), np.zeros((1, 5, 3, 1))).shape == (1, 5, 3, 2)
+
+
+def test_tiles_refuse():
+    padded = UNet((16, 16, 1), filters=2, depth=1, padding="same")
+    with pytest.raises(ValueError, match='padding "valid"'):
+        predict_tiles(padded, np.zeros((1, 16, 16, 1)))
+    with pytest.raises(ValueError, match=r"shape \(N, H, W, C\)"):
+        predict_tiles(UNet((44, 44, 1), filters=2, depth=2), np.zeros((16, 16, 1)))
+
+
+def test_weights_between_objects():
+    draw = np.random.default_rng(0)
+    objects = np.zeros((24, 30), int)
+    for number in range(1, 5):
+        top, left = draw.integers(0, 20), draw.integers(0, 26)
+        objects[top : top + 4, left : left + 4] = number
+    weights = border_weights(objects, w0=7.0, sigma=3.0, balance=False)
+    places = np.argwhere(objects >= 0).reshape(24, 30, 1, 2)
+    distances = [
+        np.sqrt(((places - np.argwhere(objects == n)) ** 2).sum(-1).min(axis=-1))
+        for n in np.unique(objects[objects > 0])
+    ]
+    first, second = np.sort(distances, axis=0)[:2]
+    wanted = 1 + np.where(objects == 0, 7 * np.exp(-((first + second) ** 2) / 18), 0)
+    np.testing.assert_allclose(weights, wanted, atol=1e-5)
+    balanced = border_weights(objects, w0=0.0)
+    assert balanced[objects > 0].sum() == pytest.approx(balanced[objects == 0].sum(), rel=1e-4)
+    assert (border_weights(np.zeros((3, 3))) == 1).all()
+    with pytest.raises(ValueError, match=r"shape \(H, W\)"):
+        border_weights([1, 2])
+    with pytest.raises(ValueError, match="sigma"):
+        border_weights([[1]], sigma=0)
+
+
+def test_weights_go_into_fit():
+    model = UNet((16, 16, 1), 2, filters=2, depth=1, padding="same")
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    objects = np.zeros((4, 16, 16), int)
+    objects[:, 2:6, 2:6], objects[:, 2:6, 7:11] = 1, 2
+    weights = np.stack([border_weights(o) for o in objects])
+    model.fit(np.ones((4, 16, 16, 1)), objects > 0, sample_weight=weights, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_the_same_bits_for_any_number_of_threads(padding):
+    x = np.random.default_rng(0).random((4, 44, 44, 1), "float32")
+    size = output_size(44, 2, padding)
+    y = np.random.default_rng(1).integers(0, 2, (4, size, size))
+    trained = []
+    for threads in (1, 2):
+        lm.set_num_threads(threads)
+        lm.set_seed(0)
+        model = UNet((44, 44, 1), 2, filters=4, depth=2, padding=padding, batch_normalization=True, dropout=0.3)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(x, y, epochs=2, batch_size=2, verbose=0)
+        trained.append(model.get_weights())
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_on_a_gpu():
+    lm.set_seed(0)
+    x = np.random.default_rng(0).random((1, 16, 16, 1), "float32")
+    model = UNet((16, 16, 1), 2, filters=2, depth=1, padding="same", batch_normalization=True)
+    with lm.device("cuda"):
+        there = UNet((16, 16, 1), 2, filters=2, depth=1, padding="same", batch_normalization=True)
+        there.set_weights(model.get_weights())
+        y = there(x)
+        assert y.device == "cuda"
+    np.testing.assert_allclose(lm.ops.to(y, "cpu").numpy(), model(x).numpy(), rtol=1e-5, atol=1e-6)

@@ -36,7 +36,7 @@ def test_to_corners(fmt):
     check_op(lambda x: lm.ops.box_convert(x, fmt, "xyxy"), [drawn(5, 7)], lambda x: to_corners(x, fmt))
 
 
-@pytest.mark.parametrize(("source", "target"), itertools.product(FORMATS, FORMATS))
+@pytest.mark.parametrize(("source", "target"), list(itertools.product(FORMATS, FORMATS)))
 def test_there_and_back(source, target):
     x = drawn(9)
     there = lm.ops.box_convert(x, source, target)

@@ -7,6 +7,7 @@ test module is skipped.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -32,6 +33,40 @@ def nms(boxes: Any, scores: Any, threshold: float) -> Any:
     return torch.stack(kept) if kept else torch.empty(0, dtype=torch.int64)
 
 
+def roi_align(
+    x: Any, boxes: Any, scale: float, rows: int, columns: int, samples: int = -1, aligned: bool = False
+) -> Any:
+    """Box by box: each bin's mean over its points is a sum over rows of sums over columns."""
+    found = []
+    for image, *corners in boxes:
+        left, top, right, bottom = (corner * scale - (0.5 if aligned else 0.0) for corner in corners)
+        down, first = _weights(top, bottom, rows, x.shape[2], samples, aligned)
+        across, start = _weights(left, right, columns, x.shape[3], samples, aligned)
+        part = x[int(image), :, first : first + down.shape[1], start : start + across.shape[1]]
+        found.append(down @ part @ across.T)
+    return torch.stack(found) if found else x.new_zeros(0, x.shape[1], rows, columns)
+
+
+def _weights(low: Any, high: Any, bins: int, size: int, samples: int, aligned: bool) -> tuple[Any, int]:
+    """How much each bin takes of each pixel, (bins, pixels), from the first pixel that any takes."""
+    length = high - low if aligned else (high - low).clamp(min=1)
+    step = length / bins
+    count = samples if samples > 0 else int(torch.ceil(step))
+    point = torch.arange(count, dtype=low.dtype) + 0.5
+    place = low + torch.arange(bins, dtype=low.dtype)[:, None] * step + point * step / max(count, 1)
+    inside = ((place >= -1) & (place <= size)).to(low.dtype) / max(count, 1)
+    place = place.clamp(0, size - 1)
+    below = place.long()
+    rest = place - below
+    weights = torch.zeros(bins, size, dtype=low.dtype)
+    weights.scatter_add_(1, below, (1 - rest) * inside)
+    weights.scatter_add_(1, (below + 1).clamp(max=size - 1), rest * inside)
+    used = weights.any(0).nonzero()
+    if not len(used):
+        return weights[:, :1], 0
+    return weights[:, used[0] : used[-1] + 1], int(used[0])
+
+
 def _import() -> tuple[Any, Any]:
     """torchvision, and the library of ops that was declared for it; None where its own load."""
     library = None
@@ -40,9 +75,15 @@ def _import() -> tuple[Any, Any]:
         for schema in SCHEMAS.values():
             library.define(schema)
         library.impl("nms", nms, "CPU")
+        library.define(
+            "roi_align(Tensor input, Tensor rois, float spatial_scale, SymInt pooled_height, SymInt pooled_width, "
+            "int sampling_ratio, bool aligned) -> Tensor"
+        )
+        library.impl("roi_align", roi_align, "CompositeImplicitAutograd")
     module = pytest.importorskip("torchvision")
     if library is not None:
-        module.extension._has_ops = lambda: True
+        for part in (module.extension, sys.modules["torchvision.ops.roi_align"]):
+            part._has_ops = lambda: True
     return module, library
 
 

@@ -8,14 +8,17 @@ arXiv:1505.04597. Its claim: trained on a few annotated pictures from end to end
 network that slides a window, in less than a second a picture of 512x512.
 
 Differs from the paper in: channels are last; dropout at the end of the contracting path is off unless asked for (the
-paper has it, without its rate); the loss is any of Lamina's, and the paper's weights along borders would come in as
-``sample_weight``. With ``padding="same"`` and ``batch_normalization=True`` it is the form that most use today: as large
-at its end as at its start, each convolution without bias before a BatchNormalization.
+paper has it, without its rate); the loss and the optimizer are any of Lamina's. `border_weights` are the paper's
+weights between touching objects, `predict_tiles` its overlapping tiles. With ``padding="same"`` and
+``batch_normalization=True`` it is the form that most use today: as large at its end as at its start, each convolution
+without bias before a BatchNormalization.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
 
 from lamina.kinds import is_integer
 from lamina.layers import (
@@ -30,6 +33,10 @@ from lamina.layers import (
     MaxPooling2D,
 )
 from lamina.models.model import Model
+
+Array = Any
+
+FAR = 6.0  # standard deviations beyond which a border's weight is 0 (the last float32 digit of 10)
 
 
 def UNet(
@@ -151,6 +158,114 @@ def output_size(size: int, depth: int = 4, padding: str = "valid") -> int | None
         size = (size - lost) * 2
     size -= lost
     return size if size > 0 else None
+
+
+def border_weights(objects: Any, w0: float = 10.0, sigma: float = 5.0, balance: bool = True) -> Array:
+    """Weights of pixels, large in the narrow background between objects: so that touching cells are told apart.
+
+    w(x) = w_c(x) + w0 exp(-(d1(x) + d2(x))^2 / (2 sigma^2)) on the background: d1, d2 the distances to the nearest
+    object and the next; w_c evens out how often objects and background occur.
+
+    Args:
+        objects: (H, W), 0 for the background, a number for each object.
+        w0: the most that is added.
+        sigma: in pixels.
+        balance: whether there is w_c: the mean over both kinds of pixels of its weight is 1; otherwise it is 1.
+
+    Returns:
+        Array (H, W) of float32: ``sample_weight`` for `fit`, a picture a row.
+
+    Raises:
+        ValueError: if objects have another number of axes, or sigma is not positive.
+
+    Example:
+        >>> from lamina.applications.unet import border_weights
+        >>> border_weights([[1, 0, 2]], sigma=2.0, balance=False).round(2).tolist()
+        [[1.0, 7.070000171661377, 1.0]]
+
+    Reference:
+        Ronneberger, Fischer & Brox 2015, arXiv:1505.04597, equation 2.
+    """
+    numbers = np.asarray(objects)
+    if numbers.ndim != 2:
+        raise ValueError(f"border_weights: objects must have shape (H, W), got {numbers.shape}")
+    if not sigma > 0:
+        raise ValueError(f"border_weights: sigma must be positive, got {sigma}")
+    weights = np.ones(numbers.shape)
+    inside = numbers != 0
+    if balance and inside.any() and not inside.all():
+        weights[inside] = 0.5 / inside.mean()
+        weights[~inside] = 0.5 / (~inside).mean()
+    far = FAR * sigma
+    nearest = np.full((2, *numbers.shape), far)
+    for number in np.unique(numbers[inside]):
+        distance = _distances(numbers == number, far)
+        nearest = np.sort(np.concatenate([nearest, distance[None]]), axis=0)[:2]
+    total = nearest.sum(axis=0)
+    added = np.where(~inside & (total < far), w0 * np.exp(-(total**2) / (2 * sigma**2)), 0)
+    return (weights + added).astype(np.float32)
+
+
+def _distances(mask: Array, far: float) -> Array:
+    """How far each pixel is from the nearest one of a mask, up to `far`: first down the columns, then across."""
+    down = np.where(mask, 0.0, far)
+    for row in range(1, len(down)):
+        down[row] = np.minimum(down[row], down[row - 1] + 1)
+    for row in range(len(down) - 2, -1, -1):
+        down[row] = np.minimum(down[row], down[row + 1] + 1)
+    squares = down**2
+    best = squares.copy()
+    for across in range(1, min(int(far) + 1, mask.shape[1])):
+        best[:, across:] = np.minimum(best[:, across:], squares[:, :-across] + across**2)
+        best[:, :-across] = np.minimum(best[:, :-across], squares[:, across:] + across**2)
+    return np.minimum(np.sqrt(best), far)
+
+
+def predict_tiles(model: Model, images: Any, batch_size: int = 8) -> Array:
+    """Pictures of any size through an unpadded `UNet`, tile by tile: the paper's overlap-tile strategy.
+
+    Each tile sees its whole surroundings; beyond the picture's edges they are its mirror image.
+
+    Args:
+        model: a `UNet` with padding "valid".
+        images: (N, H, W, C), of any height and width.
+        batch_size: tiles at once.
+
+    Returns:
+        Array (N, H, W, classes).
+
+    Raises:
+        ValueError: if the model gives as much as it is given, or pictures have another number of axes.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> from lamina.applications.unet import predict_tiles
+        >>> model = lm.applications.UNet((44, 44, 1), filters=2, depth=2)  # gives 4x4 pixels
+        >>> predict_tiles(model, np.zeros((1, 10, 13, 1), "float32")).shape
+        (1, 10, 13, 2)
+    """
+    pictures = np.asarray(images)
+    seen, given = model.input_shape[1:3], model.output_shape[1:3]
+    if None in seen or tuple(seen) == tuple(given):
+        raise ValueError(
+            f'predict_tiles: model must be a UNet with padding "valid", got one of {seen} to {given} pixels'
+        )
+    if pictures.ndim != 4:
+        raise ValueError(f"predict_tiles: images must have shape (N, H, W, C), got {pictures.shape}")
+    stride = 1 << sum(isinstance(layer, MaxPooling2D) for layer in model.layers)
+    steps = [max(n - n % stride, n % stride) for n in given]  # in step with the poolings: as if seen at once
+    sides = []
+    for size, step, n, m in zip(pictures.shape[1:3], steps, seen, given, strict=True):
+        border = (n - m) // 2
+        sides.append((border, border + -(-size // step) * step - size + m - step))
+    padded = np.pad(pictures, ((0, 0), *sides, (0, 0)), mode="symmetric")
+    answers = np.empty((*pictures.shape[:3], model.output_shape[3]), np.float32)
+    places = [(y, x) for y in range(0, pictures.shape[1], steps[0]) for x in range(0, pictures.shape[2], steps[1])]
+    for y, x in places:
+        tiles = padded[:, y : y + seen[0], x : x + seen[1]]
+        part = answers[:, y : y + steps[0], x : x + steps[1]]
+        part[...] = model.predict(tiles, batch_size, verbose=0)[:, : part.shape[1], : part.shape[2]]
+    return answers
 
 
 def _check(input_shape: Any, classes: Any, filters: Any, depth: Any, padding: Any) -> None:

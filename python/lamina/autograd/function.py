@@ -23,13 +23,15 @@ class Function:
     be somebody else's gradient too.
     """
 
-    __slots__ = ("freed", "inputs", "needs", "number", "outputs", "recording", "saved")
+    __slots__ = ("freed", "inputs", "needs", "number", "outputs", "parameters", "recording", "saved")
     takes_unpooled = False  # whether backward knows gradients that are `Unpooled`
+    linear = False  # whether the one output is linear in the one input: then nothing else is needed for create_graph
     freed: bool
     inputs: tuple[Tensor | None, ...]
     needs: list[bool]
     number: int  # greater than the numbers of the nodes that it came from
     outputs: int
+    parameters: tuple[Any, ...]  # of a linear function
     recording: bool
     saved: Any
 
@@ -38,6 +40,27 @@ class Function:
 
     def backward(self, *grads: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__}.backward")
+
+    def graph_backward(self, *grads: Any) -> Any:
+        """The same rule made of ops, on tensors: what `create_graph` records, so that it has gradients itself.
+
+        It finds the inputs in ``self.inputs``; `output` gives an output as the tensor that it was.
+        """
+        if not self.linear:
+            raise NotImplementedError(
+                f"backward: {self.op_name()} has no rule made of ops, so create_graph finds no gradients of its "
+                "gradients"
+            )
+        return AdjointFunction.apply(grads, self)
+
+    def output(self, array: Any, i: int = 0) -> Tensor:
+        """The tensor that this function gave, by its array."""
+        return Tensor(array, True, self, i)
+
+    @classmethod
+    def op_name(cls) -> str:
+        """The name of the op, for messages: ConvolutionFunction is "convolution"."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Function")).lower()
 
     @classmethod
     def apply(cls, inputs: tuple[Tensor | None, ...], *parameters: Any) -> Any:
@@ -64,6 +87,8 @@ class Function:
         self.inputs = inputs
         self.freed = False
         self.number = next(numbers)
+        if cls.linear:
+            self.parameters = parameters
         self.outputs = len(result) if several else 1
         if several:
             return tuple([Tensor(array, True, self, i) for i, array in enumerate(result)])
@@ -74,7 +99,7 @@ class Function:
         """Raises TypeError unless all arrays are on one device, in the words of the op: its name, its arguments."""
         if len({type(array) for array in arrays if array is not None}) < 2:
             return
-        op = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__.removesuffix("Function")).lower()
+        op = cls.op_name()
         names: list[str] = []
         for parameter in [*inspect.signature(cls.forward).parameters.values()][1:]:
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
@@ -88,3 +113,21 @@ class Function:
         self.freed = True
         self.saved = None
         self.inputs = ()
+
+
+class AdjointFunction(Function):
+    """The gradient of a linear function: linear too, and its gradient is the function itself."""
+
+    def forward(self, dy: Any, node: Function) -> Any:
+        self.saved = node
+        dx = node.backward(dy)
+        return dx[0] if isinstance(dx, tuple) else dx
+
+    def backward(self, d: Any) -> Any:
+        node = self.saved
+        again = type(node)()
+        again.needs, again.recording = [False], False
+        return again.forward(d, *node.parameters)
+
+    def graph_backward(self, d: Any) -> Any:
+        return type(self.saved).apply((d,), *self.saved.parameters)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from lamina import backend
-from lamina.autograd import row_sparse
+from lamina.autograd import operators, row_sparse
 from lamina.autograd.unpooled import Unpooled
 
 if TYPE_CHECKING:
@@ -42,12 +42,14 @@ class no_grad:
         False
     """
 
+    _records = False
+
     def __init__(self) -> None:
         self._before: list[bool] = []  # one context may be entered again within itself
 
     def __enter__(self) -> None:
         self._before.append(state.recording)
-        state.recording = False
+        state.recording = self._records
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -57,14 +59,33 @@ class no_grad:
     def __call__(self, function: Any) -> Any:
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with no_grad():
+            with type(self)():
                 return function(*args, **kwargs)
 
         return wrapped
 
 
-def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
-    """See Tensor.backward."""
+class enable_grad(no_grad):
+    """A context, or a decorator, in which all is recorded, within `no_grad` too.
+
+    Example:
+        >>> import lamina as lm
+        >>> x = lm.tensor([1.0], requires_grad=True)
+        >>> with lm.no_grad(), lm.enable_grad():
+        ...     y = x * 2
+        >>> y.requires_grad
+        True
+    """
+
+    _records = True
+
+
+def backward(
+    root: Tensor, gradient: Any, retain_graph: bool, leaves: dict[Tensor, Any] | None = None
+) -> dict[tuple[Function, int], Any]:
+    """See Tensor.backward. With `leaves`, gradients of leaves go there, not to the leaves; and those of outputs of
+    nodes are returned.
+    """
     if not root.requires_grad:
         raise RuntimeError(
             "backward: nothing here requires gradients (made under no_grad, or from inputs without them)"
@@ -80,14 +101,17 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
             raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
     lent = None if gradient is None else array  # the caller's: it may change later
     if root.node is None:
-        _give(root, array, {}, lent)
-        return
+        _give(root, array, {}, lent, leaves)
+        return {}
+    seen: dict[tuple[Function, int], Any] = {}
     grads: dict[Function, list[Any]] = {}  # of the outputs of nodes still to come
     _give(root, array, grads, lent)
     for node in _ancestors(root.node):
         given = grads.pop(node, None)
         if given is None:  # no path from the root came through here
             continue
+        if leaves is not None:
+            seen.update({(node, i): grad for i, grad in enumerate(given)})
         found = node.backward(*given)
         if not isinstance(found, tuple):
             found = (found,)
@@ -97,12 +121,60 @@ def backward(root: Tensor, gradient: Any, retain_graph: bool) -> None:
             )
         for tensor, grad in zip(node.inputs, found):  # noqa: B905  (checked above, at less cost)
             if grad is not None and tensor is not None and tensor.requires_grad:
-                _give(tensor, grad, grads, lent)
+                _give(tensor, grad, grads, lent, leaves)
         if not retain_graph:
             node.free()
+    return seen
 
 
-def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any = None) -> None:
+def graph_backward(
+    root: Tensor, gradient: Tensor, after: int = -1, wanted: list[Tensor] | None = None
+) -> tuple[dict[Tensor, Tensor], dict[tuple[Function, int], Tensor]]:
+    """The gradients of leaves, and of outputs of nodes, as tensors of a tape of their own: see `lamina.grad`.
+
+    Only nodes born after the number `after` are walked through; with `wanted`, only those on the way to these tensors.
+    """
+    leaves: dict[Tensor, Tensor] = {}
+    outputs: dict[tuple[Function, int], Tensor] = {}
+
+    def give(tensor: Tensor, grad: Tensor) -> None:
+        node = tensor.node
+        if node is None:
+            before = leaves.get(tensor)
+            leaves[tensor] = grad if before is None else operators.add(before, grad)
+        else:
+            place = node, tensor.output
+            before = outputs.get(place)
+            outputs[place] = grad if before is None else operators.add(before, grad)
+
+    recording, state.recording = state.recording, True
+    try:
+        give(root, gradient)
+        nodes = [] if root.node is None else _ancestors(root.node)
+        useful = None if wanted is None else _on_the_way(nodes, wanted)
+        for node in nodes:
+            given = [outputs.get((node, i)) for i in range(node.outputs)]
+            if node.number < after or all(grad is None for grad in given):
+                continue
+            if useful is None:
+                found = node.graph_backward(*given)
+            elif node in useful:
+                needs, node.needs = node.needs, useful[node]
+                try:
+                    found = node.graph_backward(*given)
+                finally:
+                    node.needs = needs
+            else:
+                continue
+            for tensor, grad in zip(node.inputs, found if isinstance(found, tuple) else (found,), strict=True):
+                if grad is not None and tensor is not None and tensor.requires_grad:
+                    give(tensor, grad)
+    finally:
+        state.recording = recording
+    return leaves, outputs
+
+
+def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any = None, leaves: Any = None) -> None:
     """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given.
 
     No leaf keeps memory of `lent`: functions may have handed that on as it is, or a view of it.
@@ -113,14 +185,17 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any
     if type(grad) is Unpooled and (node is None or not node.takes_unpooled):
         grad = grad.dense()
     if node is None:
-        before = tensor.grad_array
+        before = tensor.grad_array if leaves is None else leaves.get(tensor)
         if before is not None:
             grad = _sum(before, grad)
         if type(grad) is not row_sparse.RowSparse:
             grad = backend.contiguous(grad)
             if lent is not None and backend.array_module(grad).may_share_memory(grad, lent):
                 grad = backend.from_pool(grad)
-        tensor.grad_array = grad
+        if leaves is None:
+            tensor.grad_array = grad
+        else:
+            leaves[tensor] = grad
         return
     given = grads.get(node)
     if given is None:
@@ -146,6 +221,20 @@ def _ancestors(node: Function) -> list[Function]:
                     nodes.append(parent)
     nodes.sort(key=operator.attrgetter("number"), reverse=True)
     return nodes
+
+
+def _on_the_way(nodes: list[Function], wanted: list[Tensor]) -> dict[Function, list[bool]]:
+    """Of nodes, youngest first, those from which one of the tensors can be reached, and through which inputs."""
+    leaves = {x for x in wanted if x.node is None}
+    places = {(x.node, x.output) for x in wanted if x.node is not None}
+    useful: dict[Function, list[bool]] = {}
+    for node in reversed(nodes):
+        through = [
+            x is not None and (x in leaves or (x.node, x.output) in places or x.node in useful) for x in node.inputs
+        ]
+        if True in through:
+            useful[node] = through
+    return useful
 
 
 def _sum(a: Any, b: Any) -> Any:

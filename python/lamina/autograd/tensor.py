@@ -31,7 +31,8 @@ class Tensor:
         [2.0, 4.0]
     """
 
-    __slots__ = ("__weakref__", "_mask", "array", "grad_array", "node", "output", "requires_grad")
+    __slots__ = ("__weakref__", "_grad_tensor", "_mask", "array", "grad_array", "node", "output", "requires_grad")
+    _grad_tensor: Tensor  # the gradient with its own tape: only after backward(create_graph=True)
     __array_priority__ = 1000  # numpy_array + tensor is a tensor
 
     def __init__(self, array: Any, requires_grad: bool = False, node: Function | None = None, output: int = 0) -> None:
@@ -147,7 +148,10 @@ class Tensor:
             lazy, array = array.lazy, array.dense()
             if not lazy:  # what is written to it from here on counts
                 self.grad_array = array
-        return None if array is None else Tensor(array)
+        if array is None:
+            return None
+        graph = getattr(self, "_grad_tensor", None)
+        return graph if graph is not None and graph.array is array else Tensor(array)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -164,18 +168,43 @@ class Tensor:
         """Forgets the gradient."""
         self.grad_array = None
 
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Runs the tape backwards from here and adds gradients to every leaf that requires them.
 
         Args:
             gradient: d(loss)/d(self), of this tensor's shape; may be left out for a tensor of one element (then 1).
             retain_graph: keep what the ops saved, so that backward can run again.
+            create_graph: record how the gradients come about, so that they have gradients themselves (gradient
+                penalties need that): ``x.grad`` is then a tensor on the tape, and the graph is retained. See also
+                `lamina.grad`, which leaves nothing in the leaves.
 
         Raises:
             RuntimeError: if nothing on the tape led here, or its graph was freed by an earlier call.
             ValueError: if the gradient is missing or has another shape.
+            NotImplementedError: with create_graph, for an op whose rule is not made of ops: it is named.
         """
-        tape.backward(self, gradient, retain_graph)
+        if not create_graph:
+            tape.backward(self, gradient, retain_graph)
+            return
+        for leaf, grad in tape.graph_backward(self, self._seed(gradient))[0].items():
+            if leaf.grad_array is not None:
+                grad = operators.add(leaf.grad, grad)
+            leaf.grad_array, leaf._grad_tensor = grad.array, grad
+
+    def _seed(self, gradient: Any) -> Tensor:
+        """What backward begins with, as a tensor."""
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward: nothing here requires gradients (made under no_grad, or from inputs without them)"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise ValueError(f"backward: a gradient is needed for a tensor of shape {self.shape}")
+            return Tensor(backend.full(self.shape, 1.0, self.dtype, like=self.array))
+        given = as_tensor(gradient, like=self)
+        if given.shape != self.shape:
+            raise ValueError(f"backward: expected a gradient of shape {self.shape}, got {given.shape}")
+        return given
 
     # Operators
 

@@ -25,9 +25,9 @@ def read_text(path: str | os.PathLike[str], errors: str = "strict", limit: int =
 
     Example:
         >>> import lamina as lm, pathlib
-        >>> _ = pathlib.Path("a.txt").write_bytes(b"caf\\xc3\\xa9 \\xff")
+        >>> _ = pathlib.Path("a.txt").write_bytes(b"\\xc3\\xa9t\\xc3\\xa9 \\xff")
         >>> lm.data.read_text("a.txt", errors="replace")
-        'café \\ufffd'
+        'été \\ufffd'
         >>> lm.data.read_text("a.txt")
         Traceback (most recent call last):
         ValueError: a.txt: byte 0xff at offset 6 is no UTF-8 (invalid start byte); errors="replace" reads it as U+FFFD

@@ -11,6 +11,7 @@ from typing import Any
 
 from lamina import backend
 from lamina.autograd.tensor import Tensor
+from lamina.initializers.constant import Bilinear as Bilinear
 from lamina.initializers.constant import Constant as Constant
 from lamina.initializers.constant import Identity as Identity
 from lamina.initializers.constant import Ones as Ones
@@ -41,7 +42,7 @@ _classes: dict[str, type[Initializer]] = {
     c.__name__: c
     for c in (
         Zeros, Ones, Constant, RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, GlorotUniform,
-        GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity,
+        GlorotNormal, HeUniform, HeNormal, LecunUniform, LecunNormal, Orthogonal, Identity, Bilinear,
     )
 }  # fmt: skip
 _names: dict[str, type[Initializer]] = {
@@ -50,7 +51,7 @@ _names: dict[str, type[Initializer]] = {
     "truncated_normal": TruncatedNormal, "variance_scaling": VarianceScaling, "glorot_uniform": GlorotUniform,
     "glorot_normal": GlorotNormal, "he_uniform": HeUniform, "he_normal": HeNormal, "lecun_uniform": LecunUniform,
     "lecun_normal": LecunNormal, "orthogonal": Orthogonal, "OrthogonalInitializer": Orthogonal, "identity": Identity,
-    "IdentityInitializer": Identity,
+    "IdentityInitializer": Identity, "bilinear": Bilinear,
 }  # fmt: skip
 
 

@@ -82,3 +82,37 @@ class Identity(Initializer):
         array = backend.zeros(shape, dtype)
         np.fill_diagonal(array, self.gain)
         return array
+
+
+class Bilinear(Initializer):
+    """Kernels (height, width, filters, channels) of a transposed convolution that interpolates channel by channel.
+
+    A kernel of size 2 f - f % 2 with strides of f enlarges f times, bilinearly. Channel i goes to filter i alone.
+
+    Raises:
+        ValueError: when called for a shape that is none of a kernel.
+
+    Example:
+        >>> import lamina as lm
+        >>> lm.initializers.Bilinear()((1, 4, 1, 1)).reshape(-1).tolist()
+        [0.25, 0.75, 0.75, 0.25]
+
+    Reference:
+        Long et al. 2015, arXiv:1411.4038.
+    """
+
+    def __call__(self, shape: Any, dtype: Any = "float32") -> Array:
+        full = sizes(shape)
+        if len(full) != 4:
+            raise ValueError(f"initializers: Bilinear needs a shape (height, width, filters, channels), got {full}")
+        rows, columns = (_ramp(n) for n in full[:2])
+        array = backend.zeros(full, dtype)
+        both = np.arange(min(full[2:]))
+        array[:, :, both, both] = np.outer(rows, columns)[:, :, None]
+        return array
+
+
+def _ramp(size: int) -> Array:
+    """How much each of so many taps takes in of the value at the middle."""
+    factor = (size + 1) // 2
+    return 1 - np.abs(np.arange(size) - (size - 1) / 2) / factor

@@ -32,6 +32,8 @@ from lamina.layers.core import Flatten as Flatten
 from lamina.layers.core import Input as Input
 from lamina.layers.core import InputLayer as InputLayer
 from lamina.layers.core import Reshape as Reshape
+from lamina.layers.corruption import MaskingNoise as MaskingNoise
+from lamina.layers.corruption import SaltAndPepperNoise as SaltAndPepperNoise
 from lamina.layers.depthwise_conv import DepthwiseConv1D as DepthwiseConv1D
 from lamina.layers.depthwise_conv import DepthwiseConv2D as DepthwiseConv2D
 from lamina.layers.einsum_dense import EinsumDense as EinsumDense
@@ -151,6 +153,8 @@ from lamina.layers.reshaping import RepeatVector as RepeatVector
 from lamina.layers.reshaping import ZeroPadding1D as ZeroPadding1D
 from lamina.layers.reshaping import ZeroPadding2D as ZeroPadding2D
 from lamina.layers.reshaping import ZeroPadding3D as ZeroPadding3D
+from lamina.layers.reversible_embedding import ReversibleEmbedding as ReversibleEmbedding
+from lamina.layers.reversible_embedding import TransformerPositions as TransformerPositions
 from lamina.layers.separable_conv import SeparableConv1D as SeparableConv1D
 from lamina.layers.separable_conv import SeparableConv2D as SeparableConv2D
 from lamina.layers.separable_conv import SeparableConvolution1D as SeparableConvolution1D

@@ -147,7 +147,11 @@ class BatchNormalization(Layer):
     def _deviations(self, shape: Any, dtype: Any) -> Array:
         return np.sqrt(np.asarray(self.moving_variance_initializer(shape, dtype=dtype)))
 
-    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(
+        self, x: Any, training: bool = False, mask: Any = None, residual: Any = None, activation: str | None = None
+    ) -> Any:
+        """With `residual` and `activation` ("relu"), what an Add and an Activation behind it make of the output: one op
+        does the work of all, where `takes_sum` says so."""
         if mask is not None:
             mask = self._fitting(mask, x)
         if training and self._trainable and (self.renorm or mask is not None):
@@ -164,8 +168,17 @@ class BatchNormalization(Layer):
             self.epsilon,
             self.momentum,
             training and self._trainable,
+            activation,
+            residual,
         )
         return ops.transpose(y, _swap(y.ndim, self.axis)) if swapped else y
+
+    def takes_sum(self, *after: Layer) -> bool:
+        """Whether `call` can do the work of the layers that come next: an Add, a relu, or both."""
+        last_axis = self.built and self.axis in (-1, len(self._build_shape) - 1)
+        if not last_axis or self.renorm or self._dtype.itemsize < 4 or self._policy.mixed:  # 16 bits: rounded between
+            return False
+        return all(layer._dtype == self._dtype and layer.activity_regularizer is None for layer in (self, *after))
 
     def _fitting(self, mask: Any, x: Any) -> Any:
         mask, rest = as_tensor(mask, like=x), list(x.shape)

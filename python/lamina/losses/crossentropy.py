@@ -137,6 +137,7 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         axis: the axis of the classes.
         name: what the history calls it.
         dtype: see `Loss`.
+        label_smoothing: s from 0 to 1: a target becomes 1 - s at its class and s / classes everywhere.
 
     Example:
         >>> import lamina as lm
@@ -152,8 +153,9 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         axis: int = -1,
         name: str | None = "sparse_categorical_crossentropy",
         dtype: Any = None,
+        label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
         if ignore_class is not None and not is_integer(ignore_class):
             raise TypeError(f"{self.name}: ignore_class must be an integer or None, got {ignore_class!r}")
         self.ignore_class = None if ignore_class is None else int(ignore_class)
@@ -184,11 +186,12 @@ class SparseCategoricalCrossentropy(CrossentropyLoss):
         logits = self._logits(y_pred)
         op = ops.cross_entropy_from_probabilities if logits is None else ops.softmax_cross_entropy
         x = y_pred if logits is None else logits
-        return op(x, labels, weights, reduction, ignore_index=self.ignore_class, axis=self.axis)
+        return op(x, labels, weights, reduction, self.label_smoothing, self.ignore_class, axis=self.axis)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["label_smoothing"]
+        if not self.label_smoothing:  # Keras has none here
+            del config["label_smoothing"]
         return config
 
 

@@ -40,6 +40,7 @@ from lamina.metrics.correlation import ConcordanceCorrelation as ConcordanceCorr
 from lamina.metrics.correlation import PearsonCorrelation as PearsonCorrelation
 from lamina.metrics.f_score import F1Score as F1Score
 from lamina.metrics.f_score import FBetaScore as FBetaScore
+from lamina.metrics.frechet import frechet_distance as frechet_distance
 from lamina.metrics.functions import binary_accuracy as binary_accuracy
 from lamina.metrics.functions import categorical_accuracy as categorical_accuracy
 from lamina.metrics.functions import concordance_correlation as concordance_correlation

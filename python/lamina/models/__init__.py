@@ -13,6 +13,7 @@ from lamina.models.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
 from lamina.models.callbacks import SwapEMAWeights as SwapEMAWeights
 from lamina.models.callbacks import TerminateOnNaN as TerminateOnNaN
 from lamina.models.cloning import clone_model as clone_model
+from lamina.models.folding import fold_batch_norm as fold_batch_norm
 from lamina.models.model import Model as Model
 from lamina.models.plotting import plot_model as plot_model
 from lamina.models.saving import load_model as load_model

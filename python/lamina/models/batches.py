@@ -23,6 +23,8 @@ def map_arrays(function: Callable[[Array], Any], data: Any) -> Any:
 
 def arrays_in(data: Any) -> list[Array]:
     """All arrays in lists, tuples and dictionaries."""
+    if type(data) is np.ndarray:  # as most are
+        return [data]
     found: list[Array] = []
     map_arrays(found.append, data)
     return found

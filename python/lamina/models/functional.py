@@ -11,6 +11,7 @@ import numpy as np
 from lamina import backend, ops
 from lamina.autograd.symbolic import (
     Node,
+    Op,
     SymbolicTensor,
     has_symbols,
     leaves_of,
@@ -23,6 +24,7 @@ from lamina.autograd.tensor import Tensor
 from lamina.layers.core import InputLayer
 from lamina.layers.layer import Layer
 from lamina.layers.masks import with_masks
+from lamina.models.fusing import fused
 from lamina.models.graph_arguments import array_like, checked, filler, match, nested, said, spreader
 from lamina.models.graph_config import Encoder, decode, restore_layer, sharing, stored_layer
 
@@ -154,7 +156,7 @@ class Graph:
         """The plan: for each call the function, the place of its input, that of its output, what else there is to do,
         and the places that nothing needs any more."""
         places = {id(t): i for i, t in enumerate(self.flat_inputs)}
-        calls = [node for node in self.nodes if not isinstance(node.operation, InputLayer)]
+        calls = fused([node for node in self.nodes if not isinstance(node.operation, InputLayer)], self.flat_outputs)
         for node in calls:
             for tensor in symbols_in(node.outputs):
                 places.setdefault(id(tensor), len(places))
@@ -176,7 +178,7 @@ class Graph:
             source = places[id(node.inputs[0])]
             detail = None if simple else (filler(node, places), spreader(node, places))
             function: Any = node.operation
-            if not isinstance(function, Layer) and not _narrow(node):
+            if isinstance(function, Op) and not _narrow(node):
                 function = function.function
             self._steps.append((function, source, target, detail, dead))
         self._places = len(places)

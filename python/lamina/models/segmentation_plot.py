@@ -21,12 +21,12 @@ def plot_segmentation(
     truth: Any = None,
     class_names: Sequence[str] | None = None,
     path: str | Path | None = "segmentation.png",
-    alpha: float = 0.6,
+    alpha: float = 0.75,
     colors: Any = None,
     title: str | None = None,
     dpi: int = 100,
 ) -> Any:
-    """Draws pictures in a row, below each the answer as coloured masks over it, and below that the truth.
+    """Draws pictures in a row, below each the answer as coloured masks over it in grey, and below that the truth.
 
     Args:
         images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), uint8 or floating from 0 to 1.
@@ -80,8 +80,9 @@ def plot_segmentation(
             axes.set(xticks=[], yticks=[])
     for i, picture in enumerate(pictures):
         shown = overlay(picture, np.zeros((height, width), np.int64))
+        grey = shown.mean(axis=-1).astype(np.uint8)  # so that the colours are the classes' alone
         for axes, mask in zip(grid[:, i], [None, *rows], strict=True):
-            drawn = shown if mask is None else overlay(picture, mask[i], alpha, table)
+            drawn = shown if mask is None else overlay(grey, mask[i], alpha, table)
             axes.imshow(drawn, interpolation="nearest")
     if class_names is not None:
         entries = [

@@ -108,10 +108,8 @@ class Sequential(Model):
     def _accept(self, x: Any) -> Any:
         """A first layer that takes strings or integers gets them as they are; it knows best what not to round."""
         first = next((layer for layer in self._layers if not isinstance(layer, InputLayer)), None)
-        casts = first is None or first.autocast or isinstance(first, Model)
-        return (
-            super()._accept(x) if first is None or (casts and not backend.is_narrow(self._dtype)) else first._accept(x)
-        )
+        usual = first is None or ((first.autocast or isinstance(first, Model)) and not backend.is_narrow(self._dtype))
+        return super()._accept(x) if first is None or usual else first._accept(x)
 
     @property
     def _input_dtype(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.ops.arithmetic import multiply
 from lamina.ops.checks import float_tensor, real_number
 
 
@@ -36,6 +37,10 @@ class Kind(IntEnum):
     CLAMP = 18
 
 
+# Made of straight pieces: the slope does not depend on x but for where the pieces meet.
+STRAIGHT = (Kind.RECTIFIER, Kind.RAMP, Kind.CLIP, Kind.HARD_SHRINK, Kind.SOFT_SHRINK, Kind.THRESHOLD, Kind.CLAMP)
+
+
 class ActivationFunctionFunction(Function):
     """y = f(x; a, b, c). The input is what the gradient needs: nothing else is kept."""
 
@@ -51,6 +56,18 @@ class ActivationFunctionFunction(Function):
         dx = backend.empty_like(x)
         backend.kernels(x).activation_function_backward(kind, x, backend.contiguous(dy), dx, a, b, c)
         return dx
+
+    def graph_backward(self, dy: Any) -> Any:
+        x, kind, a, b, c = self.saved
+        if kind not in STRAIGHT:
+            raise NotImplementedError(
+                f"backward: {kind.name.lower()} has no rule made of ops, so create_graph finds no gradients of its "
+                f"gradients; of this family it does for {', '.join(k.name.lower() for k in STRAIGHT)}"
+            )
+        slope = backend.empty_like(x)
+        ones = backend.full(x.shape, 1, x.dtype, like=x)
+        backend.kernels(x).activation_function_backward(kind, x, ones, slope, a, b, c)
+        return multiply(dy, Tensor(slope))
 
 
 def activation(x: Any, op: str, kind: Kind, a: float = 0.0, b: float = 0.0, c: float = 0.0) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor, as_tensors
-from lamina.ops.broadcasting import broadcast_shape, reduce_to
+from lamina.ops.broadcasting import broadcast_shape, reduce_to, summed_to
 from lamina.ops.checks import float_tensor
 
 
@@ -63,6 +63,10 @@ class AddFunction(Function):
         a_shape, b_shape = self.saved
         return reduce_to(dy, a_shape) if self.needs[0] else None, reduce_to(dy, b_shape) if self.needs[1] else None
 
+    def graph_backward(self, dy: Any) -> Any:
+        a_shape, b_shape = self.saved
+        return summed_to(dy, a_shape) if self.needs[0] else None, summed_to(dy, b_shape) if self.needs[1] else None
+
 
 class SubtractFunction(Function):
     def forward(self, a: Any, b: Any) -> Any:
@@ -74,6 +78,11 @@ class SubtractFunction(Function):
         da = reduce_to(dy, a_shape) if self.needs[0] else None
         return da, scaled(reduce_to(dy, b_shape), -1) if self.needs[1] else None
 
+    def graph_backward(self, dy: Any) -> Any:
+        a_shape, b_shape = self.saved
+        da = summed_to(dy, a_shape) if self.needs[0] else None
+        return da, negative(summed_to(dy, b_shape)) if self.needs[1] else None
+
 
 class MultiplyFunction(Function):
     def forward(self, a: Any, b: Any) -> Any:
@@ -84,6 +93,11 @@ class MultiplyFunction(Function):
         a, b = self.saved
         da = reduce_to(compute("multiply", dy, b), a.shape) if self.needs[0] else None
         return da, reduce_to(compute("multiply", dy, a), b.shape) if self.needs[1] else None
+
+    def graph_backward(self, dy: Any) -> Any:
+        a, b = self.inputs
+        da = summed_to(multiply(dy, b), a.shape) if self.needs[0] else None  # type: ignore[union-attr]
+        return da, summed_to(multiply(dy, a), b.shape) if self.needs[1] else None  # type: ignore[union-attr]
 
 
 class DivideFunction(Function):
@@ -99,6 +113,15 @@ class DivideFunction(Function):
         if not self.needs[1]:
             return da, None
         return da, scaled(reduce_to(compute("multiply", quotient, y), b.shape), -1)
+
+    def graph_backward(self, dy: Any) -> Any:
+        a_shape, _, y = self.saved
+        b: Any = self.inputs[1]
+        quotient = divide(dy, b)
+        da = summed_to(quotient, a_shape) if self.needs[0] else None
+        if not self.needs[1]:
+            return da, None
+        return da, negative(summed_to(multiply(quotient, self.output(y)), b.shape))
 
 
 class ExtremeFunction(Function):
@@ -118,6 +141,14 @@ class ExtremeFunction(Function):
             return da, None
         return da, reduce_to(compute("multiply", dy, compute("subtract", backend.scalar(1, dy), share)), b.shape)
 
+    def graph_backward(self, dy: Any) -> Any:
+        a, b, name = self.saved
+        share = backend.empty(dy.shape, dy.dtype, like=dy.array)
+        share[...] = a > b if name == "maximum" else a < b
+        backend.array_module(a).copyto(share, dy.dtype.type(0.5), where=a == b)
+        da = summed_to(multiply(dy, Tensor(share)), a.shape) if self.needs[0] else None
+        return da, summed_to(multiply(dy, Tensor(1 - share)), b.shape) if self.needs[1] else None
+
 
 class NegativeFunction(Function):
     def forward(self, x: Any) -> Any:
@@ -125,6 +156,9 @@ class NegativeFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return scaled(dy, -1)
+
+    def graph_backward(self, dy: Any) -> Any:
+        return negative(dy)
 
 
 class AbsFunction(Function):
@@ -137,6 +171,9 @@ class AbsFunction(Function):
         xp = backend.array_module(x)
         return compute("multiply", dy, xp.sign(x, out=backend.empty(x.shape, x.dtype, like=x)))
 
+    def graph_backward(self, dy: Any) -> Any:
+        return multiply(dy, Tensor(backend.array_module(self.saved).sign(self.saved)))
+
 
 class SquareFunction(Function):
     def forward(self, x: Any) -> Any:
@@ -145,6 +182,9 @@ class SquareFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return compute("multiply", scaled(dy, 2), self.saved)
+
+    def graph_backward(self, dy: Any) -> Any:
+        return multiply(multiply(dy, 2), self.inputs[0])
 
 
 def add(a: Any, b: Any) -> Tensor:

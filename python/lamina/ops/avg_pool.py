@@ -12,6 +12,8 @@ from lamina.ops.pool import Pool, pool
 
 
 class AvgPoolFunction(Function):
+    linear = True
+
     def forward(self, x: Any, geometry: Pool, count_padding: bool) -> Any:
         x = backend.contiguous(x)
         y = backend.empty(geometry.output, x.dtype, like=x)

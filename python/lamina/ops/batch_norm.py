@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.checks import float_tensor, real_number, same_dtype
+from lamina.ops.normalized import gradients_through, normalized, scaled_and_shifted
 
 
 class Settings(NamedTuple):
@@ -18,11 +20,15 @@ class Settings(NamedTuple):
 
 
 class BatchNormFunction(Function):
+    __slots__ = ("epsilon",)
+    epsilon: float
+
     def forward(
         self, x: Any, gamma: Any, beta: Any, residual: Any, moving_mean: Any, moving_variance: Any, settings: Settings
     ) -> Any:
         x, gamma, beta, residual = [None if a is None else backend.contiguous(a) for a in (x, gamma, beta, residual)]
         epsilon, momentum, training, relu = settings
+        self.epsilon = epsilon
         y, inverse = backend.empty_like(x), backend.empty(x.shape[-1:], backend.state_dtype(x.dtype), like=x)
         if training:
             mean = backend.empty_like(inverse)
@@ -46,6 +52,20 @@ class BatchNormFunction(Function):
             x, gamma, beta, mean, inverse, y, dy, dz, dx, dgamma, dbeta, training, relu
         )
         return dx, dgamma, dbeta, (dy if dz is None else dz) if wants_residual else None
+
+    def graph_backward(self, dy: Any) -> Any:
+        _, _, _, mean, inverse, _, training, relu = self.saved
+
+        def composed(x: Tensor, gamma: Any, beta: Any, residual: Any) -> Tensor:
+            if training:
+                y = normalized(x, tuple(range(x.ndim - 1)), self.epsilon)
+            else:
+                y = operators.multiply(operators.subtract(x, Tensor(mean)), Tensor(inverse))
+            y = scaled_and_shifted(y, gamma, beta)
+            y = y if residual is None else operators.add(y, residual)
+            return operators.multiply(y, Tensor((y.array > 0).astype(y.dtype))) if relu else y
+
+        return gradients_through(composed, dy, self.inputs, self.needs)
 
 
 def batch_norm(

@@ -11,6 +11,8 @@ from lamina.ops.broadcasting import broadcast_shape, reduce_to
 
 
 class BroadcastToFunction(Function):
+    linear = True
+
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         self.saved = x.shape
         return backend.array_module(x).broadcast_to(x, shape)

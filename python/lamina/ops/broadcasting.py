@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import backend
+from lamina.autograd import operators
 
 
 def broadcast_shape(op: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -34,6 +35,15 @@ def reduce_to(array: Any, shape: tuple[int, ...]) -> Any:
     added = array.ndim - len(shape)
     axes = [*range(added), *(i + added for i, n in enumerate(shape) if n == 1 and array.shape[i + added] != 1)]
     return sum_over(array, tuple(axes)).reshape(shape)
+
+
+def summed_to(tensor: Any, shape: tuple[int, ...]) -> Any:
+    """`reduce_to` for tensors, made of ops: for rules that have gradients themselves."""
+    if tensor.shape == shape:
+        return tensor
+    added = tensor.ndim - len(shape)
+    axes = [*range(added), *(i + added for i, n in enumerate(shape) if n == 1 and tensor.shape[i + added] != 1)]
+    return operators.reshape(operators.sum(tensor, tuple(axes), False), shape)
 
 
 def three_axes(array: Any, axes: tuple[int, ...]) -> tuple[Any, tuple[int, ...], tuple[int, ...] | None]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.autograd.unpooled import Unpooled
-from lamina.ops.activations import activation_number
+from lamina.ops.activations import activation_number, before_activation
 from lamina.ops.checks import float_tensor, integer, remembered, same_dtype
 from lamina.ops.convolution_window import Shape, output_size, window_of
 
@@ -97,6 +98,15 @@ class ConvolutionFunction(Function):
     def backward(self, dy: Any) -> Any:
         return self.gradients(dy, *self.saved)
 
+    def graph_backward(self, dy: Any) -> Any:
+        x, kernel, _ = self.inputs
+        y, g, shapes = self.saved[2:]
+        dz = before_activation(dy, None if y is None else self.output(y.reshape(dy.shape)), g.activation)
+        g = g._replace(activation=0)
+        dx = ConvolutionTransposeFunction.apply((dz, kernel, None), g, shapes[0]) if self.needs[0] else None
+        dkernel = ConvolutionKernelFunction.apply((x, dz), g, shapes[1]) if self.needs[1] else None
+        return dx, dkernel, _summed_to_bias(dz) if self.needs[2] else None
+
     def gradients(self, dy: Any, x: Any, kernel: Any, y: Any, g: Geometry, shapes: Any) -> Any:
         kernels = backend.kernels(x)
         needs_x, needs_kernel, needs_bias = self.needs
@@ -167,6 +177,52 @@ class ConvolutionTransposeFunction(Function):
             kernels.conv2d_forward(dz, kernel, None, dx, g.window, g.groups, 0, g.mode)
             dx = _as(dx, shapes[0])
         return dx, dkernel, db
+
+    def graph_backward(self, dy: Any) -> Any:
+        x, kernel, _ = self.inputs
+        y, g, shapes = self.saved[2:]
+        dz = before_activation(dy, None if y is None else self.output(y.reshape(dy.shape)), g.activation)
+        g = g._replace(activation=0)
+        dx = ConvolutionFunction.apply((dz, kernel, None), g, shapes[0]) if self.needs[0] else None
+        dkernel = ConvolutionKernelFunction.apply((dz, x), g, shapes[1]) if self.needs[1] else None
+        return dx, dkernel, _summed_to_bias(dz) if self.needs[2] else None
+
+
+class ConvolutionKernelFunction(Function):
+    """The gradient of the convolution g to its kernel, by x and the gradient of y: an op only for gradients of it."""
+
+    def forward(self, x: Any, dy: Any, g: Geometry, shape: Shape) -> Any:
+        self.saved = x.shape, dy.shape, g
+        x, dy = _as(backend.contiguous(x), g.x), _as(backend.contiguous(dy), g.y)
+        dkernel = backend.empty(g.kernel, x.dtype, like=x)
+        backend.kernels(x).conv2d_backward_kernel(x, dy, dkernel, g.window, g.groups, g.mode)
+        return _as(dkernel, shape)
+
+    def backward(self, d: Any) -> Any:
+        x_shape, y_shape, g = self.saved
+        x, dy = (tensor.array for tensor in self.inputs if tensor is not None)
+        d = _as(backend.contiguous(d), g.kernel)
+        kernels = backend.kernels(d)
+        dx = ddy = None
+        if self.needs[0]:
+            dx = backend.empty(g.x, d.dtype, like=d)
+            kernels.conv2d_backward_input(_as(backend.contiguous(dy), g.y), d, dx, g.window, g.groups, g.mode)
+            dx = _as(dx, x_shape)
+        if self.needs[1]:
+            ddy = backend.empty(g.y, d.dtype, like=d)
+            kernels.conv2d_forward(_as(backend.contiguous(x), g.x), d, None, ddy, g.window, g.groups, 0, g.mode)
+            ddy = _as(ddy, y_shape)
+        return dx, ddy
+
+    def graph_backward(self, d: Any) -> Any:
+        x_shape, y_shape, g = self.saved
+        x, dy = self.inputs
+        dx = ConvolutionTransposeFunction.apply((dy, d, None), g, x_shape) if self.needs[0] else None
+        return dx, ConvolutionFunction.apply((x, d, None), g, y_shape) if self.needs[1] else None
+
+
+def _summed_to_bias(dz: Tensor) -> Tensor:
+    return operators.sum(dz, tuple(range(dz.ndim - 1)), False)
 
 
 def _as(array: Any, shape: Shape) -> Any:

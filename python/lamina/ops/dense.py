@@ -6,10 +6,13 @@ import math
 from typing import Any
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.activations import activation_number
+from lamina.ops.activations import activation_number, before_activation
 from lamina.ops.checks import float_tensor, same_dtype
+from lamina.ops.matmul import matmul
+from lamina.ops.shapes import reshape
 
 
 class DenseFunction(Function):
@@ -39,6 +42,21 @@ class DenseFunction(Function):
         if needs_x:
             dx = backend.empty_like(x)
             kernels.gemm(_rows(dz), kernel, _rows(dx), False, True)
+        return dx, dkernel, db
+
+    def graph_backward(self, dy: Any) -> Any:
+        x, kernel, _ = self.inputs
+        y, activation = self.saved[2:]
+        dz = before_activation(dy, None if y is None else self.output(y), activation)
+        dx = dkernel = db = None
+        if self.needs[0]:
+            dx = matmul(dz, kernel, transpose_b=True)
+        if dz.ndim != 2:
+            dz, x = reshape(dz, (-1, dz.shape[-1])), reshape(x, (-1, x.shape[-1]))  # type: ignore[union-attr]
+        if self.needs[1]:
+            dkernel = matmul(x, dz, transpose_a=True)
+        if self.needs[2]:
+            db = operators.sum(dz, (0,), False)
         return dx, dkernel, db
 
 

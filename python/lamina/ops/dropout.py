@@ -18,6 +18,8 @@ WORD = (1 << 64) - 1
 class DropoutFunction(Function):
     """Keeps no mask: backward draws the same random numbers again."""
 
+    linear = True
+
     def forward(self, x: Any, dropped: int, seed: int, stream: int) -> Any:
         self.saved = dropped, seed, stream
         return self._dropout(x)

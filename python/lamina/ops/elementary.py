@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.ops.arithmetic import divide, multiply, square, subtract
 from lamina.ops.checks import float_tensor
 
 
@@ -37,9 +38,15 @@ class ElementaryFunction(Function):
 class ExpFunction(ElementaryFunction):
     name, keeps = "exp", "y"
 
+    def graph_backward(self, dy: Any) -> Any:
+        return multiply(dy, self.output(self.saved))
+
 
 class LogFunction(ElementaryFunction):
     name, keeps = "log", "x"
+
+    def graph_backward(self, dy: Any) -> Any:
+        return divide(dy, self.inputs[0])
 
 
 class Expm1Function(ElementaryFunction):
@@ -53,9 +60,16 @@ class Log1pFunction(ElementaryFunction):
 class SqrtFunction(ElementaryFunction):
     name, keeps = "sqrt", "y"
 
+    def graph_backward(self, dy: Any) -> Any:
+        return divide(multiply(dy, 0.5), self.output(self.saved))
+
 
 class RsqrtFunction(ElementaryFunction):
     name, keeps = "rsqrt", "y"
+
+    def graph_backward(self, dy: Any) -> Any:
+        y = self.output(self.saved)
+        return multiply(multiply(dy, -0.5), multiply(square(y), y))
 
 
 class ErfFunction(ElementaryFunction):
@@ -65,9 +79,16 @@ class ErfFunction(ElementaryFunction):
 class SigmoidFunction(ElementaryFunction):
     name, keeps = "sigmoid", "y"
 
+    def graph_backward(self, dy: Any) -> Any:
+        y = self.output(self.saved)
+        return multiply(dy, multiply(y, subtract(1, y)))
+
 
 class TanhFunction(ElementaryFunction):
     name, keeps = "tanh", "y"
+
+    def graph_backward(self, dy: Any) -> Any:
+        return multiply(dy, subtract(1, square(self.output(self.saved))))
 
 
 class BinaryStepFunction(ElementaryFunction):

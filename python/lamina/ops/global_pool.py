@@ -17,6 +17,8 @@ from lamina.ops.pool import NAMES, Pool, adaptive_pool
 class GlobalAvgPoolFunction(Function):
     """Forward is a sum over rows, in chains (csrc/ops/reduce_sum.h); backward that of one window as large as x."""
 
+    linear = True
+
     def forward(self, x: Any, geometry: Pool) -> Any:
         y = sum_over(x, tuple(range(1, x.ndim - 1)))
         y *= y.dtype.type(1 / math.prod(x.shape[1:-1]))

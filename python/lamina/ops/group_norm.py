@@ -10,15 +10,17 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.axes import chosen_axes, to_end
 from lamina.ops.checks import float_tensor, integer, real_number, same_dtype
-from lamina.ops.shapes import transpose
+from lamina.ops.normalized import gradients_through, normalized, scaled_and_shifted
+from lamina.ops.shapes import reshape, transpose
 
 
 class GroupNormFunction(Function):
-    __slots__ = ("groups",)
+    __slots__ = ("epsilon", "groups")
+    epsilon: float
     groups: int
 
     def forward(self, x: Any, gamma: Any, beta: Any, groups: int, epsilon: float) -> Any:
-        self.groups = groups
+        self.groups, self.epsilon = groups, epsilon
         x = backend.contiguous(x)
         gamma, beta = (None if a is None else backend.contiguous(a) for a in (gamma, beta))
         samples = x.reshape(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1])
@@ -40,6 +42,14 @@ class GroupNormFunction(Function):
             samples, gamma, mean, inverse, backend.contiguous(dy), dx, dgamma, dbeta, self.groups
         )
         return dx, dgamma, dbeta
+
+    def graph_backward(self, dy: Any) -> Any:
+        def composed(x: Tensor, gamma: Any, beta: Any) -> Tensor:
+            groups = reshape(x, (x.shape[0], -1, self.groups, x.shape[-1] // self.groups))
+            y = reshape(normalized(groups, (1, 3), self.epsilon), x.shape)
+            return scaled_and_shifted(y, gamma, beta)
+
+        return gradients_through(composed, dy, self.inputs, self.needs)
 
 
 def _group_norm(op: str, x: Any, gamma: Any, beta: Any, groups: int | None, axis: int, epsilon: float) -> Tensor:

@@ -18,6 +18,8 @@ def add_rows(dx: Any, index: Any, values: Any) -> None:
 
 
 class GetItemFunction(Function):
+    linear = True
+
     def forward(self, x: Any, key: tuple[Any, ...]) -> Any:
         self.saved = x.shape, key
         return backend.array_module(x).asarray(x[key])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy as np
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor, as_tensor_list
 from lamina.ops.checks import integer, same_dtype
@@ -65,6 +67,13 @@ class ConcatenateFunction(Function):
     def backward(self, dy: Any) -> Any:
         shapes, axis = self.saved
         return parts_of(dy, shapes, axis, self.needs)
+
+    def graph_backward(self, dy: Any) -> Any:
+        shapes, axis = self.saved
+        cuts = np.cumsum([0, *[shape[axis] for shape in shapes]]).tolist()
+        before = (slice(None),) * axis
+        pairs = itertools.pairwise(cuts)
+        return tuple([operators.getitem(dy, (*before, slice(*pair))) for pair in pairs])
 
 
 class SplitFunction(Function):

@@ -9,7 +9,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import operands
-from lamina.ops.broadcasting import broadcast_shape, reduce_to
+from lamina.ops.broadcasting import broadcast_shape, reduce_to, summed_to
 from lamina.ops.shapes import reshape
 
 
@@ -66,6 +66,19 @@ class MatmulFunction(Function):
                 dy = backend.contiguous(dy).reshape(math.prod(dy.shape[:-1]), dy.shape[-1])
             db = product(dy, a, True, transpose_a) if transpose_b else product(a, dy, not transpose_a, False)
             db = reduce_to(db, b.shape)
+        return da, db
+
+    def graph_backward(self, dy: Any) -> Any:
+        _, _, transpose_a, transpose_b = self.saved
+        a: Any = self.inputs[0]
+        b: Any = self.inputs[1]
+        da = db = None
+        if self.needs[0]:
+            da = matmul(b, dy, transpose_b, True) if transpose_a else matmul(dy, b, False, not transpose_b)
+            da = summed_to(da, a.shape)
+        if self.needs[1]:
+            db = matmul(dy, a, True, transpose_a) if transpose_b else matmul(a, dy, not transpose_a, False)
+            db = summed_to(db, b.shape)
         return da, db
 
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import abs as absolute
@@ -58,6 +59,12 @@ class EuclideanNormFunction(Function):
         x, y = self.saved
         share = compute("divide", dy.reshape(y.shape), backend.array_module(y).where(y == 0, y.dtype.type(1), y))
         return compute("multiply", x, share)
+
+    def graph_backward(self, dy: Any) -> Any:
+        y = self.saved[1]
+        root = operators.reshape(self.output(y.reshape(dy.shape)), y.shape)
+        share = operators.divide(operators.reshape(dy, y.shape), root)
+        return operators.multiply(self.inputs[0], share)
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:

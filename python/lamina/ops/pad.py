@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.resample import ResampleFunction, Taps, taps
@@ -23,6 +24,10 @@ class ConstantPadFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return cropped(dy, *self.saved)
+
+    def graph_backward(self, dy: Any) -> Any:
+        shape, widths = self.saved
+        return operators.getitem(dy, tuple([slice(b, b + n) for n, (b, _) in zip(shape, widths, strict=True)]))
 
 
 def _rows(shape: tuple[int, ...], widths: Widths) -> tuple[int, int, Any]:

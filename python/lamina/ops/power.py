@@ -7,7 +7,7 @@ from typing import Any
 from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
-from lamina.ops.arithmetic import compute, number_tensor, operands, scaled
+from lamina.ops.arithmetic import compute, multiply, number_tensor, operands, scaled
 from lamina.ops.broadcasting import reduce_to
 from lamina.ops.two_numbers import pair_of
 
@@ -50,6 +50,10 @@ class SimplePowerFunction(Function):
         if exponent == 0:
             return backend.zeros(dy.shape, dy.dtype, like=dy)
         return compute("multiply", scaled(dy, exponent), simple_power(x, exponent - 1))
+
+    def graph_backward(self, dy: Any) -> Any:
+        exponent = self.saved[1]
+        return multiply(multiply(dy, exponent), power(self.inputs[0], exponent - 1))
 
 
 class PowerFunction(Function):

@@ -16,6 +16,8 @@ from lamina.ops.shapes import one_axis, reshape, swapaxes
 class FlipFunction(Function):
     """A view."""
 
+    linear = True
+
     def forward(self, x: Any, axes: tuple[int, ...]) -> Any:
         self.saved = (..., *[slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)])
         return x[self.saved]
@@ -42,6 +44,8 @@ def rolled(x: Any, shifts: dict[int, int]) -> Any:
 
 
 class RollFunction(Function):
+    linear = True
+
     def forward(self, x: Any, shifts: dict[int, int]) -> Any:
         self.saved = {axis: -shift for axis, shift in shifts.items()}
         return rolled(x, shifts)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
+from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
@@ -61,6 +62,8 @@ def spread(dy: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Any:
 
 
 class SumFunction(Function):
+    linear = True
+
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
         xp = backend.array_module(x)
@@ -72,6 +75,8 @@ class SumFunction(Function):
 
 
 class MeanFunction(Function):
+    linear = True
+
     def forward(self, x: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
         self.saved = x.shape, axes
         count = backend.scalar(count_over(x.shape, axes), x)
@@ -97,6 +102,13 @@ class VarianceFunction(Function):
         share = scaled(dy, 2 / builtins.max(1, count_over(centred.shape, axes)))
         return compute("multiply", centred, share.reshape(kept_shape(centred.shape, axes)))
 
+    def graph_backward(self, dy: Any) -> Any:
+        x: Any = self.inputs[0]
+        axes = self.saved[1]
+        factor = 2 / builtins.max(1, count_over(x.shape, axes))
+        share = operators.reshape(operators.multiply(dy, factor), kept_shape(x.shape, axes))
+        return operators.multiply(operators.subtract(x, mean(x, axes, True)), share)
+
 
 class DeviationFunction(VarianceFunction):
     """The root of the variance: its slope is that of the variance times 1 / (2 y), and 0 where nothing deviates."""
@@ -115,6 +127,10 @@ class DeviationFunction(VarianceFunction):
         xp = backend.array_module(twice)
         twice = xp.where(twice == 0, twice.dtype.type(np.inf), twice)
         return super().backward(compute("divide", dy, twice))
+
+    def graph_backward(self, dy: Any) -> Any:
+        twice = operators.multiply(self.output(self.root), 2)
+        return super().graph_backward(operators.divide(dy, twice))
 
 
 class ExtremeOverFunction(Function):

@@ -8,6 +8,7 @@ from lamina import backend
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
 from lamina.autograd.unpooled import Unpooled
+from lamina.ops.arithmetic import multiply
 from lamina.ops.checks import float_tensor
 from lamina.ops.rectifiers import rectifier
 
@@ -26,6 +27,9 @@ class ReluFunction(Function):
         if type(dy) is Unpooled:
             return dy.replace(_before_relu(dy.y, dy.dy))
         return _before_relu(self.saved, dy)
+
+    def graph_backward(self, dy: Any) -> Any:
+        return multiply(dy, Tensor((self.saved > 0).astype(dy.dtype)))
 
 
 def _before_relu(y: Any, dy: Any) -> Any:

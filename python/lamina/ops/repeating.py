@@ -19,6 +19,8 @@ from lamina.ops.shapes import one_axis, reshape
 class RepeatFunction(Function):
     """Blocks of x, each `times` times in a row: x (rows, columns) -> (rows, times, columns)."""
 
+    linear = True
+
     def forward(self, x: Any, axis: int, times: int, shape: tuple[int, ...]) -> Any:
         rows, columns = math.prod(x.shape[:axis]), math.prod(x.shape[axis:])
         self.saved = x.shape, rows, times, columns

@@ -77,6 +77,8 @@ def resampled(x: Any, maps: dict[int, Taps]) -> Any:
 
 
 class ResampleFunction(Function):
+    linear = True
+
     def forward(self, x: Any, maps: dict[int, Taps]) -> Any:
         self.saved = maps
         return resampled(x, maps)

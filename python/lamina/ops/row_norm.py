@@ -12,6 +12,7 @@ from lamina.autograd.tensor import Tensor
 from lamina.ops.arithmetic import multiply
 from lamina.ops.axes import chosen_axes, to_end
 from lamina.ops.checks import float_tensor, real_number, same_dtype
+from lamina.ops.normalized import gradients_through, normalized, scaled_and_shifted
 from lamina.ops.power import power
 from lamina.ops.reductions import mean as mean_of
 from lamina.ops.shapes import reshape, transpose
@@ -53,6 +54,19 @@ class RowNormFunction(Function):
             rows, gamma, mean, inverse, backend.contiguous(dy), dx, dgamma, dbeta, *self.settings
         )
         return dx, dgamma, dbeta
+
+    def graph_backward(self, dy: Any) -> Any:
+        kind, epsilon = self.settings
+        n = self.saved[0].shape[-1]
+        if kind == Kind.unit:
+            raise NotImplementedError("backward: unit_norm has no rule made of ops for create_graph")
+
+        def composed(x: Tensor, gamma: Any, beta: Any) -> Tensor:
+            rows = normalized(reshape(x, (-1, n)), (1,), epsilon, kind == Kind.layer)
+            given = [None if t is None else reshape(t, (n,)) for t in (gamma, beta)]
+            return reshape(scaled_and_shifted(rows, *given), x.shape)
+
+        return gradients_through(composed, dy, self.inputs, self.needs)
 
 
 def _row_norm(op: str, kind: Kind, x: Any, gamma: Any, beta: Any, axis: Any, epsilon: float) -> Tensor:

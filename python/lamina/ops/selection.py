@@ -12,7 +12,7 @@ from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.ops.activation_function import ActivationFunctionFunction, Kind
 from lamina.ops.arithmetic import compute, number_tensor, operands
-from lamina.ops.broadcasting import broadcast_shape, reduce_to
+from lamina.ops.broadcasting import broadcast_shape, reduce_to, summed_to
 from lamina.ops.comparison import compare
 
 WORDS = {4: backend.float32, 8: backend.float64}  # what the kernel moves, by size: bits, whatever they mean
@@ -57,6 +57,12 @@ class WhereFunction(Function):
         da = reduce_to(choose(condition, dy, zero, dy.shape), a_shape) if self.needs[0] else None
         return da, reduce_to(choose(condition, zero, dy, dy.shape), b_shape) if self.needs[1] else None
 
+    def graph_backward(self, dy: Any) -> Any:
+        condition, a_shape, b_shape = self.saved
+        chosen = Tensor(condition)
+        da = summed_to(where(chosen, dy, 0.0), a_shape) if self.needs[0] else None
+        return da, summed_to(where(chosen, 0.0, dy), b_shape) if self.needs[1] else None
+
 
 class CastFunction(Function):
     def forward(self, x: Any, dtype: Any) -> Any:
@@ -65,6 +71,9 @@ class CastFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return narrowed(dy, self.saved)
+
+    def graph_backward(self, dy: Any) -> Any:
+        return cast(dy, self.saved)
 
 
 class ClipFunction(Function):

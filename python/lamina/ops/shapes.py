@@ -26,6 +26,8 @@ def one_axis(op: str, axis: Any, ndim: int) -> int:
 
 
 class ReshapeFunction(Function):
+    linear = True
+
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         self.saved = x.shape
         return backend.contiguous(x).reshape(shape)
@@ -35,6 +37,8 @@ class ReshapeFunction(Function):
 
 
 class TransposeFunction(Function):
+    linear = True
+
     def forward(self, x: Any, axes: tuple[int, ...]) -> Any:
         self.saved = axes
         return x.transpose(axes)

@@ -15,10 +15,10 @@ def words(text, **arguments):
 
 
 def test_the_paper_s_example():
-    tokenizer = WordPieceTokenizer([*SPECIAL, "un", "##aff", "##able", "runn", "##ing"])
-    assert tokenizer.tokenize("UNaffable running") == ["un", "##aff", "##able", "runn", "##ing"]
+    tokenizer = WordPieceTokenizer([*SPECIAL, "un", "##aff", "##able", "jump", "##ing"])
+    assert tokenizer.tokenize("UNaffable jumping") == ["un", "##aff", "##able", "jump", "##ing"]
     assert tokenizer.tokenize("unwanted") == ["[UNK]"]
-    assert tokenizer.decode(tokenizer.encode("unaffable running").ids) == "unaffable running"
+    assert tokenizer.decode(tokenizer.encode("unaffable jumping").ids) == "unaffable jumping"
 
 
 @pytest.mark.parametrize(

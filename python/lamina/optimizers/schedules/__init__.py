@@ -9,6 +9,7 @@ from lamina.optimizers.schedules.decay import InverseTimeDecay as InverseTimeDec
 from lamina.optimizers.schedules.decay import PiecewiseConstantDecay as PiecewiseConstantDecay
 from lamina.optimizers.schedules.decay import PolynomialDecay as PolynomialDecay
 from lamina.optimizers.schedules.decay import StepDecay as StepDecay
+from lamina.optimizers.schedules.inverse_square_root import InverseSquareRoot as InverseSquareRoot
 from lamina.optimizers.schedules.schedule import LearningRateSchedule as LearningRateSchedule
 from lamina.optimizers.schedules.schedule import deserialize as deserialize
 from lamina.optimizers.schedules.schedule import serialize as serialize

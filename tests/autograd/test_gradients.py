@@ -1,0 +1,154 @@
+"""Gradients of gradients: lamina.grad and backward(create_graph=True)."""
+
+import numpy as np
+import pytest
+
+import lamina as lm
+from lamina import ops
+
+draw = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return draw.normal(size=shape)
+
+
+def positive(*shape):
+    return draw.uniform(0.5, 2, shape)
+
+
+CASES = {
+    "add": (lambda a, b: a + b * a, normal(3, 4), normal(4)),
+    "subtract": (lambda a, b: (a - b) * a, normal(3, 4), normal(3, 1)),
+    "multiply": (lambda a, b: a * b * a, normal(3, 4), normal(4)),
+    "divide": (lambda a, b: a / b, normal(3, 4), positive(4)),
+    "maximum": (lambda a, b: ops.maximum(a, b) ** 2, normal(3, 4), normal(4)),
+    "minimum": (lambda a, b: ops.minimum(a, b) * a, normal(3, 4), normal(4)),
+    "negative, abs": (lambda a: -ops.abs(a) * a, normal(5)),
+    "square": (lambda a: ops.square(a) * a, normal(5)),
+    "power": (lambda a: a**3 + a**0.5, positive(5)),
+    "exp": (lambda a: ops.exp(a) * a, normal(5)),
+    "log": (lambda a: ops.log(a) * a, positive(5)),
+    "sqrt": (lambda a: ops.sqrt(a), positive(5)),
+    "rsqrt": (lambda a: ops.rsqrt(a), positive(5)),
+    "sigmoid": (lambda a: ops.sigmoid(a), normal(5)),
+    "tanh": (lambda a: ops.tanh(a), normal(5)),
+    "relu": (lambda a: ops.relu(a) * a, normal(5)),
+    "leaky_relu": (lambda a: ops.leaky_relu(a, 0.2) * a, normal(5)),
+    "sum, mean": (lambda a: ops.sum(a * a, axis=1) * ops.mean(a, axis=1), normal(3, 4)),
+    "var, std": (lambda a: ops.var(a, axis=1) * ops.std(a, axis=0, keepdims=True)[0, 0], normal(3, 4)),
+    "norm": (lambda a: ops.norm(a, axis=1), normal(3, 4)),
+    "shapes": (lambda a: ops.transpose(ops.reshape(a, (4, 3))) ** 2, normal(3, 4)),
+    "broadcast_to, getitem": (lambda a: ops.broadcast_to(a[1:], (3, 2, 4)) ** 3, normal(3, 4)),
+    "concatenate": (lambda a, b: ops.concatenate([a, b * a[:, :1]], axis=1) ** 2, normal(3, 4), normal(3, 2)),
+    "where": (lambda a, b: ops.where(a.array > 0, a * b, b * b), normal(5), normal(5)),
+    "pad": (lambda a: ops.pad(a, ((1, 0), (0, 2))) ** 2, normal(3, 4)),
+    "pools": (lambda a: ops.avg_pool2d(a**2, 2) * ops.global_avg_pool(a, keepdims=True), normal(2, 4, 4, 2)),
+    "dropout": (lambda a: ops.dropout(a, 0.5, 1, 1) ** 2, normal(5, 5)),
+    "matmul": (lambda a, b: ops.matmul(a, b) ** 2, normal(3, 4), normal(4, 2)),
+    "matmul, batched": (lambda a, b: ops.matmul(a, b, transpose_a=True, transpose_b=True),
+                        normal(2, 4, 3), normal(2, 4)),
+    "dense": (lambda x, w, b: ops.dense(x, w, b, "tanh"), normal(3, 4), normal(4, 2), normal(2)),
+    "dense, 3 axes": (lambda x, w, b: ops.dense(x, w, b, "sigmoid"), normal(2, 3, 4), normal(4, 2), normal(2)),
+    "conv1d": (lambda x, w, b: ops.conv1d(x, w, b, 2, "same", activation="tanh"),
+               normal(2, 7, 2), normal(3, 2, 3), normal(3)),
+    "conv2d": (lambda x, w, b: ops.conv2d(x, w, b, 2, "same", activation="tanh"),
+               normal(2, 5, 5, 2), normal(4, 4, 2, 3), normal(3)),
+    "conv2d, groups": (lambda x, w: ops.conv2d(x, w, groups=2) ** 2, normal(1, 4, 4, 4), normal(3, 3, 2, 2)),
+    "conv2d_transpose": (lambda x, w, b: ops.conv2d_transpose(x, w, b, 2, 1, activation="sigmoid"),
+                         normal(2, 3, 3, 2), normal(4, 4, 3, 2), normal(3)),
+    "layer_norm": (lambda x, g, b: ops.layer_norm(x, g, b), normal(3, 4), normal(4), normal(4)),
+    "group_norm": (lambda x, g, b: ops.group_norm(x, g, b, groups=2), normal(2, 3, 4), normal(4), normal(4)),
+    "batch_norm": (lambda x, g, b: ops.batch_norm(x, g, b, None, None, training=True),
+                   normal(5, 3), normal(3), normal(3)),
+    "batch_norm, inference": (lambda x, g: ops.batch_norm(x, g, None, np.ones(3), np.full(3, 2.0),
+                                                           activation="relu") ** 2,
+                              normal(5, 3), normal(3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_agree_with_those_of_plain_backward(name):
+    function, *arrays = CASES[name]
+    inputs = [lm.tensor(a, requires_grad=True) for a in arrays]
+    y = function(*inputs)
+    u = lm.tensor(np.random.default_rng(1).normal(size=y.shape))
+    recorded = lm.grad(y, inputs, u, create_graph=True)
+    plain = lm.grad(y, inputs, u)
+    for one, other in zip(recorded, plain, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_gradients_agree_with_differences(name):
+    function, *arrays = CASES[name]
+
+    @lm.enable_grad()  # differences are taken under no_grad
+    def gradients(*inputs):
+        y = function(*inputs)
+        u = lm.tensor(np.random.default_rng(1).normal(size=y.shape))
+        return tuple(g for g in lm.grad(y, list(inputs), u, create_graph=True) if g is not None)
+
+    assert lm.grad_check(gradients, arrays, eps=1e-5, atol=2e-5, places=12)
+
+
+def test_third_derivative():
+    x = lm.tensor(np.array(2.0), requires_grad=True)
+    y = x**4
+    for expected in (32.0, 48.0, 48.0, 24.0):
+        y = lm.grad(y, x, create_graph=True)
+        assert y.item() == expected
+
+
+def test_backward_create_graph_leaves_tensors_on_the_tape():
+    x = lm.tensor([1.0, 2.0], requires_grad=True)
+    (x**3).sum().backward(create_graph=True)
+    first = x.grad
+    assert first.numpy().tolist() == [3.0, 12.0]
+    x.grad = None
+    first.sum().backward()
+    assert x.grad.numpy().tolist() == [6.0, 12.0]
+    (x**3).sum().backward(create_graph=True)  # and is added to what was there
+    assert x.grad.numpy().tolist() == [9.0, 24.0]
+
+
+def test_grad_of_what_is_no_leaf_and_leaves_nothing_behind():
+    x = lm.tensor([1.0, 2.0], requires_grad=True)
+    between = x * 3
+    y = (between**2).sum()
+    for create in (True, False):
+        dx, dz = lm.grad(y, [x, between], create_graph=create)
+        assert dx.numpy().tolist() == [18.0, 36.0]
+        assert dz.numpy().tolist() == [6.0, 12.0]
+    assert x.grad is None
+    other = lm.tensor([1.0], requires_grad=True)
+    assert lm.grad((x * 2).sum(), other) is None
+
+
+def test_refused_by_name():
+    x = lm.tensor(normal(1, 4, 4, 1), requires_grad=True)
+    with pytest.raises(NotImplementedError, match="max_pool has no rule made of ops"):
+        ops.max_pool2d(x, 2).sum().backward(create_graph=True)
+    with pytest.raises(NotImplementedError, match="gelu has no rule made of ops"):
+        ops.gelu(x).sum().backward(create_graph=True)
+    with pytest.raises(ValueError, match="a gradient is needed"):
+        (x * 2).backward(create_graph=True)
+    with pytest.raises(RuntimeError, match="nothing here requires gradients"):
+        lm.grad(lm.tensor(1.0), x, create_graph=True)
+
+
+def test_penalty_of_a_critic_agrees_with_differences():
+    """WGAN-GP: (|dD/dx| - 1)^2, differentiated to all weights of a critic of convolutions and layer norms."""
+    x = lm.tensor(normal(3, 6, 6, 2), requires_grad=True)
+
+    @lm.enable_grad()
+    def penalty(kernel, bias, gamma, beta, weights, between):
+        h = ops.leaky_relu(ops.conv2d(x, kernel, bias, 2, "same"), 0.2)
+        h = ops.leaky_relu(ops.conv2d(ops.layer_norm(h, gamma, beta, axis=(1, 2, 3)), between, None, 1, "same"), 0.2)
+        score = ops.dense(ops.reshape(h, (3, -1)), weights)
+        slope = lm.grad(score.sum(), x, create_graph=True)
+        return ops.mean((ops.sqrt(ops.sum(slope * slope, axis=(1, 2, 3))) - 1) ** 2)
+
+    shapes = (4, 4, 2, 3), (3,), (3, 3, 3), (3, 3, 3), (27, 1), (3, 3, 3, 3)
+    arrays = [normal(*shape) for shape in shapes]
+    assert lm.grad_check(penalty, arrays, eps=1e-6, places=15)
