@@ -39,6 +39,8 @@ LEARNED = {  # what main returns, at the small size
     "style_swap": lambda found: min(found["plain to striped"], found["striped to plain"]) > 0.5,
     "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "bert_pretraining": lambda result: result[0][-1][0] < result[0][0][0],  # the loss of masked words falls
+    "question_answering": lambda exact: exact > 0.3,
     "yolo_scenes": lambda precision: precision > 0.5,
     "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16
     "fcn_scenes": lambda iou: iou > 0.35,
