@@ -42,6 +42,8 @@ FAMILIES = {
     "transformer": "bench.steps.bench_transformer",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
+    "generative": "bench.steps.bench_generative",
+    "word2vec": "bench.steps.bench_word2vec",
     "bert": "bench.steps.bench_bert",
     "import": "bench.bench_import",
 }
