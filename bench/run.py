@@ -39,8 +39,11 @@ FAMILIES = {
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "lstm_step": "bench.steps.bench_lstm_step",
+    "transformer": "bench.steps.bench_transformer",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
+    "generative": "bench.steps.bench_generative",
+    "word2vec": "bench.steps.bench_word2vec",
     "bert": "bench.steps.bench_bert",
     "import": "bench.bench_import",
 }
