@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS / "devices.md", DOCS / "mixed_precision.md", DOCS / "sequences.md"]
+PAGES = [DOCS / f"{name}.md" for name in ("devices", "instance_segmentation", "mixed_precision", "sequences")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
