@@ -42,6 +42,7 @@ from lamina.applications.gan_callbacks import EqualJudges as EqualJudges
 from lamina.applications.gan_callbacks import SampleGrid as SampleGrid
 from lamina.applications.generation import attention_to_source as attention_to_source
 from lamina.applications.generation import generate as generate
+from lamina.applications.glove import Glove as Glove
 from lamina.applications.inception import InceptionV1 as InceptionV1
 from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
 from lamina.applications.mask_rcnn import MaskRCNN as MaskRCNN
