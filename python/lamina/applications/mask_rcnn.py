@@ -15,6 +15,7 @@ of one network trained together with the heads.
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ Array = Any
 class MaskRCNN(Model):
     """Mask R-CNN over any backbone that gives a pyramid.
 
-    Train it by ``compile(optimizer)`` and ``fit(DetectionBatches(...))``, or take `losses` into a loop of your own;
+    Train it by ``compile(optimizer)`` and ``fit(DetectionBatches(...))``, or take `losses_of` into a loop of your own;
     `predict` finds objects. What chance decides (which proposals train) goes by `lamina.set_seed`.
 
     Args:
@@ -100,6 +101,7 @@ class MaskRCNN(Model):
         self.rpn_head = region_proposal.rpn_head(channels, len(self._cells[0]))
         self.box_head = box_head(channels, s.head_units, classes)
         self.mask_head = mask_head(channels, s.mask_layers, classes)
+        self.built = True  # all parts have their weights
 
     def call(self, x: Any, mask: Any = None) -> Any:
         """The convolutional part, for prepared images (N, H, W, C).
@@ -118,13 +120,14 @@ class MaskRCNN(Model):
 
     # Training
 
-    def losses_of(self, images: Any, targets: Any) -> dict[str, Tensor]:
+    def losses_of(self, images: Any, targets: Any, training: bool = True) -> dict[str, Tensor]:
         """The five losses of a batch.
 
         Args:
             images: a list of arrays (H, W, C) of any sizes, or an array of them: uint8, or floats from 0 to 1.
             targets: for each image a dictionary of boxes (n, 4) in pixels, labels (n,) from 1 on and masks (n, H, W);
                 n may be 0. Or one dictionary of lists.
+            training: whether batch normalisation that is not frozen takes the batch's statistics, and learns them.
 
         Returns:
             Tensors without axes: loss_objectness, loss_rpn_box_reg, loss_classifier, loss_box_reg, loss_mask.
@@ -137,7 +140,7 @@ class MaskRCNN(Model):
         checked = target_list(targets, pictures, self.classes, self.name)
         batch = detection_images.prepare(pictures, s.min_size, s.max_size, s.image_mean, s.image_std)
         objects = rescaled_targets(checked, batch)
-        maps, scores, codes = self._maps_of(batch, training=True)
+        maps, scores, codes = self._maps_of(batch, training)
         anchors = self._anchors(maps, batch)
         regions = self._proposals(scores, codes, anchors, batch.sizes, True)
         objectness, proposal_boxes = region_proposal.rpn_losses(
@@ -170,11 +173,11 @@ class MaskRCNN(Model):
             masks.append(masks_in(target["masks"], objects_there, inside))
         label = np.concatenate(labels)
         there = np.nonzero(label > 0)[0]
-        logits, found = self.box_head(self._cut(maps, batch, boxes, BOX_BINS), training=True)
+        logits, found = self.box_head(self._cut(maps, batch, boxes, BOX_BINS))
         # Codes and masks are of the object's own class.
         own_codes = ops.take(ops.reshape(found, (-1, 4)), there * self.classes + label[there], 0)
         inside = [box[own > 0] for box, own in zip(boxes, labels, strict=True)]
-        drawn = of_labels(self.mask_head(self._cut(maps, batch, inside, MASK_BINS), training=True), label[there])
+        drawn = of_labels(self.mask_head(self._cut(maps, batch, inside, MASK_BINS)), label[there])
         return {
             "loss_classifier": ops.softmax_cross_entropy(logits, label),
             "loss_box_reg": box_loss(own_codes, np.concatenate(codes), len(label)),
@@ -186,8 +189,8 @@ class MaskRCNN(Model):
         weights = self.trainable_weights
         for weight in weights:  # what a step that was broken off left
             weight.grad_array = None
-        losses = self.losses_of(*data[:2])
-        total = sum(losses.values(), Tensor(np.zeros((), np.float32)).to(losses["loss_mask"].device))
+        losses = self.losses_of(data[0], data[1])
+        total = reduce(ops.add, losses.values())
         self.optimizer.scale_loss(total).backward()
         self.optimizer.step(weights)
         return {"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}}
@@ -195,7 +198,7 @@ class MaskRCNN(Model):
     def test_step(self, data: Any) -> dict[str, float]:
         """The losses of (images, targets), without a step."""
         with no_grad():
-            losses = {name: loss.item() for name, loss in self.losses_of(*data[:2]).items()}
+            losses = {name: loss.item() for name, loss in self.losses_of(data[0], data[1], training=False).items()}
         return {"loss": sum(losses.values()), **losses}
 
     # Finding
@@ -243,7 +246,7 @@ class MaskRCNN(Model):
         batch = detection_images.prepare(pictures, s.min_size, s.max_size, s.image_mean, s.image_std)
         maps, scores, codes = self._maps_of(batch, training=False)
         regions = self._proposals(scores, codes, self._anchors(maps, batch), batch.sizes, False)
-        logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS), training=False)
+        logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS))
         probabilities = ops.softmax(logits).numpy()
         all_codes = deltas.numpy().reshape(-1, self.classes, 4)
         results, start = [], 0
@@ -255,7 +258,7 @@ class MaskRCNN(Model):
             results.append(best_detections(boxes, probabilities[part], size, *limits))
         labels = np.concatenate([result["labels"] for result in results])
         features = self._cut(maps, batch, [result["boxes"] for result in results], MASK_BINS)
-        drawn = ops.sigmoid(of_labels(self.mask_head(features, training=False), labels)).numpy()
+        drawn = ops.sigmoid(of_labels(self.mask_head(features), labels)).numpy()
         ends = np.cumsum([len(result["labels"]) for result in results])[:-1]
         for result, masks, size, original in zip(
             results, np.split(drawn, ends), batch.sizes, batch.originals, strict=True
@@ -283,17 +286,10 @@ class MaskRCNN(Model):
         ]
         before = s.rpn_pre_nms_top_n_train if training else s.rpn_pre_nms_top_n_test
         after = s.rpn_post_nms_top_n_train if training else s.rpn_post_nms_top_n_test
+        limits = before, after, s.rpn_nms_thresh, s.rpn_score_thresh
         return [
-            region_proposal.proposals(
-                [level[image] for level in score],
-                [level[image] for level in boxes],
-                size,
-                before,
-                after,
-                s.rpn_nms_thresh,
-                s.rpn_score_thresh,
-            )
-            for image, size in enumerate(sizes)
+            region_proposal.proposals([level[i] for level in score], [level[i] for level in boxes], size, *limits)
+            for i, size in enumerate(sizes)
         ]
 
     def _cut(self, maps: Any, batch: Any, boxes: list[Array], bins: int) -> Tensor:
@@ -308,12 +304,8 @@ class MaskRCNN(Model):
         return {**backbone, **heads[0], **heads[1], **heads[2]}
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "backbone": serialize(self.backbone),
-            "classes": self.classes,
-            "name": self.name,
-            **asdict(self.settings),
-        }
+        own = {"backbone": serialize(self.backbone), "classes": self.classes, "name": self.name}
+        return own | asdict(self.settings)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

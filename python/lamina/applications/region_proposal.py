@@ -64,7 +64,8 @@ def rpn_head(channels: int, anchors: int, prefix: str = "rpn.head.") -> Model:
 
     level = Input((None, None, channels))
     x = convolution(channels, 3, "conv.0.0", "relu")(level)
-    return Model(level, [convolution(anchors, 1, "cls_logits")(x), convolution(4 * anchors, 1, "bbox_pred")(x)])
+    outputs = [convolution(anchors, 1, "cls_logits")(x), convolution(4 * anchors, 1, "bbox_pred")(x)]
+    return Model(level, outputs, name="rpn_head")
 
 
 def cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Array:
