@@ -59,7 +59,7 @@ def draw(scenes: lm.data.Scenes, found: list[dict[str, Any]], output: str) -> No
 
 def main(small: bool = False, output: str = "mask_rcnn_scenes.png") -> dict[str, float]:
     lm.set_seed(0)
-    count, epochs, size = (24, 1, (64, 64)) if small else (1000, 8, (96, 96))
+    count, epochs, size = (24, 1, (64, 64)) if small else (1000, 12, (96, 96))
     scenes = lm.data.load_scenes(count, size, max_objects=3, seed=0)
     held_out = lm.data.load_scenes(max(8, count // 10), size, max_objects=3, seed=1)
     labels = [label + 1 for label in scenes.labels]  # 0 is background

@@ -145,6 +145,8 @@ def test_errors(scenes):
         lm.applications.MaskRCNN(model.backbone, 6, min_sise=3)
     with pytest.raises(ValueError, match="a backbone with a map for each of 5 anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6)
+    with pytest.raises(ValueError, match="every level must have as many anchor sizes"):
+        lm.applications.MaskRCNN(model.backbone, 6, anchor_sizes=((8,), (16, 24), (32,)))
     with pytest.raises(ValueError, match="depth must be 18, 34, 50, 101 or 152, got 20"):
         lm.applications.ResNetFPN(20)
     with pytest.raises(ValueError, match="multiples of 32"):
@@ -153,3 +155,19 @@ def test_errors(scenes):
         lm.applications.ResNetFPN(18, (16, 64, 3))
     with pytest.raises(ValueError, match="stages must hold at least one"):
         feature_pyramid([])
+
+
+def test_on_a_gpu(scenes):
+    """The same code there: the convolutions on the device, choices among boxes in memory."""
+    model, _ = trained(scenes)
+    expected = model.predict(scenes.images[:2], verbose=0)
+    model.to("cuda")
+    labels = [label + 1 for label in scenes.labels[:2]]
+    targets = {"boxes": scenes.boxes[:2], "labels": labels, "masks": scenes.masks[:2]}
+    losses = model.train_step((scenes.images[:2], targets))
+    assert np.isfinite(list(losses.values())).all()
+    again, _ = trained(scenes)
+    again.to("cuda")
+    for ours, wanted in zip(again.predict(scenes.images[:2], verbose=0), expected, strict=True):
+        np.testing.assert_array_equal(ours["labels"], wanted["labels"])
+        np.testing.assert_allclose(ours["masks"], wanted["masks"], atol=1e-5)

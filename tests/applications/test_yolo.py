@@ -112,6 +112,19 @@ def test_it_learns():
     assert lm.metrics.MeanAveragePrecision(rule="voc")(truth, found) > 0.3
 
 
+def test_on_a_gpu():
+    """Or what stands in for one: which boxes are responsible is worked out on the host."""
+    scenes, objects = scenes_for(8, (32, 32))
+    images = scenes.images.astype("float32") / 255
+    with lm.device("cuda"):
+        model = applications.YOLOv1Small((32, 32, 3), classes=5, filters=2)
+        model.compile(optimizer="adam", loss=applications.YOLOv1Loss(5))
+        losses = model.fit(images, objects, epochs=3, batch_size=4, verbose=0).history["loss"]
+        found = applications.best_boxes(*applications.decode_yolo_v1(model(lm.tensor(images)), 5), size=(32, 32))
+    assert losses[-1] < losses[0]
+    assert len(found) == 8
+
+
 def test_saved_and_loaded(tmp_path):
     model = applications.YOLOv1Small((16, 16, 3), classes=2, filters=2)
     model.save(tmp_path / "model.safetensors")

@@ -28,13 +28,14 @@ from lamina.applications.mask_rcnn_settings import MaskRCNNSettings
 from lamina.applications.region_heads import (
     BOX_BINS,
     MASK_BINS,
+    best_detections,
     box_head,
     mask_head,
     masks_in,
     of_labels,
     pyramid_regions,
 )
-from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, large, match, sample
+from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, match, sample
 from lamina.applications.weights import Layout, load_weights, torch_names
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
@@ -90,6 +91,8 @@ class MaskRCNN(Model):
                 f"{name}: needs 2 classes or more and a backbone with a map for each of {len(s.anchor_sizes)} anchor "
                 f"sizes, got {classes} classes and maps {levels}"
             )
+        if len({len(sizes) for sizes in s.anchor_sizes}) != 1:
+            raise ValueError(f"{name}: every level must have as many anchor sizes, got {s.anchor_sizes}")
         self.backbone = backbone
         channels = levels[0][-1]
         self.channels = backbone.input_shape[-1]
@@ -247,9 +250,9 @@ class MaskRCNN(Model):
         for own, size in zip(regions, batch.sizes, strict=True):
             part = slice(start, start + len(own))
             start += len(own)
-            results.append(
-                self._best(decode_boxes(all_codes[part], own, s.bbox_reg_weights), probabilities[part], size)
-            )
+            boxes = decode_boxes(all_codes[part], own, s.bbox_reg_weights)
+            limits = s.box_score_thresh, s.box_nms_thresh, s.box_detections_per_img
+            results.append(best_detections(boxes, probabilities[part], size, *limits))
         labels = np.concatenate([result["labels"] for result in results])
         features = self._cut(maps, batch, [result["boxes"] for result in results], MASK_BINS)
         drawn = ops.sigmoid(of_labels(self.mask_head(features, training=False), labels)).numpy()
@@ -260,17 +263,6 @@ class MaskRCNN(Model):
             result["boxes"] = rescaled(result["boxes"], size, original)
             result["masks"] = paste_masks(masks, result["boxes"], original)
         return results
-
-    def _best(self, boxes: Array, probabilities: Array, size: tuple[int, int]) -> dict[str, Array]:
-        """The detections of one picture: every class of every proposal is one of its own, but for background."""
-        s = self.settings
-        box = region_proposal.clipped(boxes, size)[:, 1:].reshape(-1, 4)
-        score = probabilities[:, 1:].reshape(-1)
-        label = np.tile(np.arange(1, self.classes), len(boxes))
-        keep = (score > np.float32(s.box_score_thresh)) & large(box, 1e-2)
-        box, score, label = box[keep], score[keep], label[keep]
-        best = ops.nms(box, score, s.box_nms_thresh, label).numpy()[: s.box_detections_per_img]
-        return {"boxes": box[best], "labels": label[best], "scores": score[best]}
 
     # Both
 
