@@ -101,7 +101,7 @@ def best_boxes(
         float32; "labels" (n,), int64; "scores" (n,), float32; the best first.
 
     Raises:
-        ValueError: for other shapes, or thresholds outside [0, 1].
+        ValueError: for other shapes, thresholds outside [0, 1], or max_detections below 1.
 
     Example:
         >>> import lamina as lm
@@ -118,6 +118,7 @@ def best_boxes(
     least = real_number(score_threshold, "best_boxes", "score_threshold")
     if not 0 <= least <= 1:
         raise ValueError(f"best_boxes: score_threshold must be from 0 to 1, got {score_threshold!r}")
+    most = integer(max_detections, "best_boxes", "max_detections", 1)
     height, width = size
     found = []
     for x, value in zip(corners, values, strict=True):
@@ -125,7 +126,7 @@ def best_boxes(
         pixels = np.clip(x[rows] * np.array([width, height, width, height], x.dtype), 0, [width, height, width, height])
         pixels, chosen = pixels.astype(np.float32), value[rows, labels].astype(np.float32)
         with no_grad():
-            kept = ops.nms(pixels, chosen, iou_threshold, labels).numpy()[:max_detections]
+            kept = ops.nms(pixels, chosen, iou_threshold, labels).numpy()[:most]
         found.append({"boxes": pixels[kept], "labels": labels[kept].astype(np.int64), "scores": chosen[kept]})
     return found
 
