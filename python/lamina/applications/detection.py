@@ -39,9 +39,7 @@ def pad_boxes(boxes: Sequence[Any], labels: Sequence[Any], size: tuple[int, int]
     """
     if len(boxes) != len(labels):
         raise ValueError(f"pad_boxes: boxes of {len(boxes)} pictures, labels of {len(labels)}")
-    if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"pad_boxes: size must be (height, width), got {size!r}")
-    height, width = (integer(n, "pad_boxes", "size", 1) for n in size)
+    height, width = _size(size, "pad_boxes")
     largest = max([len(classes) for classes in labels], default=0)
     rows = max(largest, 1) if most is None else integer(most, "pad_boxes", "most", 1)
     padded = np.zeros((len(boxes), rows, 5), np.float32)
@@ -119,7 +117,7 @@ def best_boxes(
     if not 0 <= least <= 1:
         raise ValueError(f"best_boxes: score_threshold must be from 0 to 1, got {score_threshold!r}")
     most = integer(max_detections, "best_boxes", "max_detections", 1)
-    height, width = size
+    height, width = _size(size, "best_boxes")
     found = []
     for x, value in zip(corners, values, strict=True):
         rows, labels = np.nonzero(value >= least)
@@ -129,6 +127,12 @@ def best_boxes(
             kept = ops.nms(pixels, chosen, iou_threshold, labels).numpy()[:most]
         found.append({"boxes": pixels[kept], "labels": labels[kept].astype(np.int64), "scores": chosen[kept]})
     return found
+
+
+def _size(size: Any, who: str) -> tuple[int, int]:
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"{who}: size must be (height, width), got {size!r}")
+    return integer(size[0], who, "size", 1), integer(size[1], who, "size", 1)
 
 
 def _host(x: Any) -> Array:
