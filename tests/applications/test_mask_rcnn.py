@@ -171,6 +171,34 @@ def test_regions_come_from_the_level_for_their_size_and_in_their_order():
     assert pyramid_regions(maps, 512, [boxes[:0]], 7).shape == (0, 7, 7, 2)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_mixed_precision(scenes, policy, device):
+    lm.set_seed(0)
+    lm.set_dtype_policy(policy)
+    try:
+        model = small()
+    finally:
+        lm.set_dtype_policy("float32")
+    model.to(device)
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), epochs=8, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    found = model.predict(scenes.images[:2], verbose=0)[0]
+    assert len(found["scores"]) > 0
+    assert {found[key].dtype for key in ("boxes", "scores", "masks")} == {np.dtype(np.float32)}
+
+
+def test_validation_while_it_trains(scenes):
+    lm.set_seed(0)
+    model = small()
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), validation_data=batches_of(scenes, False), verbose=0).history
+    losses = [name for name in history if not name.startswith("val_")]
+    assert len(losses) == 6
+    assert sorted(history) == sorted(losses + [f"val_{name}" for name in losses])
+
+
 def test_summary(capsys):
     model = small()
     assert model.count_params() == sum(w.size for w in model.weights)
