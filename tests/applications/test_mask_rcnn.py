@@ -220,6 +220,18 @@ def test_errors(scenes):
         lm.applications.MaskRCNN(model.backbone, 6, min_sise=3)
     with pytest.raises(ValueError, match="a backbone with a map for each of 5 anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6)
+    with pytest.raises(ValueError, match="backbone with a map for each of 5 anchor sizes, got 6 classes and maps None"):
+        lm.applications.MaskRCNN(None, 6)
+    for settings, text in (
+        ({"min_size": 0}, "min_size must be a positive integer, got 0"),
+        ({"head_units": 0}, "head_units must be a positive integer"),
+        ({"box_nms_thresh": 1.5}, "box_nms_thresh must be from 0 to 1, got 1.5"),
+        ({"rpn_positive_fraction": -0.1}, "rpn_positive_fraction must be from 0 to 1"),
+        ({"mask_layers": ()}, "there must be mask_layers"),
+        ({"image_mean": (0.5,)}, "image_mean and image_std must have 3 numbers, as images channels"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            lm.applications.MaskRCNN(model.backbone, 6, **{**SETTINGS, **settings})
     with pytest.raises(ValueError, match="every level must have as many anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6, anchor_sizes=((8,), (16, 24), (32,)))
     with pytest.raises(ValueError, match="depth must be 18, 34, 50, 101 or 152, got 20"):

@@ -86,17 +86,16 @@ class MaskRCNN(Model):
         super().__init__(name=name)
         self.settings = s = MaskRCNNSettings(**settings)
         self.classes = positive(classes, name, "classes")
-        levels = backbone.output_shape
+        levels = getattr(backbone, "output_shape", None)
         if classes < 2 or not isinstance(levels, list) or len(levels) != len(s.anchor_sizes) or len(levels) < 2:
             raise ValueError(
                 f"{name}: needs 2 classes or more and a backbone with a map for each of {len(s.anchor_sizes)} anchor "
                 f"sizes, got {classes} classes and maps {levels}"
             )
-        if len({len(sizes) for sizes in s.anchor_sizes}) != 1:
-            raise ValueError(f"{name}: every level must have as many anchor sizes, got {s.anchor_sizes}")
-        self.backbone = backbone
-        channels = levels[0][-1]
+        self.backbone, channels = backbone, levels[0][-1]
         self.channels = backbone.input_shape[-1]
+        if not len(s.image_mean) == len(s.image_std) == self.channels:
+            raise ValueError(f"{name}: image_mean and image_std must have {self.channels} numbers, as images channels")
         self._cells = [region_proposal.cell_anchors(sizes, s.aspect_ratios) for sizes in s.anchor_sizes]
         self.rpn_head = region_proposal.rpn_head(channels, len(self._cells[0]))
         self.box_head = box_head(channels, s.head_units, classes)
