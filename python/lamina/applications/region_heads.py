@@ -64,7 +64,8 @@ def box_head(channels: int, units: int, classes: int) -> Model:
     for name in ("fc6", "fc7"):
         x = Dense(units, activation="relu", name=f"roi_heads.box_head.{name}")(x)
     outputs = [("cls_score", classes), ("bbox_pred", 4 * classes)]
-    return Model(regions, [Dense(n, name=f"roi_heads.box_predictor.{name}")(x) for name, n in outputs])
+    heads = [Dense(n, name=f"roi_heads.box_predictor.{name}")(x) for name, n in outputs]
+    return Model(regions, heads, name="box_head")
 
 
 def mask_head(channels: int, layers: Sequence[int], classes: int) -> Model:
@@ -89,7 +90,8 @@ def mask_head(channels: int, layers: Sequence[int], classes: int) -> Model:
         x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=HeNormal(), name=name)(x)
     name = "roi_heads.mask_predictor."
     x = Conv2DTranspose(layers[-1], 2, 2, activation="relu", kernel_initializer=HeNormal(), name=f"{name}conv5_mask")(x)
-    return Model(regions, Conv2D(classes, 1, kernel_initializer=HeNormal(), name=f"{name}mask_fcn_logits")(x))
+    x = Conv2D(classes, 1, kernel_initializer=HeNormal(), name=f"{name}mask_fcn_logits")(x)
+    return Model(regions, x, name="mask_head")
 
 
 def masks_in(masks: Array, which: Array, boxes: Array) -> Array:
