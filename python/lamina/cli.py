@@ -1,4 +1,4 @@
-"""The command `lamina`: demo and info."""
+"""The command `lamina`: demo, design and info."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import numpy as np
 
 import lamina
 from lamina import _cpu, backend, data
+from lamina.designer.designs import Designs, load_generator, train_generator
+from lamina.designer.server import Server, refuse_host
 from lamina.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from lamina.models import History, Sequential
 
@@ -28,14 +30,29 @@ def main(arguments: list[str] | None = None) -> int:
     demo_parser.add_argument("--seed", type=int, default=7, help="of all random numbers (7)")
     demo_parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (cpu)")
     demo_parser.add_argument("--output", type=Path, default=Path("lamina_demo.png"), help="the picture to write")
+    design_parser = commands.add_parser("design", help="pick among generated pictures on a web page, and refine them")
+    design_parser.add_argument(
+        "--model", type=Path, help="a saved generator or variational autoencoder (else one learns drawn garments first)"
+    )
+    design_parser.add_argument(
+        "--folder", type=Path, default=Path("designs"), help="where picked pictures go (designs)"
+    )
+    design_parser.add_argument("--host", default="127.0.0.1", help="a loopback address (127.0.0.1)")
+    design_parser.add_argument("--port", type=int, default=8765, help="0 for any that is free (8765)")
+    design_parser.add_argument("--seed", type=int, default=0, help="of the codes (0)")
+    design_parser.add_argument(
+        "--epochs", type=_positive, default=30, help="passes over the garments, without --model (30)"
+    )
     commands.add_parser("info", help="say what Lamina runs on here")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "demo":
             demo(chosen.epochs, chosen.seed, chosen.output, chosen.device)
+        elif chosen.command == "design":
+            design(chosen.model, chosen.folder, chosen.host, chosen.port, chosen.seed, chosen.epochs)
         else:
             print(info())
-    except (ImportError, OSError, Unusable) as error:
+    except (ImportError, OSError, OverflowError, ValueError, Unusable) as error:
         print(f"lamina {chosen.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -139,6 +156,31 @@ def _draw_confusion(axes: Any, y: Any, predicted: Any) -> None:
                   color="white" if i == j else "tab:red", fontweight=None if i == j else "bold")  # fmt: skip
     axes.set(xticks=range(10), yticks=range(10), xlabel="predicted", ylabel="true")
     axes.set_title(f"Confusion: {np.trace(counts)} of {counts.sum()} right")
+
+
+def design(model: Path | None, folder: Path, host: str, port: int, seed: int = 0, epochs: int = 30) -> None:
+    """Serves the designer's page until the program is interrupted.
+
+    Args:
+        model: a saved generator or variational autoencoder; None to train one on drawn garments (synthetic).
+        folder: where picked pictures are saved.
+        host: a loopback address.
+        port: 0 for any that is free.
+        seed: of the codes.
+        epochs: passes over the garments, without a model.
+
+    Raises:
+        ValueError: for an address that others can reach, or a model of another kind.
+    """
+    if model is None:
+        refuse_host(host)
+        print("No --model: a small variational autoencoder learns drawn (synthetic) garments first.")
+        generator, low = train_generator(epochs), 0.0
+    else:
+        generator, low = load_generator(model)
+    with Server(Designs(generator, folder, low=low, seed=seed), host, port) as server:
+        print(f"The designer is at {server.url} - Ctrl+C ends it.", flush=True)
+        server.serve_forever()
 
 
 def info() -> str:

@@ -80,7 +80,7 @@ class GAN(Model):
         self.last_real: Any = None  # the last batch of real samples
         self._totals: dict[str, Any] = {}
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Any, mask: Any = None) -> Any:
         """Codes, or [codes, labels], to samples."""
         return self.generator(x)
 
@@ -215,7 +215,9 @@ class GAN(Model):
         loss.backward()
         self.d_optimizer.step(weights)
         scores = on_real.numpy(), on_fake.numpy()
-        middle = 0.0 if self._from_logits else 0.5
+        middle = (1.0 - self.label_smoothing) / 2  # what the best judge says where both are as likely
+        if self._from_logits:
+            middle = math.log(middle / (1.0 - middle)) if self.loss_name == "binary_crossentropy" else 0.0
         if self.loss_name == "wasserstein":  # scores mean nothing but by their distance
             middle = (float(scores[0].mean()) + float(scores[1].mean())) / 2
         right = float((scores[0] > middle).mean()), float((scores[1] < middle).mean())
