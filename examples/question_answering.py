@@ -71,7 +71,7 @@ def main(small: bool = False, output: str = "question_answering.png") -> float:
     if not small:
         ids = [[t.encode(s, add_special_tokens=False).ids for s in found] for found in topics.values()]
         lm.set_seed(1)
-        load_bert_weights(model, pretrained(t, ids, epochs=12, passes=4)[0], fine_tuning=True)
+        load_bert_weights(model, pretrained(t, ids, epochs=8, passes=6)[0], fine_tuning=True)
     lm.set_seed(2)
     model.compile(lm.optimizers.AdamW(lm.optimizers.schedules.LinearWarmup(1e-3, 50)), [LOGITS, LOGITS])
     model.fit(x, {"start_logits": y[:, 0], "end_logits": y[:, 1]}, epochs=6 if small else 10)

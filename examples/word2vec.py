@@ -41,8 +41,11 @@ def print_neighbours(vectors: WordVectors) -> None:
 
 def draw(axes, points: np.ndarray, words: list[str], colours: str | list[str]) -> None:
     axes.scatter(*points.T, s=6, c=colours)
+    room, named = np.ptp(points, axis=0) * (0.09, 0.018), []
     for word, point in zip(words, points, strict=True):
-        axes.annotate(word, point, (2, 2), textcoords="offset points", fontsize=6.5)
+        if all((abs(point - other) > room).any() for other in named):  # no name upon another
+            axes.annotate(word, point, (2, 2), textcoords="offset points", fontsize=6.5)
+            named.append(point)
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -171,6 +171,34 @@ def test_regions_come_from_the_level_for_their_size_and_in_their_order():
     assert pyramid_regions(maps, 512, [boxes[:0]], 7).shape == (0, 7, 7, 2)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_mixed_precision(scenes, policy, device):
+    lm.set_seed(0)
+    lm.set_dtype_policy(policy)
+    try:
+        model = small()
+    finally:
+        lm.set_dtype_policy("float32")
+    model.to(device)
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), epochs=8, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    found = model.predict(scenes.images[:2], verbose=0)[0]
+    assert len(found["scores"]) > 0
+    assert {found[key].dtype for key in ("boxes", "scores", "masks")} == {np.dtype(np.float32)}
+
+
+def test_validation_while_it_trains(scenes):
+    lm.set_seed(0)
+    model = small()
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), validation_data=batches_of(scenes, False), verbose=0).history
+    losses = [name for name in history if not name.startswith("val_")]
+    assert len(losses) == 6
+    assert sorted(history) == sorted(losses + [f"val_{name}" for name in losses])
+
+
 def test_summary(capsys):
     model = small()
     assert model.count_params() == sum(w.size for w in model.weights)
@@ -192,6 +220,18 @@ def test_errors(scenes):
         lm.applications.MaskRCNN(model.backbone, 6, min_sise=3)
     with pytest.raises(ValueError, match="a backbone with a map for each of 5 anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6)
+    with pytest.raises(ValueError, match="backbone with a map for each of 5 anchor sizes, got 6 classes and maps None"):
+        lm.applications.MaskRCNN(None, 6)
+    for settings, text in (
+        ({"min_size": 0}, "min_size must be a positive integer, got 0"),
+        ({"head_units": 0}, "head_units must be a positive integer"),
+        ({"box_nms_thresh": 1.5}, "box_nms_thresh must be from 0 to 1, got 1.5"),
+        ({"rpn_positive_fraction": -0.1}, "rpn_positive_fraction must be from 0 to 1"),
+        ({"mask_layers": ()}, "there must be mask_layers"),
+        ({"image_mean": (0.5,)}, "image_mean and image_std must have 3 numbers, as images channels"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            lm.applications.MaskRCNN(model.backbone, 6, **{**SETTINGS, **settings})
     with pytest.raises(ValueError, match="every level must have as many anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6, anchor_sizes=((8,), (16, 24), (32,)))
     with pytest.raises(ValueError, match="depth must be 18, 34, 50, 101 or 152, got 20"):

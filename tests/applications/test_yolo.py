@@ -136,6 +136,22 @@ SAID = np.zeros((1, 2, 2, 15), "float32")
 OBJECT = np.array([[[0, 0, 1, 1, 0]]], "float32")
 
 
+@pytest.mark.parametrize("box", [
+    [0.5, 0.2, 0.3, 0.6], [0.2, 0.5, 0.6, 0.5], [3, 4, 10, 12], [-0.1, 0, 0.5, 0.5], [np.nan, 0, 0.5, 0.5],
+])  # fmt: skip
+@pytest.mark.parametrize("loss", [
+    applications.YOLOv1Loss(5), applications.YOLOv3Loss(5, anchors=((8, 8),), mask=(0,), size=(32, 32)),
+])  # fmt: skip
+def test_losses_refuse_boxes(loss, box):
+    """Inverted, without area, in pixels, outside, not finite: as pad_boxes does, for targets of one's own."""
+    objects = np.array([[[0, 0, 1, 1, 0], [*box, 2]]], "float32")
+    said = SAID if loss.name == "yolo_v1_loss" else SAID[..., :10]
+    with pytest.raises(
+        ValueError, match=r"loss: boxes must be .* as pad_boxes makes them of pixels; box 1 of picture 0"
+    ):
+        loss(objects, said)
+
+
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: applications.YOLOv1((63, 64, 3)), "YOLOv1: images must be at least 64 x 64 pixels for its strides"),
     (lambda: applications.YOLOv1((None, None, 3)), "need a fixed size of images"),
@@ -146,6 +162,8 @@ OBJECT = np.array([[[0, 0, 1, 1, 0]]], "float32")
     (lambda: applications.YOLOv1Loss(5)(OBJECT, SAID[..., 1:]), r"y_pred must have shape \(N, rows, columns, 15\)"),
     (lambda: applications.YOLOv1Loss(5)(OBJECT[..., :4], SAID), r"y_true must have shape \(1, most, 5\)"),
     (lambda: applications.YOLOv1Loss(5)(OBJECT + 7, SAID), "classes must be below 5, got 7"),
+    (lambda: applications.YOLOv1Loss(5)(OBJECT + 0.5, SAID), "classes must be whole numbers, got 0.5"),
+    (lambda: applications.YOLOv1Loss(5)(OBJECT * np.nan, SAID), "classes must be whole numbers, got nan"),
     (lambda: applications.decode_yolo_v1(SAID, 4), r"outputs must have shape \(N, rows, columns, 5 B \+ 4\)"),
 ])  # fmt: skip
 def test_refuses(call, message):

@@ -32,6 +32,7 @@ def test_bad_arguments_of_bleu():
         ({"tokenizer": "zh"}, 'tokenizer must be "13a" or "none"'),
         ({"smoothing": "lots"}, "smoothing must be one of none, exp, floor, add-k"),
         ({"smoothing_value": -1}, "smoothing_value must be at least 0"),
+        ({"smoothing_value": float("nan")}, "smoothing_value must be at least 0"),
     ):
         with pytest.raises(ValueError, match=match):
             lm.metrics.Bleu(**arguments)

@@ -21,7 +21,7 @@ from lamina.applications.captioning import caption as caption
 from lamina.applications.captioning import one_hot_words as one_hot_words
 from lamina.applications.darknet import decode_darknet as decode_darknet
 from lamina.applications.darknet import load_darknet as load_darknet
-from lamina.applications.darknet import read_darknet_cfg as read_darknet_cfg
+from lamina.applications.darknet_cfg import read_darknet_cfg as read_darknet_cfg
 from lamina.applications.darknet_weights import load_darknet_weights as load_darknet_weights
 from lamina.applications.darknet_weights import save_darknet_weights as save_darknet_weights
 from lamina.applications.dcgan import dcgan_discriminator as dcgan_discriminator

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.applications import detection_images, region_proposal
 from lamina.applications.detection_images import paste_masks, picture_list, rescaled, rescaled_targets, target_list
 from lamina.applications.feature_pyramid import ResNetFPN
@@ -36,7 +36,7 @@ from lamina.applications.region_heads import (
     of_labels,
     pyramid_regions,
 )
-from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, match, sample
+from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, in_memory, match, sample
 from lamina.applications.weights import Layout, load_weights, torch_names
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
@@ -86,17 +86,16 @@ class MaskRCNN(Model):
         super().__init__(name=name)
         self.settings = s = MaskRCNNSettings(**settings)
         self.classes = positive(classes, name, "classes")
-        levels = backbone.output_shape
+        levels = getattr(backbone, "output_shape", None)
         if classes < 2 or not isinstance(levels, list) or len(levels) != len(s.anchor_sizes) or len(levels) < 2:
             raise ValueError(
                 f"{name}: needs 2 classes or more and a backbone with a map for each of {len(s.anchor_sizes)} anchor "
                 f"sizes, got {classes} classes and maps {levels}"
             )
-        if len({len(sizes) for sizes in s.anchor_sizes}) != 1:
-            raise ValueError(f"{name}: every level must have as many anchor sizes, got {s.anchor_sizes}")
-        self.backbone = backbone
-        channels = levels[0][-1]
+        self.backbone, channels = backbone, levels[0][-1]
         self.channels = backbone.input_shape[-1]
+        if not len(s.image_mean) == len(s.image_std) == self.channels:
+            raise ValueError(f"{name}: image_mean and image_std must have {self.channels} numbers, as images channels")
         self._cells = [region_proposal.cell_anchors(sizes, s.aspect_ratios) for sizes in s.anchor_sizes]
         self.rpn_head = region_proposal.rpn_head(channels, len(self._cells[0]))
         self.box_head = box_head(channels, s.head_units, classes)
@@ -247,8 +246,8 @@ class MaskRCNN(Model):
         maps, scores, codes = self._maps_of(batch, training=False)
         regions = self._proposals(scores, codes, self._anchors(maps, batch), batch.sizes, False)
         logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS))
-        probabilities = ops.softmax(logits).numpy()
-        all_codes = deltas.numpy().reshape(-1, self.classes, 4)
+        probabilities = ops.softmax(in_memory(logits)).numpy()
+        all_codes = in_memory(deltas).reshape(-1, self.classes, 4)
         results, start = [], 0
         for own, size in zip(regions, batch.sizes, strict=True):
             part = slice(start, start + len(own))
@@ -258,7 +257,7 @@ class MaskRCNN(Model):
             results.append(best_detections(boxes, probabilities[part], size, *limits))
         labels = np.concatenate([result["labels"] for result in results])
         features = self._cut(maps, batch, [result["boxes"] for result in results], MASK_BINS)
-        drawn = ops.sigmoid(of_labels(self.mask_head(features), labels)).numpy()
+        drawn = ops.sigmoid(in_memory(of_labels(self.mask_head(features), labels))).numpy()
         ends = np.cumsum([len(result["labels"]) for result in results])[:-1]
         for result, masks, size, original in zip(
             results, np.split(drawn, ends), batch.sizes, batch.originals, strict=True
@@ -279,9 +278,9 @@ class MaskRCNN(Model):
 
     def _proposals(self, scores: Any, codes: Any, anchors: list[Array], sizes: Any, training: bool) -> list[Array]:
         s = self.settings
-        score = [backend.to_host(level.array) for level in scores]
+        score = [in_memory(level) for level in scores]
         boxes = [
-            [decode_boxes(code, anchor) for code in backend.to_host(level.array)]
+            [decode_boxes(code, anchor) for code in in_memory(level)]
             for level, anchor in zip(codes, anchors, strict=True)
         ]
         before = s.rpn_pre_nms_top_n_train if training else s.rpn_pre_nms_top_n_test

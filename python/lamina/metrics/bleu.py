@@ -70,7 +70,7 @@ class Bleu(Metric):
             raise ValueError(f'{self.name}: tokenizer must be "13a" or "none", got {tokenizer!r}')
         if smoothing not in SMOOTHING:
             raise ValueError(f"{self.name}: smoothing must be one of {', '.join(SMOOTHING)}, got {smoothing!r}")
-        if smoothing_value is not None and checks.real_number(smoothing_value, self.name, "smoothing_value") < 0:
+        if smoothing_value is not None and not checks.real_number(smoothing_value, self.name, "smoothing_value") >= 0:
             raise ValueError(f"{self.name}: smoothing_value must be at least 0, got {smoothing_value}")
         self.max_order, self.tokenizer = int(max_order), tokenizer
         self.smoothing, self.smoothing_value = smoothing, smoothing_value
