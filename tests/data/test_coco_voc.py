@@ -342,6 +342,9 @@ def test_voc_files(voc):
     names.write_text("one\none")
     with pytest.raises(ValueError, match="names a picture twice"):
         lm.data.read_voc(folder)
+    names.write_bytes(b"\xff\xfe")
+    with pytest.raises(FileNotFoundError, match="Annotations"):
+        lm.data.read_voc(folder)
     names.write_text("two")
     with pytest.raises(FileNotFoundError, match="two"):
         lm.data.read_voc(folder)

@@ -80,7 +80,9 @@ def read_voc(
     listed = inside(folder, f"ImageSets/{sets[task]}/{split}.txt", "read_voc")
     if not listed.is_file():
         raise FileNotFoundError(f"there is no file {listed}")
-    stems = [line.split()[0] for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()]
+    stems = [
+        line.split()[0] for line in listed.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+    ]
     if len(set(stems)) != len(stems):
         raise ValueError(f"{listed}: names a picture twice")
     entries = [_entry(inside(folder, f"Annotations/{stem}.xml", str(listed)), class_of, invalid) for stem in stems]
