@@ -76,12 +76,13 @@ def main(small: bool = False, output: str = "inception_one_by_one.png") -> dict[
     (x, y), (x_test, y_test) = lm.data.digits()
     x, x_test = (np.kron(images, np.ones((1, 4, 4, 1), "float32")) for images in (x, x_test))  # 32 x 32 pixels
     model = lm.applications.InceptionV1(classes=10, input_shape=(32, 32, 1), auxiliary=True)
-    model.compile(lm.optimizers.Adam(1e-3), ["sparse_categorical_crossentropy"] * 3, loss_weights=[1, 0.3, 0.3])
-    model.fit(x, [y] * 3, 32, 2 if small else 8, verbose=0 if small else 1)
+    x, y, epochs, batch = (x[:480], y[:480], 4, 32) if small else (x, y, 8, 32)
+    rate = lm.optimizers.schedules.CosineDecay(1e-3, epochs * -(-len(x) // batch))
+    model.compile(lm.optimizers.Adam(rate), ["sparse_categorical_crossentropy"] * 3, loss_weights=[1, 0.3, 0.3])
+    model.fit(x, [y] * 3, batch, epochs, verbose=0 if small else 1)
     accuracy = float((model.predict(x_test, verbose=0)[0].argmax(axis=1) == y_test).mean())
     print(f"GoogLeNet reads {accuracy:.1%} of {len(y_test)} digits held out rightly")
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
+    axes = (figure := Figure(figsize=(9, 4), layout="constrained")).subplots()
     for i, label in enumerate(("parameters", "multiplications", "time")):
         axes.bar(np.arange(len(saved)) + 0.27 * (i - 1), [s[i] for s in saved.values()], 0.25, label=label)
     axes.axhline(1, color="black", linewidth=0.8)

@@ -89,7 +89,7 @@ def draw(norms: dict, accuracies: dict, depths: tuple[int, ...], output: str) ->
     for kind, found in accuracies.items():
         axes.plot([depth + 1 for depth in depths], 100 * np.array(found), ".-", label=kind)
     axes.set(title="Digits held out, read rightly after training", xlabel="convolutions", ylabel="%", ylim=(0, 102))
-    axes.legend(loc="center right")
+    right.legend(loc="outside lower center", ncols=2)
     figure.savefig(output, dpi=90)
 
 

@@ -69,7 +69,8 @@ def main(small: bool = False, output: str = "translation.png") -> float:
     texts = [tokenizer.decode(row) for row in said]
     right = float(np.mean([text == wanted for text, wanted in zip(texts, targets[count:], strict=True)]))
     print(*(f"{a}: {b}" for a, b in zip(sources[count:][:6], texts, strict=False)), sep="\n")
-    print(f"translation: {right:.1%} of {tested} texts never seen are translated rightly")
+    bleu = lm.metrics.Bleu()(targets[count:], texts)
+    print(f"translation: {right:.1%} of {tested} texts never seen are translated rightly; BLEU {bleu:.2f}")
     draw(output, history, model, tokenizer, source[count:], said)
     return right
 

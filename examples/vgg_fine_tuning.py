@@ -28,7 +28,7 @@ def network(weights: Path | None = None) -> tuple[lm.Model, lm.Model]:
 
 def learn(model: lm.Model, rate: float, x: np.ndarray, y: np.ndarray, epochs: int, verbose: int) -> None:
     model.compile(lm.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, 25, epochs, verbose=verbose)
+    model.fit(x, y, 10, epochs, verbose=verbose)
 
 
 def right(model: lm.Model, x: np.ndarray, y: np.ndarray) -> float:
@@ -49,7 +49,7 @@ def main(small: bool = False, output: str = "vgg_fine_tuning.png") -> dict[str, 
     learn(model, 1e-3, x[known], y[known], 2 if small else 5, verbose)
     base.save_weights(file)
     found: dict[str, list[float]] = {"frozen": [], "fine-tuned": [], "from scratch": []}
-    counts = (10,) if small else (2, 5, 10, 20)
+    counts = (5,) if small else (2, 5, 10, 20)
     for count in counts:
         few = np.concatenate([np.flatnonzero(y == digit)[:count] for digit in range(5, 10)])
         epochs = 8 if small else 24
