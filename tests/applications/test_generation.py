@@ -150,6 +150,19 @@ def test_attention_to_source():
     assert (scores[2] == 0).all()  # nothing but padding
 
 
+def test_attention_of_each_block():
+    model, target = translator(), [[1, 5]]
+    first, last = (attention_to_source(model, SOURCE[:1], target, layer) for layer in (0, 1))
+    assert np.abs(first - last).max() > 1e-3
+    np.testing.assert_array_equal(first, attention_to_source(model, SOURCE[:1], target, -2))
+    with pytest.raises(ValueError, match="has 2 blocks in its decoder, got layer=2"):
+        attention_to_source(model, SOURCE[:1], target, 2)
+    with pytest.raises(ValueError, match="transformer_decoder_only has no encoder"):
+        attention_to_source(writer(), SOURCE[:1], target)
+    with pytest.raises(TypeError, match="attention_to_source: target must hold integers, got float64"):
+        attention_to_source(model, SOURCE[:1], [[1.5]])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -161,6 +174,9 @@ def test_attention_to_source():
         ({"prompt": [[0, 1]]}, "row 0 of the prompt is empty"),
         ({"prompt": [[1, 0, 3]]}, "the prompt must be padded behind its tokens"),
         ({"prompt": [[1, 0]], "method": "beam"}, "beams need prompts of one length"),
+        ({"end_token": 12, "method": "beam"}, "end_token must be one of 12 tokens, got 12"),
+        ({"source": [[3] * 31]}, "there are 30 positions, from 0 to 29; got a sequence from 0 to 30"),
+        ({"source": [[12]]}, "indices must be"),
         ({"beams": 0}, "beams must be a positive integer, got 0"),
         ({"temperature": 0}, "temperature must be positive, got 0"),
         ({"top_k": 0}, "top_k must be a positive integer, got 0"),

@@ -183,9 +183,7 @@ def one_hot_words(words: Array, vocabulary_size: int, end_token: int) -> list[li
     """
     table, sentences = np.eye(vocabulary_size, dtype=np.float32), []
     for row in words[:, 1:]:
-        length = (
-            int(((row == end_token) | (row == 0)).argmax()) if ((row == end_token) | (row == 0)).any() else len(row)
-        )
+        length = int(np.append((row == end_token) | (row == 0), True).argmax())
         sentences.append([table[word] for word in row[:length]])
     return sentences
 

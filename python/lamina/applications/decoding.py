@@ -93,6 +93,9 @@ def beam_search(
 
     Returns:
         Tokens (rows, beams, P + written) with 0 behind the end, the best first, and their scores (rows, beams).
+
+    Raises:
+        ValueError: for an end token that is none.
     """
     rows, width = prompt.shape
     written = np.zeros((rows, beams, width + max_length), np.int64)
@@ -104,6 +107,8 @@ def beam_search(
     for at in range(width, width + max_length):
         logs = log_probabilities(steps.feed(written.reshape(rows * beams, -1)[:, fed:at])).reshape(rows, beams, -1)
         fed, vocabulary = at, logs.shape[2]
+        if not 0 <= end_token < vocabulary:
+            raise ValueError(f"beam_search: end_token must be one of {vocabulary} tokens, got {end_token}")
         penalty = _penalty(at + 1 - width, length_penalty)
         totals = alive[:, :, None] + logs
         stopped = totals[:, :, end_token] / penalty

@@ -202,34 +202,42 @@ def attention_to_source(model: Model, source: Any, target: Any, layer: int = -1)
     Returns:
         Probabilities (B, heads, T, S): row t is where the model looked when it chose the token behind target token t.
 
+    Raises:
+        ValueError: for a model without an encoder, or a block that it does not have.
+        TypeError: if tokens are no integers.
+
     Example:
         >>> import lamina as lm
         >>> model = lm.applications.Transformer(20, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=16)
         >>> lm.applications.attention_to_source(model, [[3, 4, 5]], [[1, 6]]).shape
         (1, 2, 2, 3)
     """
-    encoded = encode(model, _tokens(source, "source"))
-    names = {layer.name for layer in model.layers}
-    y: Any = _tokens(target, "target")
     blocks: list[Any] = [block for block in model.layers if isinstance(block, TransformerDecoder)]
-    wanted = blocks[layer]
+    names = {block.name for block in model.layers}
+    if "source_positions" not in names:
+        raise ValueError(f"attention_to_source: {model.name} has no encoder")
+    if not -len(blocks) <= layer < len(blocks):
+        raise ValueError(
+            f"attention_to_source: {model.name} has {len(blocks)} blocks in its decoder, got layer={layer}"
+        )
+    encoded = encode(model, _tokens(source, "source", "attention_to_source"))
+    y: Any = _tokens(target, "target", "attention_to_source")
     with no_grad():
         for name in ("embedding" if "embedding" in names else "target_embedding", "target_positions"):
             y = model.get_layer(name)(y)
-        for block in blocks:
-            if block is wanted:
-                scores: Array = backend.to_host(block(y, encoded, return_attention_scores=True)[1].array)
-                return scores
+        for block in blocks[: layer % len(blocks)]:
             y = block(y, encoded)
-    raise AssertionError("unreachable")
+        scores = blocks[layer](y, encoded, return_attention_scores=True)[1]
+    result: Array = backend.to_host(scores.array)
+    return result
 
 
-def _tokens(value: Any, name: str) -> Array:
+def _tokens(value: Any, name: str, caller: str = "generate") -> Array:
     array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"generate: {name} must hold integers, got {array.dtype}")
+        raise TypeError(f"{caller}: {name} must hold integers, got {array.dtype}")
     if array.ndim != 2 or not array.size:
-        raise ValueError(f"generate: {name} must have shape (B, length), got {array.shape}")
+        raise ValueError(f"{caller}: {name} must have shape (B, length), got {array.shape}")
     return array.astype(np.int64)
 
 
