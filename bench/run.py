@@ -39,10 +39,15 @@ FAMILIES = {
     "mlp": "bench.steps.bench_mlp",
     "cnn": "bench.steps.bench_cnn",
     "lstm_step": "bench.steps.bench_lstm_step",
+    "transformer": "bench.steps.bench_transformer",
     "fit": "bench.steps.bench_fit",
     "predict": "bench.steps.bench_predict",
     "generative": "bench.steps.bench_generative",
+    "word2vec": "bench.steps.bench_word2vec",
     "bert": "bench.steps.bench_bert",
+    "resnet50": "bench.steps.bench_resnet50",
+    "vgg16": "bench.steps.bench_vgg16",
+    "memory": "bench.steps.bench_memory",
     "import": "bench.bench_import",
 }
 
@@ -84,7 +89,8 @@ def measure(name: str, settings: harness.Settings) -> dict[str, Any]:
         machine = ours.ask("machine", seconds=0.01 if settings.smoke else 0.4)
     rows = module.measure(settings)
     for row in rows:
-        print(f"{row['case']:<52} {row['ours']:.2f} {row['unit']}", flush=True)
+        peer = f", PyTorch {row['peer']:.2f}" if "peer" in row else ""
+        print(f"{row['case']:<52} {row['ours']:.2f} {row['unit']}{peer}", flush=True)
     return {"machine": machine, "rows": rows}
 
 

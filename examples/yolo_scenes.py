@@ -39,12 +39,12 @@ def version_3(classes: int) -> tuple[Any, Any, Any]:
 
 def main(small: bool = False, output: str = "yolo_scenes.png", version: str = "1") -> float:
     lm.set_seed(1)
-    scenes = lm.data.load_scenes(count=300 if small else 3000, size=SIZE, seed=0)
+    scenes = lm.data.load_scenes(count=300 if small else 2000, size=SIZE, seed=0)
     test = lm.data.load_scenes(count=60 if small else 500, size=SIZE, seed=1, held_out=True)
     x, x_test = (s.images.astype("float32") / 255 for s in (scenes, test))
     y = pad_boxes(scenes.boxes, scenes.labels, SIZE)
     model, loss, decode = (version_1 if version == "1" else version_3)(len(scenes.class_names))
-    epochs = 8 if small else 20
+    epochs = 8 if small else 15
     rate = lm.optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(x) // 16))
     model.compile(optimizer=lm.optimizers.Adam(rate), loss=loss)
     model.fit(x, y if version == "1" else [y, y], epochs=epochs, batch_size=16, verbose=0 if small else 1)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS / "devices.md", DOCS / "mixed_precision.md", DOCS / "sequences.md"]
+NOT_RUN = {"adding_an_op", "adding_a_cuda_kernel", "segmentation"}  # code of an op to be; a training of minutes
+PAGES = [page for page in sorted(DOCS.glob("*.md")) if page.stem not in NOT_RUN]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

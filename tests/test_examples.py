@@ -27,6 +27,9 @@ LEARNED = {  # what main returns, at the small size
     ),
     "text_generation": lambda perplexity: (np.diff(perplexity) < 0).all() and perplexity[-1] < 16,
     "long_memory": lambda error: max(error["LSTM"], error["GRU"]) < 0.02 < 0.9 * error["the mean"] < error["SimpleRNN"],
+    "translation": lambda right: right > 0.3,
+    "captioning": lambda shares: shares["loss"] < 0.8 and shares["words"] > 0.1,
+    "summarising": lambda scores: scores["loss"] < 0.8,
     "composing": lambda perplexity: perplexity < 3,
     "sound_classification": lambda accuracy: accuracy > 0.75,
     "autoencoder": lambda errors: all(
@@ -41,6 +44,16 @@ LEARNED = {  # what main returns, at the small size
     "dcgan": lambda found: found["distance"][6] < found["distance"][1],
     "mask_rcnn_scenes": lambda precision: set(precision) == {"boxes", "masks"},  # to learn it takes minutes
     "video_classification": lambda accuracy: accuracy > 0.9,
+    "word2vec": lambda right: right > 0.9,
+    "glove": lambda losses: (np.diff(losses) < 0).all(),
+    "bert_pretraining": lambda result: result[0][-1][0] < result[0][0][0],  # the loss of masked words falls
+    "question_answering": lambda exact: exact > 0.3,
+    "resnet_digits": lambda accuracy: accuracy > 0.7,
+    "residual_gradients": lambda found: (
+        found["plain"][0] < 1e-5 < 0.1 < found["shortcuts, normalised"][0] < 0.3 * found["plain, normalised"][0]
+    ),
+    "inception_one_by_one": lambda found: found["multiplications"] > 2 and found["accuracy"] > 0.5,
+    "vgg_fine_tuning": lambda found: found["fine-tuned"][0] > found["from scratch"][0] + 0.1,
     "yolo_scenes": lambda precision: precision > 0.5,
     "unet_scenes": lambda iou: iou > 0.35,  # to say background everywhere: 0.16
     "fcn_scenes": lambda iou: iou > 0.35,

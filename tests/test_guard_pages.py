@@ -317,6 +317,32 @@ def test_random_arrays_stay_inside(isa: str, guarded: Guarded) -> None:
             _cpu.random_normal(guarded.empty(n, dtype), 1, 2, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("isa", _cpu.isas())
+def test_vectors_of_words_stay_inside(isa: str, guarded: Guarded) -> None:
+    lm.set_isa(isa)
+    draw = np.random.default_rng(0)
+    tokens = guarded.copy(np.append(draw.integers(-1, 9, 150), -1).astype(np.int32))
+    share, other = (guarded.copy(a) for a in (np.full(9, 1 << 31, np.uint32), np.arange(9, dtype=np.int32)))
+    first, order = guarded.copy(np.arange(10)), guarded.copy(np.flatnonzero(tokens >= 0)[:9])
+    path, label = guarded.copy(np.arange(9, dtype=np.int32) % 8), guarded.copy(np.arange(9, dtype=np.uint8) % 2)
+    for width in (16, 112):
+        x, y, squares, other_squares = (guarded.copy(np.full((9, width), 0.5, np.float32)) for _ in range(4))
+        for skip_gram in (True, False):
+            noise, tree = (share, other, None, None, None), (None, None, first, path, label)
+            for negative, outside in ((5, noise), (7, noise), (0, tree)):
+                _cpu.word2vec(tokens, 0, 151, 3, skip_gram, negative, *outside, 0.1, 0.0, 0.0, 1, 2, x, y)
+        rows, columns = (guarded.copy(draw.integers(0, 9, 131).astype(np.int32)) for _ in range(2))
+        target, weight = (guarded.copy(draw.random(131, np.float32)) for _ in range(2))
+        _cpu.glove(rows, columns, target, weight, width - 2, 0.05, x, y, squares, other_squares)
+        assert np.isfinite(x).all()
+    filled = guarded.copy(np.zeros(9, np.int64))
+    _cpu.cooccurrence(tokens, first, order, 4, 12, filled, None, None, None, 0)
+    begin, entries = guarded.copy(np.cumsum(filled) - filled), int(filled.sum())
+    found, counts = guarded.empty(entries, np.int32), guarded.empty(entries, np.int64)
+    _cpu.cooccurrence(tokens, first, order, 4, 12, filled, begin, found, counts, entries)
+    assert counts.min() > 0
+
+
 def test_the_guard_is_real() -> None:
     """A byte beyond is a segmentation fault: seen from a child that reads one."""
     script = (

@@ -17,7 +17,8 @@ MODULES = [
 
 
 def public(module):
-    for name, item in vars(module).items():
+    for name in dir(module):
+        item = getattr(module, name)
         if name.startswith("_") or not (inspect.isclass(item) or inspect.isroutine(item)):
             continue
         home = inspect.getmodule(item)

@@ -35,22 +35,25 @@ def images(shape: tuple[int, ...], classes: int) -> Arrays:
     return {"x": random.uniform(0, 1, shape).astype(np.float32), "y": random.integers(0, classes, shape[0])}
 
 
-def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays, captured: bool = False) -> Prepared:
-    """build makes a Sequential whose last layer gives logits, or what is to be y where y is no class.
+def lamina_step(
+    build: Callable[[], Any], custom: bool, a: Arrays, captured: bool = False, rate: float = RATE
+) -> Prepared:
+    """build makes a model whose last layer gives logits, or what is to be y where y is no class.
 
-    captured: the step becomes a CUDA graph, which is replayed.
+    captured: the step becomes a CUDA graph, which is replayed. rate: Adam's.
     """
     import lamina as lm
     from lamina.losses import MeanSquaredError, SparseCategoricalCrossentropy
     from lamina.optimizers import Adam
 
     model = build()
-    model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
+    if "w0" in a:
+        model.set_weights([a[key] for key in sorted(k for k in a if k[0] == "w")])
     x, y = a["x"], a["y"]
     loss_of = MeanSquaredError() if y.dtype.kind == "f" else SparseCategoricalCrossentropy(from_logits=True)
     if PLACE.ours != "cpu":  # the batch is there already, as the peer's is
         x, y = ours.tensor(x), ours.tensor(y)
-    optimizer = Adam(RATE, epsilon=EPSILON)
+    optimizer = Adam(rate, epsilon=EPSILON)
     if custom:
         optimizer.build(model.trainable_weights)
         batch = lm.tensor(x)
@@ -69,14 +72,14 @@ def lamina_step(build: Callable[[], Any], custom: bool, a: Arrays, captured: boo
     return Prepared(run, lambda: {"losses": np.array([run() for _ in range(STEPS)], np.float64).reshape(STEPS)})
 
 
-def torch_step(model: Any, x: Any, a: Arrays) -> Prepared:
-    """model gives logits for x, or what is to be y where y is no class."""
+def torch_step(model: Any, x: Any, a: Arrays, rate: float = RATE) -> Prepared:
+    """model gives logits for x, or what is to be y where y is no class; rate: Adam's."""
     import torch
 
     y = peer.tensor(a["y"])
     loss_of = torch.nn.functional.mse_loss if y.is_floating_point() else torch.nn.functional.cross_entropy
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trained, RATE, eps=EPSILON, fused=True)
+    optimizer = torch.optim.Adam(trained, rate, eps=EPSILON, fused=True)
 
     def run() -> float:
         optimizer.zero_grad(set_to_none=True)

@@ -1,6 +1,7 @@
 #include "ops/word2vec.h"
 
 #include "cpu/runtime/isa.h"
+#include "cpu/support/fold.h"
 #include "cpu/support/parallel.h"
 #include "cpu/support/row_ahead.h"
 #include "support/math.h"
@@ -15,9 +16,6 @@ namespace {
 constexpr int OUTPUTS = 6;  // of a tile; two inputs: twelve sums fit AVX2's registers
 constexpr int64_t UNIT = Word2Vec::UNIT, BLOCK = Word2Vec::BLOCK;
 constexpr uint8_t NOTHING = 2;  // the label of an output that does not count
-
-using Eight = float __attribute__((vector_size(32)));
-using Order = int32_t __attribute__((vector_size(32)));
 
 /// A centre's rows, as numbers; as many outputs as the tiles have places.
 struct Window {
@@ -117,25 +115,6 @@ void gather(const Plan& p, int64_t place, Window& w) {
     w.output[i] = w.output[0];
     w.label[i] = NOTHING;
   }
-}
-
-/// The sums of eight rows of 16 lanes: lane i with i + 8, then i + 4, i + 2, i + 1.
-Eight fold(const float* lanes) {
-  Eight v[8];
-  for (int i = 0; i < 8; ++i) {
-    Eight low, high;
-    __builtin_memcpy(&low, lanes + 16 * i, 32);
-    __builtin_memcpy(&high, lanes + 16 * i + 8, 32);
-    v[i] = low + high;
-  }
-  const auto both = [](Eight a, Eight b, Order first, Order second)
-                        INLINE_LAMBDA { return __builtin_shuffle(a, b, first) + __builtin_shuffle(a, b, second); };
-  Eight w[4];
-  for (int i = 0; i < 4; ++i)
-    w[i] = both(v[i], v[i + 4], Order{0, 1, 2, 3, 8, 9, 10, 11}, Order{4, 5, 6, 7, 12, 13, 14, 15});
-  const Order pairs{0, 1, 8, 9, 4, 5, 12, 13}, others{2, 3, 10, 11, 6, 7, 14, 15};
-  const Eight x = both(w[0], w[1], pairs, others), y = both(w[2], w[3], pairs, others);
-  return both(x, y, Order{0, 2, 8, 10, 4, 6, 12, 14}, Order{1, 3, 9, 11, 5, 7, 13, 15});
 }
 
 /// The products of a window's rows over columns [begin, end): those of a tile of outputs and one row lie together.

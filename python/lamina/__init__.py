@@ -1,16 +1,14 @@
 """Lamina: deep learning in a thin Python layer over compiled kernels."""
 
-import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from lamina import activations as activations
-from lamina import applications as applications
 from lamina import callbacks as callbacks
 from lamina import constraints as constraints
 from lamina import data as data
 from lamina import dtype_policies as dtype_policies
 from lamina import initializers as initializers
+from lamina import later
 from lamina import layers as layers
 from lamina import losses as losses
 from lamina import metrics as metrics
@@ -51,13 +49,4 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-
-def __getattr__(name: str) -> ModuleType:
-    """`lamina.applications` is imported where it is asked for."""
-    if name == "applications":
-        return importlib.import_module("lamina.applications")
-    raise AttributeError(f"module 'lamina' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), "applications"])
+__getattr__, __dir__ = later.names(__name__)

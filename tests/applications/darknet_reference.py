@@ -39,6 +39,17 @@ def convolutional(x, numbers, filters, size, stride, padding, groups, normalized
     return activated(y + beta[:, None, None], activation)
 
 
+def local(x, numbers, filters, size, stride, padding, activation):
+    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
+    height, width = ((n + 2 * padding - size) // stride + 1 for n in x.shape[1:])
+    y = numbers.take(filters, height, width)
+    kernel = numbers.take(height, width, filters, x.shape[0], size, size)
+    for i, j in np.ndindex(height, width):
+        window = padded[:, i * stride : i * stride + size, j * stride : j * stride + size]
+        y[:, i, j] += (kernel[i, j] * window).sum(axis=(1, 2, 3))
+    return activated(y, activation)
+
+
 def connected(x, numbers, outputs, activation):
     bias = numbers.take(outputs)
     return activated(numbers.take(outputs, x.size) @ x.reshape(-1) + bias, activation)

@@ -190,3 +190,29 @@ def test_what_builders_refuse():
         BertForSequenceClassification(SMALL, num_labels=0)
     layer = BertEmbeddings(SMALL)
     assert BertEmbeddings.from_config(layer.get_config()).config == SMALL
+
+
+def test_tagging_is_learned_and_scored():
+    lm.set_seed(5)
+    x = batch(rows=24)
+    tags = np.where(x["attention_mask"], x["input_ids"] % 3, -100)  # of a token alone, so that it can be learned
+    model = BertForTokenClassification(SMALL, num_labels=3)
+    loss = lm.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-100)
+    model.compile(lm.optimizers.Adam(5e-3), loss)
+    model.fit(x, tags, epochs=30, batch_size=8, verbose=0)
+    seen = tags != -100
+    f1 = lm.metrics.F1Score(average="macro")
+    f1.update_state(np.eye(3)[tags[seen]], model.predict(x, verbose=0)[seen])
+    assert f1.result() > 0.95
+
+
+def test_an_empty_text_is_two_tokens():
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"]
+    batch = lm.data.WordPieceTokenizer(pieces).encode_batch(["", "word"])
+    assert batch.ids.tolist() == [[2, 3, 0], [2, 5, 3]]
+    x = {"input_ids": batch.ids, "token_type_ids": batch.segment_ids, "attention_mask": batch.mask}
+    y = BertForQuestionAnswering(SMALL).predict(x, verbose=0)
+    assert all(np.isfinite(values).all() for values in y.values())
+    spans, scores = lm.applications.best_spans(y["start_logits"], y["end_logits"], batch.segment_ids)
+    assert spans.tolist() == [[0, 0], [0, 0]]  # there is no second text to find anything in
+    assert (scores == -np.inf).all()

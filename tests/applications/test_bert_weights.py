@@ -32,7 +32,7 @@ def test_every_weight_has_a_name():
 def test_there_and_back(tmp_path):
     model = BertForPreTraining(CONFIG)
     save_bert(model, tmp_path / "bert", CONFIG)
-    again = load_bert(tmp_path / "bert", BertForPreTraining, fine_tuning=False)
+    again = load_bert(tmp_path / "bert", BertForPreTraining)
     assert all((a == b).all() for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
     assert BertConfig.from_file(tmp_path / "bert" / "config.json") == CONFIG
 
@@ -87,6 +87,22 @@ def test_a_missing_block_is_missing_in_fine_tuning_too():
     del arrays["bert.encoder.layer.1.output.dense.bias"]
     with pytest.raises(ValueError, match=r"bert.encoder.layer.1.output.dense.bias is missing"):
         load_bert_weights(BertForQuestionAnswering(CONFIG), arrays, fine_tuning=True)
+
+
+def test_a_head_begins_anew_only_where_that_is_asked_for(tmp_path):
+    save_bert(BertForPreTraining(CONFIG), tmp_path, CONFIG)
+    load_bert(tmp_path, BertModel)  # heads that are not wanted are passed over
+    with pytest.raises(ValueError, match=r"model.safetensors do not fit .* qa_outputs.weight is missing; qa"):
+        load_bert(tmp_path, BertForQuestionAnswering)
+    load_bert(tmp_path, BertForQuestionAnswering, fine_tuning=True)
+
+
+def test_half_precision_is_read_as_float32():
+    model, arrays = BertModel(CONFIG), bert_arrays(BertModel(CONFIG))
+    load_bert_weights(model, {name: array.astype("float16") for name, array in arrays.items()})
+    for name, array in bert_arrays(model).items():
+        assert array.dtype == np.float32
+        np.testing.assert_allclose(array, arrays[name], rtol=1e-3, atol=1e-6)
 
 
 def test_the_copy_of_the_table_must_be_one():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from applications.darknet_reference import Numbers, connected, convolutional, maxpool, reorg
+from applications.darknet_reference import Numbers, connected, convolutional, local, maxpool, reorg
 from lamina.applications.darknet_weights import _parts
 
 applications = lm.applications
@@ -123,6 +123,21 @@ def test_yolo_v1(tmp_path):
     assert applications.decode_darknet(model(x), path)[0].shape == (1, 4, 4)
 
 
+@pytest.mark.parametrize(("stride", "pad"), [(1, 1), (2, 1), (1, 0)])
+def test_local_layers(tmp_path, stride, pad):
+    """Weights of their own for each place, and what is written is what was read."""
+    text = HEAD.format(5, 6) + f"[local]\nfilters=4\nsize=3\nstride={stride}\npad={pad}\nactivation=leaky\n"
+    text += "[connected]\noutput=3\nactivation=linear\n"
+    model = applications.load_darknet(written(tmp_path, text))
+    weights, values = file_of(tmp_path, sum(part.count for part in _parts(model)))
+    applications.load_darknet_weights(model, weights)
+    x, numbers = random.normal(size=(1, 5, 6, 3)).astype("float32"), Numbers(values)
+    y = local(x[0].transpose(2, 0, 1).astype(float), numbers, 4, 3, stride, pad, "leaky")
+    np.testing.assert_allclose(model(x).numpy()[0], connected(y, numbers, 3, "linear"), rtol=1e-4, atol=1e-4)
+    applications.save_darknet_weights(model, tmp_path / "again.weights", seen=77)
+    assert (tmp_path / "again.weights").read_bytes() == weights.read_bytes()
+
+
 def test_written_and_read_again(tmp_path):
     model = applications.load_darknet(written(tmp_path, SMALL))
     weights, _ = file_of(tmp_path, sum(part.count for part in _parts(model)))
@@ -216,6 +231,7 @@ def broken(tmp_path, change):
     (lambda data: data + b"\0" * 8, "too long: after convolutional_1, .* no more than 80 numbers, the file has 82"),
     (lambda data: data[:-2], "cut short: 318 bytes after the header are no whole numbers"),
     (lambda data: data[:9], "9 bytes are no header"),
+    (lambda data: data[20:], "the header says version 1"),
     (lambda data: b"", "0 bytes are no header"),
 ])  # fmt: skip
 def test_broken_weights(tmp_path, change, message):
@@ -229,6 +245,20 @@ def test_broken_weights(tmp_path, change, message):
     ("[net]\nnonsense\n", r"net.cfg, line 2: expected \[section\] or name=value, got 'nonsense'"),
     ("[net]\nwidth=4\n", r"line 1: \[net\] needs height="),
     ("[net]\nwidth=4\nheight=a\n", "height must be int, got 'a'"),
+    ("[net]\nwidth=4\nheight=0\n", "height must be one integer, at least 1, got '0'"),
+    ("\x89PNG\r\n\x1a\n\ufffd", r"net.cfg, line 1: expected \[section\]"),
+    (HEAD.format(4, 4) + conv("2,3"), r"\[convolutional\] filters must be one integer, at least 1, got '2,3'"),
+    (HEAD.format(4, 4) + conv(2, 3, 0), "stride must be one integer, at least 1, got '0'"),
+    (HEAD.format(4, 4) + conv(2, 3, more="groups=3"), "does not fit.*groups"),
+    (HEAD.format(4, 4) + "[maxpool]\nstride=0\n", "stride must be one integer, at least 1"),
+    (HEAD.format(4, 4) + "[reorg]\nstride=0\n", "stride must be one integer, at least 1"),
+    (HEAD.format(4, 4) + conv(4) + "[route]\nlayers=-1\ngroups=3\n", "cannot give group 0 of 3 of 4 channels"),
+    (HEAD.format(4, 4) + conv(4) + "[route]\nlayers=-1\ngroups=2\ngroup_id=2\n", "group 2 of 2"),
+    (HEAD.format(4, 4) + conv(8) + "[yolo]\nanchors=1,2,3\nclasses=3\n", "anchors must be pairs .* got 3 numbers"),
+    (HEAD.format(4, 4) + conv(8) + "[yolo]\nmask=1\nanchors=1,2\nclasses=3\n", r"some of 1 anchors, got \[1\]"),
+    (HEAD.format(4, 4) + "[connected]\noutput=9\n[detection]\nside=1\nnum=1\nclasses=3\n", "needs 8 numbers .* got"),
+    (HEAD.format(4, 4) + conv(8) + "[detection]\nside=1\nnum=1\nclasses=3\n", "needs 8 numbers from a dense layer"),
+    (HEAD.format(4, 4) + "[local]\nsize=5\npad=1\n", r"\[local\] of size 5 needs pad=0 or 2, got 1"),
     (HEAD.format(4, 4) + "[lstm]\n", r"line 6: \[lstm\] is unknown; known are avgpool, connected"),
     (HEAD.format(4, 4) + conv(2, activation="odd"), "activation must be one of linear, leaky.*got 'odd'"),
     (HEAD.format(4, 4) + "[route]\nlayers=-2\n", r"\(layer 0\) refers to layer -2, which does not come before it"),
@@ -243,9 +273,29 @@ def test_broken_cfg(tmp_path, text, message):
         applications.load_darknet(written(tmp_path, text))
 
 
+def test_a_shortcut_without_an_activation_is_linear(tmp_path):
+    text = HEAD.format(4, 4) + conv(3, 1) + "[shortcut]\nfrom=-1\n"
+    model = applications.load_darknet(written(tmp_path, text))
+    x = random.normal(size=(1, 4, 4, 3)).astype("float32")
+    inner = lm.Model(model.inputs, model.get_layer("leaky_0").output)
+    np.testing.assert_array_equal(model(x).numpy(), 2 * inner(x).numpy())
+
+
+@pytest.mark.parametrize(("section", "message"), [
+    ("[yolo]\nanchors=1,2\nclasses=3\nscale_x_y=1.2\n", r"\[yolo\] with scale_x_y=1.2 is not decoded, only with 1"),
+    ("[yolo]\nanchors=1,2\nclasses=3\nnew_coords=1\n", "with new_coords=1.0 is not decoded"),
+    ("[region]\nanchors=1,2\nclasses=3\ntree=data/9k.tree\n", "with tree=data/9k.tree is not decoded"),
+    ("[detection]\nclasses=3\nside=2\nnum=1\n", "with sqrt=0 is not decoded, only with 1"),
+])  # fmt: skip
+def test_boxes_of_other_networks_are_refused(tmp_path, section, message):
+    path = written(tmp_path, HEAD.format(4, 4) + section)
+    with pytest.raises(ValueError, match=message):
+        applications.decode_darknet(np.zeros((1, 2, 2, 8), "float32"), path)
+
+
 def test_other_networks_are_refused(tmp_path):
     model = lm.models.Sequential([lm.layers.Input((4, 4)), lm.layers.LSTM(2)])
-    with pytest.raises(ValueError, match="hold convolutions and dense layers, here are"):
+    with pytest.raises(ValueError, match="hold convolutions, local and dense layers, here are"):
         applications.save_darknet_weights(model, tmp_path / "x.weights")
     path = written(tmp_path, HEAD.format(4, 4) + conv(2))
     with pytest.raises(ValueError, match="0 sections with boxes, 1 outputs"):

@@ -40,8 +40,10 @@ def one(*box):
     (lambda: pad_boxes([[[0, 0, 1, 1]]], [[-1]], size=(4, 4)), r"classes must be whole numbers from 0, got \[-1\]"),
     (lambda: pad_boxes([[[0, 0, 1, 1]] * 2], [[0, 1]], size=(4, 4), most=1), "has 2 objects, more than most, 1"),
     (lambda: pad_boxes([], [], size=4), r"size must be \(height, width\), got 4"),
+    (lambda: best_boxes(np.zeros((1, 2, 4)), np.zeros((1, 2, 3)), 4), r"best_boxes: size must be \(height, width\)"),
     (lambda: best_boxes(np.zeros((1, 2, 5)), np.zeros((1, 2, 3)), (4, 4)), r"expected boxes \(N, M, 4\)"),
     (lambda: best_boxes(np.zeros((1, 2, 4)), np.zeros((1, 3, 3)), (4, 4)), r"scores \(N, M, classes\)"),
+    (lambda: best_boxes(np.zeros((1, 2, 4)), np.zeros((1, 2, 3)), (4, 4), max_detections=0), "at least 1, got 0"),
     (lambda: best_boxes(np.zeros((1, 2, 4)), np.zeros((1, 2, 3)), (4, 4), 1.5), "score_threshold must be from 0 to 1"),
 ])  # fmt: skip
 def test_refuses(call, message):

@@ -81,6 +81,10 @@ def test_bad_targets(changes, text):
 def test_other_bad_targets():
     with pytest.raises(TypeError, match="labels must be integers"):
         di.target_list([target(labels=np.array([1.0]))], [PICTURE], 4, "model")
+    with pytest.raises(TypeError, match="target 0 must be a dictionary of boxes, labels and masks, got NoneType"):
+        di.target_list([None], [PICTURE], 4, "model")
+    with pytest.raises(ValueError, match=r"as many boxes, labels and masks as images, got \[1, 1, 0\]"):
+        di.target_list({"boxes": [[]], "labels": [[]], "masks": []}, [PICTURE], 4, "model")
     with pytest.raises(ValueError, match="missing: masks"):
         di.target_list([{"boxes": [], "labels": []}], [PICTURE], 4, "model")
     with pytest.raises(ValueError, match="there are 1 images and targets for 2"):

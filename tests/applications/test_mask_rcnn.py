@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import lamina as lm
 from lamina.applications.feature_pyramid import feature_pyramid
 from lamina.applications.region_heads import pyramid_level, pyramid_regions
+from lamina.applications.weights import torch_names
 from lamina.layers import Conv2D, Input
 from lamina.models import Model
 
@@ -99,11 +101,48 @@ def test_pictures_without_objects_train():
     assert np.isfinite(list(model.train_step((images, mixed)).values())).all()
 
 
-def test_evaluation_gives_the_losses(scenes):
-    model, _ = trained(scenes)
+def test_evaluation_gives_the_losses_and_changes_nothing(scenes):
+    lm.set_seed(0)
+    backbone = lm.applications.ResNetFPN(18, channels=8, frozen_normalization=False)
+    sizes = {"anchor_sizes": ((16,), (24,), (32,), (48,), (64,))}
+    model = lm.applications.MaskRCNN(backbone, 6, **{**SETTINGS, **sizes})
+    model.compile(lm.optimizers.SGD(0.01))
+    before = [w.numpy().tobytes() for w in model.weights]
     logs = model.evaluate(batches_of(scenes, False), verbose=0, return_dict=True)
-    assert logs["loss"] > 0
+    assert logs["loss"] == pytest.approx(sum(value for name, value in logs.items() if name != "loss"), rel=1e-5)
     assert "loss_mask" in logs
+    assert [w.numpy().tobytes() for w in model.weights] == before
+    model.fit(batches_of(scenes), verbose=0)
+    moved = [w.path for w, old in zip(model.weights, before, strict=True) if w.numpy().tobytes() != old]
+    assert any("moving_mean" in path for path in moved)
+
+
+def test_nothing_proposed_nothing_found(scenes):
+    model, _ = trained(scenes)
+    none = lm.applications.MaskRCNN(model.backbone, 6, **SETTINGS, rpn_score_thresh=1.0)
+    found = none.predict(scenes.images[:2], batch_size=2, verbose=0)
+    assert [f["boxes"].shape + f["masks"].shape for f in found] == [(0, 4, 0, 64, 64)] * 2
+
+
+def test_weights_of_a_file(tmp_path):
+    """A detector's, a backbone's and a plain ResNet's, by torchvision's names."""
+    lm.set_seed(0)
+    backbone = lm.applications.ResNetFPN(18, channels=8)
+    names = torch_names(backbone)
+    arrays = {}
+    for name, entry in names.items():
+        arrays[name] = np.random.default_rng(len(name)).random(entry.shape, np.float32)
+    plain = {key.removeprefix("body."): value for key, value in arrays.items() if key.startswith("body.")}
+    for number, kept in enumerate((arrays, plain | {"fc.weight": np.zeros((2, 2), np.float32)})):
+        save_file(kept, tmp_path / f"{number}.safetensors")
+        loaded = lm.applications.ResNetFPN(18, channels=8, weights=tmp_path / f"{number}.safetensors")
+        found = torch_names(loaded)
+        for name in (name for name in names if name in kept or name.removeprefix("body.") in kept):
+            np.testing.assert_array_equal(found[name].variable.numpy(), found[name].value(arrays[name]))
+    del plain["conv1.weight"]
+    save_file(plain, tmp_path / "missing.safetensors")
+    with pytest.raises(ValueError, match=r"conv1\.weight"):
+        lm.applications.ResNetFPN(18, channels=8, weights=tmp_path / "missing.safetensors")
 
 
 def test_saved_and_loaded(scenes, tmp_path):
@@ -132,6 +171,42 @@ def test_regions_come_from_the_level_for_their_size_and_in_their_order():
     assert pyramid_regions(maps, 512, [boxes[:0]], 7).shape == (0, 7, 7, 2)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_mixed_precision(scenes, policy, device):
+    lm.set_seed(0)
+    lm.set_dtype_policy(policy)
+    try:
+        model = small()
+    finally:
+        lm.set_dtype_policy("float32")
+    model.to(device)
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), epochs=8, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    found = model.predict(scenes.images[:2], verbose=0)[0]
+    assert len(found["scores"]) > 0
+    assert {found[key].dtype for key in ("boxes", "scores", "masks")} == {np.dtype(np.float32)}
+
+
+def test_validation_while_it_trains(scenes):
+    lm.set_seed(0)
+    model = small()
+    model.compile(lm.optimizers.Adam(1e-2))
+    history = model.fit(batches_of(scenes), validation_data=batches_of(scenes, False), verbose=0).history
+    losses = [name for name in history if not name.startswith("val_")]
+    assert len(losses) == 6
+    assert sorted(history) == sorted(losses + [f"val_{name}" for name in losses])
+
+
+def test_summary(capsys):
+    model = small()
+    assert model.count_params() == sum(w.size for w in model.weights)
+    model.summary()
+    text = capsys.readouterr().out
+    assert all(part in text for part in ("rpn_head", "box_head", "mask_head", f"{model.count_params():,}"))
+
+
 def test_errors(scenes):
     model = small()
     with pytest.raises(ValueError, match=r"image 0 must have shape \(height, width, 3\)"):
@@ -145,6 +220,20 @@ def test_errors(scenes):
         lm.applications.MaskRCNN(model.backbone, 6, min_sise=3)
     with pytest.raises(ValueError, match="a backbone with a map for each of 5 anchor sizes"):
         lm.applications.MaskRCNN(model.backbone, 6)
+    with pytest.raises(ValueError, match="backbone with a map for each of 5 anchor sizes, got 6 classes and maps None"):
+        lm.applications.MaskRCNN(None, 6)
+    for settings, text in (
+        ({"min_size": 0}, "min_size must be a positive integer, got 0"),
+        ({"head_units": 0}, "head_units must be a positive integer"),
+        ({"box_nms_thresh": 1.5}, "box_nms_thresh must be from 0 to 1, got 1.5"),
+        ({"rpn_positive_fraction": -0.1}, "rpn_positive_fraction must be from 0 to 1"),
+        ({"mask_layers": ()}, "there must be mask_layers"),
+        ({"image_mean": (0.5,)}, "image_mean and image_std must have 3 numbers, as images channels"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            lm.applications.MaskRCNN(model.backbone, 6, **{**SETTINGS, **settings})
+    with pytest.raises(ValueError, match="every level must have as many anchor sizes"):
+        lm.applications.MaskRCNN(model.backbone, 6, anchor_sizes=((8,), (16, 24), (32,)))
     with pytest.raises(ValueError, match="depth must be 18, 34, 50, 101 or 152, got 20"):
         lm.applications.ResNetFPN(20)
     with pytest.raises(ValueError, match="multiples of 32"):
@@ -153,3 +242,19 @@ def test_errors(scenes):
         lm.applications.ResNetFPN(18, (16, 64, 3))
     with pytest.raises(ValueError, match="stages must hold at least one"):
         feature_pyramid([])
+
+
+def test_on_a_gpu(scenes):
+    """The same code there: the convolutions on the device, choices among boxes in memory."""
+    model, _ = trained(scenes)
+    expected = model.predict(scenes.images[:2], verbose=0)
+    model.to("cuda")
+    labels = [label + 1 for label in scenes.labels[:2]]
+    targets = {"boxes": scenes.boxes[:2], "labels": labels, "masks": scenes.masks[:2]}
+    losses = model.train_step((scenes.images[:2], targets))
+    assert np.isfinite(list(losses.values())).all()
+    again, _ = trained(scenes)
+    again.to("cuda")
+    for ours, wanted in zip(again.predict(scenes.images[:2], verbose=0), expected, strict=True):
+        np.testing.assert_array_equal(ours["labels"], wanted["labels"])
+        np.testing.assert_allclose(ours["masks"], wanted["masks"], atol=1e-5)

@@ -143,6 +143,8 @@ def test_bad_corpora():
         Word2Vec().fit(["a", 3])
     with pytest.raises(ValueError, match=r"sentence 0: byte 0xff at offset 2 is no UTF-8"):
         Word2Vec().fit([b"a \xff"])
+    with pytest.raises(ValueError, match="the vector of 'a' is not finite"):
+        Word2Vec(8, min_count=1, alpha=1e30).fit(["a b c d"] * 50, verbose=0)
     with pytest.raises(ValueError, match="has learned nothing yet"):
         _ = Word2Vec().vectors
 
@@ -156,6 +158,7 @@ def test_bad_corpora():
         ({"sample": -1}, "sample must be at least 0"),
         ({"alpha": 0}, "alpha must be above 0"),
         ({"min_alpha": 1}, "min_alpha must be from 0 to alpha"),
+        ({"noise_exponent": 400}, "noise_exponent must be from -10 to 10"),
         ({"min_count": 0}, "min_count must be a positive integer"),
     ],
 )

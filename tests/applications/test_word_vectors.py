@@ -44,6 +44,10 @@ def test_unknown_words(vectors):
     for ask in (vectors.__getitem__, vectors.most_similar, lambda word: vectors.similarity("man", word)):
         with pytest.raises(KeyError, match="'womn' is not among the 5 words of the vocabulary; near it: 'woman'"):
             ask("womn")
+    with pytest.raises(KeyError, match="near it: 'king'"):
+        vectors["kingg"]
+    with pytest.raises(KeyError, match="near it: 'woman'"):
+        vectors["WOMMAN"]
     with pytest.raises(ValueError, match="needs at least one word"):
         vectors.most_similar()
     with pytest.raises(ValueError, match=r"expected a vector \(2,\), got \(3,\)"):
@@ -68,16 +72,18 @@ def test_files_give_back_every_bit(kind, tmp_path):
     ("kind", "contents", "match"),
     [
         ("text", b"a 1 2\n", "must begin with a line of two numbers"),
-        ("text", b"2 2\na 1 2\n", "expected 2 words, got 1"),
+        ("text", b"2 2\na 1 2\n", "expected words, 2, got 1"),
         ("text", b"1 2\na 1 x\n", "line 2: expected a word and 2 numbers, got 'a 1 x'"),
         ("text", b"1 2\na 1\n", "line 2: expected a word and 2 numbers"),
         ("text", b"2 1\na 1\na 2\n", "'a' comes twice, at places 0 and 1"),
         ("text", b"1 1\n\xff 1\n", "byte 0xff at offset 4 is no UTF-8"),
-        ("glove", b"", "expected at least one words, got 0"),
+        ("glove", b"", "expected words, one or more, got 0"),
+        ("glove", b"a\n", "line 1: expected a word and numbers, got 'a'"),
+        ("text", b"1 2\na 1 nan\n", "the vector of 'a' is not finite"),
         ("glove", b"a 1 2\nb 1\n", "line 2: expected a word and 2 numbers"),
         ("binary", b"2 2\na ", "is cut short"),
         ("binary", b"99999999 99999999\na ", "is cut short"),
-        ("binary", b"1 1\n\xff \0\0\0\0\n", "word 0: byte 0xff at offset 0 is no UTF-8"),
+        ("binary", b"1 1\n\xff \0\0\0\0\n", "word 0, from byte 4 on: byte 0xff at offset 0 is no UTF-8"),
         ("binary", b"", "must begin with a line of two numbers"),
     ],
 )
@@ -94,6 +100,18 @@ def test_bad_arguments(vectors, tmp_path):
         WordVectors(["a", "a"], [[1], [2]])
     with pytest.raises(TypeError, match="words must be strings, got 3 at place 0"):
         WordVectors([3], [[1]])
+    with pytest.raises(ValueError, match=r"counts must have shape \(2,\), got \(1,\)"):
+        WordVectors(["a", "b"], [[1], [2]], counts=[3])
+    with pytest.raises(ValueError, match="the vector of 'b' is not finite"):
+        WordVectors(["a", "b"], [[1], [np.inf]])
+    with pytest.raises(TypeError, match="expected words or a vector of floats, got 3"):
+        vectors.most_similar(3)
+    for arguments in ({"count": 0}, {"among": -2}):
+        with pytest.raises(ValueError, match="must be a positive integer"):
+            vectors.most_similar("king", **arguments)
+    for questions, match in (({}, "needs questions"), ({"a": [["man", "king", "boy"]]}, "must be four words")):
+        with pytest.raises(ValueError, match=match):
+            vectors.analogies(questions)
     for call in (vectors.save, WordVectors.load):
         with pytest.raises(ValueError, match='kind must be "text", "binary" or "glove"'):
             call(tmp_path / "v", "json")

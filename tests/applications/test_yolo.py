@@ -112,6 +112,19 @@ def test_it_learns():
     assert lm.metrics.MeanAveragePrecision(rule="voc")(truth, found) > 0.3
 
 
+def test_on_a_gpu():
+    """Or what stands in for one: which boxes are responsible is worked out on the host."""
+    scenes, objects = scenes_for(8, (32, 32))
+    images = scenes.images.astype("float32") / 255
+    with lm.device("cuda"):
+        model = applications.YOLOv1Small((32, 32, 3), classes=5, filters=2)
+        model.compile(optimizer="adam", loss=applications.YOLOv1Loss(5))
+        losses = model.fit(images, objects, epochs=3, batch_size=4, verbose=0).history["loss"]
+        found = applications.best_boxes(*applications.decode_yolo_v1(model(lm.tensor(images)), 5), size=(32, 32))
+    assert losses[-1] < losses[0]
+    assert len(found) == 8
+
+
 def test_saved_and_loaded(tmp_path):
     model = applications.YOLOv1Small((16, 16, 3), classes=2, filters=2)
     model.save(tmp_path / "model.safetensors")
@@ -121,6 +134,22 @@ def test_saved_and_loaded(tmp_path):
 
 SAID = np.zeros((1, 2, 2, 15), "float32")
 OBJECT = np.array([[[0, 0, 1, 1, 0]]], "float32")
+
+
+@pytest.mark.parametrize("box", [
+    [0.5, 0.2, 0.3, 0.6], [0.2, 0.5, 0.6, 0.5], [3, 4, 10, 12], [-0.1, 0, 0.5, 0.5], [np.nan, 0, 0.5, 0.5],
+])  # fmt: skip
+@pytest.mark.parametrize("loss", [
+    applications.YOLOv1Loss(5), applications.YOLOv3Loss(5, anchors=((8, 8),), mask=(0,), size=(32, 32)),
+])  # fmt: skip
+def test_losses_refuse_boxes(loss, box):
+    """Inverted, without area, in pixels, outside, not finite: as pad_boxes does, for targets of one's own."""
+    objects = np.array([[[0, 0, 1, 1, 0], [*box, 2]]], "float32")
+    said = SAID if loss.name == "yolo_v1_loss" else SAID[..., :10]
+    with pytest.raises(
+        ValueError, match=r"loss: boxes must be .* as pad_boxes makes them of pixels; box 1 of picture 0"
+    ):
+        loss(objects, said)
 
 
 @pytest.mark.parametrize(("call", "message"), [
@@ -133,6 +162,8 @@ OBJECT = np.array([[[0, 0, 1, 1, 0]]], "float32")
     (lambda: applications.YOLOv1Loss(5)(OBJECT, SAID[..., 1:]), r"y_pred must have shape \(N, rows, columns, 15\)"),
     (lambda: applications.YOLOv1Loss(5)(OBJECT[..., :4], SAID), r"y_true must have shape \(1, most, 5\)"),
     (lambda: applications.YOLOv1Loss(5)(OBJECT + 7, SAID), "classes must be below 5, got 7"),
+    (lambda: applications.YOLOv1Loss(5)(OBJECT + 0.5, SAID), "classes must be whole numbers, got 0.5"),
+    (lambda: applications.YOLOv1Loss(5)(OBJECT * np.nan, SAID), "classes must be whole numbers, got nan"),
     (lambda: applications.decode_yolo_v1(SAID, 4), r"outputs must have shape \(N, rows, columns, 5 B \+ 4\)"),
 ])  # fmt: skip
 def test_refuses(call, message):

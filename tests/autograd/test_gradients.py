@@ -50,6 +50,8 @@ CASES = {
                         normal(2, 4, 3), normal(2, 4)),
     "dense": (lambda x, w, b: ops.dense(x, w, b, "tanh"), normal(3, 4), normal(4, 2), normal(2)),
     "dense, 3 axes": (lambda x, w, b: ops.dense(x, w, b, "sigmoid"), normal(2, 3, 4), normal(4, 2), normal(2)),
+    "dense, axes=2": (lambda x, w, b: ops.dense(x, w, b, "tanh", axes=2), normal(2, 3, 2), normal(3, 2, 2, 1),
+                      normal(2, 1)),
     "conv1d": (lambda x, w, b: ops.conv1d(x, w, b, 2, "same", activation="tanh"),
                normal(2, 7, 2), normal(3, 2, 3), normal(3)),
     "conv2d": (lambda x, w, b: ops.conv2d(x, w, b, 2, "same", activation="tanh"),

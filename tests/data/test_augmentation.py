@@ -185,6 +185,7 @@ IMAGE = np.zeros((6, 8, 3), np.uint8)
         (lambda: lm.data.LabelledImage(IMAGE.astype(int)), "uint8 or floating"),
         (lambda: lm.data.LabelledImage(IMAGE, [[5, 1, 2, 3]]), "box 0: the box .* is inverted"),
         (lambda: lm.data.LabelledImage(IMAGE, [[1, 1, 2, 3], [2, 1, 2, 3]]), "box 1: the box .* has no area"),
+        (lambda: lm.data.LabelledImage(IMAGE, [[1, 1, 2]]), r"boxes must have shape \(n, 4\), got \(1, 3\)"),
         (lambda: lm.data.LabelledImage(IMAGE, [[1, 1, 20, 3]]), "outside of the picture of 8x6"),
         (lambda: lm.data.LabelledImage(IMAGE, [[1, 1, np.nan, 3]]), "is not finite"),
         (lambda: lm.data.LabelledImage(IMAGE, [[1, 1, 2, 3]], [1, 2]), "expected as many of each"),
@@ -209,6 +210,11 @@ IMAGE = np.zeros((6, 8, 3), np.uint8)
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_augment_takes_labelled_images():
+    with pytest.raises(TypeError, match="expected a LabelledImage, got ndarray"):
+        lm.data.Augment()(IMAGE)
 
 
 def test_the_map_is_affine_transforms():

@@ -170,6 +170,7 @@ def test_whole_words():
         (np.zeros((2, 3)), {}, "got .2, 3. of float64"),
         (np.full((2, 3), 10), {}, "input_ids must be from 0 to 9, got 10"),
         (np.full((2, 3), -1), {}, "input_ids must be from 0 to 9, got -1"),
+        (np.ones((2, 3), int), {"mask_token_id": 10}, "mask_token_id must be from 0 to 9, got 10"),
         (np.ones((2, 3), int), {"share": 0}, "share must be above 0"),
         (np.ones((2, 3), int), {"share": 2}, "share must be a number from 0 to 1, got 2"),
         (np.ones((2, 3), int), {"max_predictions": 0}, "max_predictions must be a positive integer, got 0"),

@@ -87,6 +87,18 @@ def test_coco_packed_runs(coco):
     np.testing.assert_array_equal(lm.data.read_coco(coco(change)).masks[0][0], mask)
 
 
+def test_coco_of_more_classes_than_a_semantic_mask_holds(coco):
+    def change(content):
+        content["categories"] = [{"id": i, "name": f"class {i}"} for i in range(300)]
+        content["annotations"][0]["category_id"], content["annotations"][1]["category_id"] = 253, 254
+
+    found = lm.data.read_coco(coco(change))
+    assert found.labels[0].tolist() == [253, 254]
+    assert found.masks[0].shape == (2, 8, 10)
+    with pytest.raises(ValueError, match=r"hold classes below 254 .* there is class 254"):
+        found.semantic[0]
+
+
 def test_coco_box_out_by_rounding_is_clipped(coco):
     found = lm.data.read_coco(coco(lambda c: c["annotations"][0].update(bbox=[-0.3, 1, 10.8, 4])))
     assert found.boxes[0][0].tolist() == [0, 1, 10, 5]
@@ -119,6 +131,7 @@ def first(**changes):
         ),
         (first(image_id=77), "there is no image_id 77"),
         (first(image_id=[]), r"there is no image_id \[\]"),
+        (first(image_id=True), "there is no image_id True"),
         (first(category_id=1), "there is no category_id 1"),
         (first(id=2), r"annotations\[1\] \(id 2\): the id must be an integer that comes once"),
         (first(id=[1]), "the id must be an integer"),

@@ -7,10 +7,11 @@ import lamina as lm
 
 def test_words_stand_with_their_country_s_and_their_kind_s():
     sentences, questions = lm.data.planted_analogies(50, countries=3, seed=1)
+    own = 0
     for words in sentences:
         kind, country = words[3][:-1], words[3][-1]
-        assert sum(word.startswith(f"sign{country}_") for word in words) == 3
-        assert sum(word.startswith(f"{kind}_sign") for word in words) == 3
+        own += sum(word.startswith((f"sign{country}_", f"{kind}_sign")) for word in words)
+    assert 0.7 < own / (6 * 50) < 0.9
     assert len(questions) == 12
     assert all(len(rows) == 6 for rows in questions.values())
     assert sentences == lm.data.planted_analogies(50, countries=3, seed=1)[0]

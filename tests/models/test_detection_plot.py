@@ -48,3 +48,8 @@ IMAGES, BOX = np.zeros((1, 8, 8, 3), "uint8"), [[0, 0, 4, 4]]
 def test_refuses(images, found, message):
     with pytest.raises(ValueError, match=message):
         lm.utils.plot_detections(images, found, path=None)
+
+
+def test_a_label_without_a_name_is_refused():
+    with pytest.raises(ValueError, match=r"class_names has 2 names, picture 0 the labels \[2\]"):
+        lm.utils.plot_detections(IMAGES, [{"boxes": BOX, "labels": [2]}], class_names=("a", "b"), path=None)

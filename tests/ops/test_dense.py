@@ -34,6 +34,22 @@ def test_no_bias_and_more_axes():
     check_op(lambda x, kernel: lm.ops.dense(x, kernel), (x[0, 0], kernel), lambda x, k: x @ k, batch_axis=None)
 
 
+def test_several_axes():
+    x, kernel, bias = inputs((4, 3, 6), 10)
+    split, b = kernel.reshape(6, 2, 5), bias.reshape(2, 5)
+    check_op(
+        lambda x, kernel, bias: lm.ops.dense(x, kernel, bias, "tanh"),
+        (x, split, b),
+        lambda x, kernel, bias: np.tanh(np.einsum("btc,chd->bthd", x, kernel) + bias),
+    )
+    back, bias = np.moveaxis(split, 0, 2).copy(), bias[:6]
+    check_op(
+        lambda x, kernel, bias: lm.ops.dense(x, kernel, bias, axes=2),
+        ((x @ kernel).reshape(4, 3, 2, 5), back, bias),
+        lambda x, kernel, bias: np.einsum("bthd,hdc->btc", x, kernel) + bias,
+    )
+
+
 def test_threads_share_it_out():
     check_op(
         lambda x, kernel, bias: lm.ops.dense(x, kernel, bias, "relu"),
@@ -72,6 +88,22 @@ def test_bias_gradient_over_many_rows_is_chains_in_order():
 def test_errors(x, kernel, bias, activation, error, text):
     with pytest.raises(error, match=text):
         lm.ops.dense(np.ones(x, "f4"), np.ones(kernel, "f4"), None if bias is None else np.ones(bias, "f4"), activation)
+
+
+@pytest.mark.parametrize(
+    ("x", "kernel", "bias", "axes", "text"),
+    [
+        ((2, 3), (3, 4), None, 2, "dense: axes must be from 1 to 1, got 2"),
+        ((2, 3), (3, 4), None, 0, "dense: axes must be from 1 to 1, got 0"),
+        ((2, 3, 5), (5, 3, 4), None, 2, r"do not fit: got \(2, 3, 5\) and \(5, 3, 4\)"),
+        ((2, 5), (5, 3, 4), (12,), 1, r"dense: bias must have shape \(3, 4\), got \(12,\)"),
+    ],
+)
+def test_axes_that_do_not_fit(x, kernel, bias, axes, text):
+    with pytest.raises(ValueError, match=text):
+        lm.ops.dense(np.ones(x), np.ones(kernel), None if bias is None else np.ones(bias), axes=axes)
+    with pytest.raises(TypeError, match="axes must be an integer"):
+        lm.ops.dense(np.ones(x), np.ones(kernel), axes=1.0)
 
 
 def test_mixed_dtypes_are_refused():

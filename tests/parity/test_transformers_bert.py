@@ -142,9 +142,9 @@ def test_bert_base() -> None:
 def test_files_both_ways(tmp_path: Any) -> None:
     model = theirs("BertForPreTraining", **SIZES)
     model.save_pretrained(tmp_path / "theirs")
-    ours = load_bert(tmp_path / "theirs", BertForPreTraining, fine_tuning=False)
+    ours = load_bert(tmp_path / "theirs", BertForPreTraining)
     both_outputs(ours, model, batch(300))
-    tuned = load_bert(tmp_path / "theirs", BertForQuestionAnswering)
+    tuned = load_bert(tmp_path / "theirs", BertForQuestionAnswering, fine_tuning=True)
     assert (tuned.get_layer("embeddings").get_weights()[0] == ours.get_layer("embeddings").get_weights()[0]).all()
     save_bert(ours, tmp_path / "ours", BertConfig(**SIZES))
     again = transformers.BertForPreTraining.from_pretrained(tmp_path / "ours").eval()

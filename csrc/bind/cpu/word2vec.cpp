@@ -1,5 +1,7 @@
 #include "ops/word2vec.h"
 
+#include <algorithm>
+
 #include "bind/cpu/bind.h"
 
 namespace lamina::bind::word2vec_op {
@@ -24,7 +26,8 @@ static void train(const py::array& tokens, int64_t begin, int64_t end, int64_t w
     throw py::value_error("word2vec: an argument is out of range");
   s.tokens = in<int32_t>(tokens, s.count);
   bool good = true;
-  for (int64_t i = 0; i < s.count; ++i) good = good && s.tokens[i] >= -1 && s.tokens[i] < s.words;
+  const int64_t from = std::max<int64_t>(0, begin - window), to = std::min(s.count, end + window);  // what is read
+  for (int64_t i = from; i < to; ++i) good = good && s.tokens[i] >= -1 && s.tokens[i] < s.words;
   if (negative) {
     s.share = in<uint32_t>(share, s.words);
     s.other = in<int32_t>(other, s.words);

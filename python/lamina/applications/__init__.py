@@ -21,7 +21,7 @@ from lamina.applications.captioning import caption as caption
 from lamina.applications.captioning import one_hot_words as one_hot_words
 from lamina.applications.darknet import decode_darknet as decode_darknet
 from lamina.applications.darknet import load_darknet as load_darknet
-from lamina.applications.darknet import read_darknet_cfg as read_darknet_cfg
+from lamina.applications.darknet_cfg import read_darknet_cfg as read_darknet_cfg
 from lamina.applications.darknet_weights import load_darknet_weights as load_darknet_weights
 from lamina.applications.darknet_weights import save_darknet_weights as save_darknet_weights
 from lamina.applications.dcgan import dcgan_discriminator as dcgan_discriminator
@@ -42,6 +42,7 @@ from lamina.applications.gan_callbacks import EqualJudges as EqualJudges
 from lamina.applications.gan_callbacks import SampleGrid as SampleGrid
 from lamina.applications.generation import attention_to_source as attention_to_source
 from lamina.applications.generation import generate as generate
+from lamina.applications.glove import Glove as Glove
 from lamina.applications.inception import InceptionV1 as InceptionV1
 from lamina.applications.inception_v3 import InceptionV3 as InceptionV3
 from lamina.applications.mask_rcnn import MaskRCNN as MaskRCNN

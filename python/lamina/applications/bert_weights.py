@@ -94,13 +94,13 @@ def load_bert_weights(
 ) -> list[str]:
     """Gives a model of BERT the weights of a Hugging Face file, or of another model; nothing changes unless all fit.
 
-    Names may have the prefix "bert." or not, and the old "gamma" and "beta".
+    Names may have the prefix "bert." or not, and the old "gamma" and "beta". Heads that only the source has are passed
+    over.
 
     Args:
         model: what one of the Bert builders gave.
         source: a safetensors file, arrays by name, or another model of BERT.
-        fine_tuning: whether heads may differ: what only the source has is passed over, what only the model has keeps
-            its first values.
+        fine_tuning: whether heads that the source lacks keep their first values, to be trained; else they are missing.
 
     Returns:
         The names that kept their first values.
@@ -119,26 +119,24 @@ def load_bert_weights(
         ['classifier.weight', 'classifier.bias']
     """
     if isinstance(source, Model):
-        given, said = bert_arrays(source), f"the weights of {source.name}"
+        given, origin = bert_arrays(source), source.name
     elif isinstance(source, Mapping):
-        given, said = dict(source), "the weights"
+        given, origin = dict(source), ""
     else:
-        given, said = read_arrays(source)[0], f"the weights of {source}"
+        given, origin = read_arrays(source)[0], str(source)
     arrays = {canonical_name(name): array for name, array in given.items()}
     for copy, original in COPIES.items():
         if copy in arrays and original in arrays and not np.array_equal(arrays[copy], arrays[original]):
-            raise ValueError(f"{said}: {copy} must be the same as {original}: the two are tied here")
-    arrays = {name: a for name, a in arrays.items() if name not in COPIES and not name.endswith("position_ids")}
+            raise ValueError(f"load_bert_weights: {copy} must be the same as {original}: the two are tied here")
     layout = bert_layout(model)
-    kept: list[str] = []
-    if fine_tuning:
-        kept = [name for name in layout if name not in arrays and _is_head(name)]
-        layout = {name: held for name, held in layout.items() if name not in kept}
-        arrays = {name: array for name, array in arrays.items() if name in layout or not _is_head(name)}
-    try:
-        load_weights(model, arrays, {"Hugging Face": layout})
-    except ValueError as error:
-        raise ValueError(str(error).replace("the weights", said, 1)) from None
+    arrays = {
+        name: array
+        for name, array in arrays.items()
+        if name not in COPIES and not name.endswith("position_ids") and (name in layout or not _is_head(name))
+    }
+    kept = [name for name in layout if name not in arrays and _is_head(name)] if fine_tuning else []
+    layout = {name: held for name, held in layout.items() if name not in kept}
+    load_weights(model, arrays, {"Hugging Face": layout}, origin=origin)
     return kept
 
 
@@ -213,13 +211,13 @@ def save_bert(model: Model, folder: str | Path, config: BertConfig) -> None:
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")
 
 
-def load_bert(folder: str | Path, builder: Callable[..., Model], fine_tuning: bool = True, **settings: Any) -> Model:
+def load_bert(folder: str | Path, builder: Callable[..., Model], fine_tuning: bool = False, **settings: Any) -> Model:
     """A model of BERT from a folder in Hugging Face's form: config.json, model.safetensors, and maybe vocab.txt.
 
     Args:
         folder: the folder.
         builder: BertModel, BertForSequenceClassification and so on.
-        fine_tuning: whether heads may differ, as in `load_bert_weights`.
+        fine_tuning: whether heads that the file lacks keep their first values, as in `load_bert_weights`.
         **settings: further arguments of the builder.
 
     Returns:

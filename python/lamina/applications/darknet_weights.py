@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from lamina import backend
-from lamina.layers import BatchNormalization, Conv2D, Dense, Flatten
+from lamina.layers import BatchNormalization, Conv2D, Dense, Flatten, LocallyConnected2D
 from lamina.models import Model
+from lamina.models.saving import write_atomically
 
 Array = Any
 VERSION = (0, 2, 5)  # what is written: numbers of images seen have 64 bits from 0.2 on
@@ -38,14 +40,15 @@ def load_darknet_weights(model: Model, path: str | Path) -> int:
 
     Args:
         model: what `load_darknet` built, or `YOLOv3`, `YOLOv3Tiny`, or any graph of convolutions (each without a bias
-            where batch normalisation follows) and dense layers, made in the file's order.
+            where batch normalisation follows), locally connected and dense layers, made in the file's order.
         path: the file.
 
     Returns:
         How many images the weights have seen, as the file says.
 
     Raises:
-        ValueError: if the file is cut short, named by the layer in which it ends, or too long; with the counts.
+        ValueError: if the file is cut short, named by the layer in which it ends, or too long, with the counts; if its
+            header is none; if the model has other layers with weights.
 
     Example:
         >>> import lamina as lm, pathlib, tempfile
@@ -108,17 +111,18 @@ def save_darknet_weights(model: Model, path: str | Path, seen: int = 0) -> None:
         Redmon 2013-2016, "Darknet: Open Source Neural Networks in C".
     """
     parts = _parts(model)
-    with Path(path).open("wb") as file:
-        file.write(np.array(VERSION, "<i4").tobytes() + np.array([seen], "<u8").tobytes())
-        for part in parts:
-            file.write(part.write(backend.to_host(part.variable.array)).astype("<f4").tobytes())
+    header = np.array(VERSION, "<i4").tobytes() + np.array([seen], "<u8").tobytes()
+    numbers = (part.write(backend.to_host(part.variable.array)).astype("<f4").tobytes() for part in parts)
+    write_atomically(path, itertools.chain([header], numbers))
 
 
 def _header(data: bytes, name: str) -> tuple[int, bytes]:
     """Images seen, and what follows."""
     if len(data) >= 12:
-        major, minor, _ = np.frombuffer(data[:12], "<i4").tolist()
-        wide = major * 10 + minor >= 2 and 0 <= major < 1000 and 0 <= minor < 1000
+        major, minor, revision = np.frombuffer(data[:12], "<i4").tolist()
+        if not (0 <= major < 1000 and 0 <= minor < 1000):  # from 1000 on dense layers' matrices stand on their sides
+            raise ValueError(f"{name}: the header says version {major}.{minor}.{revision}, which no file read here has")
+        wide = major * 10 + minor >= 2
         end = 20 if wide else 16
         if len(data) >= end:
             return int(np.frombuffer(data[12:end], "<u8" if wide else "<u4")[0]), data[end:]
@@ -155,6 +159,10 @@ def _parts(model: Model) -> list[Part]:
             elif layer.bias is not None:
                 parts.append(_plain(layer.name, "bias", layer.bias))
             parts.append(_kernel(layer))
+        elif isinstance(layer, LocallyConnected2D):
+            if layer.bias is not None:
+                parts.append(_by_channel(layer.name, "bias", layer.bias))
+            parts.append(_local_kernel(layer, node.inputs[0].shape[3]))
         elif isinstance(layer, Dense):
             if layer.bias is not None:
                 parts.append(_plain(layer.name, "bias", layer.bias))
@@ -164,7 +172,7 @@ def _parts(model: Model) -> list[Part]:
         known.append(layer)
     others = [layer.name for layer in model.layers if layer.weights and not any(layer is k for k in known)]
     if others or not parts:
-        raise ValueError(f"{model.name}: Darknet's files hold convolutions and dense layers, here are {others}")
+        raise ValueError(f"{model.name}: Darknet's files hold convolutions, local and dense layers, here are {others}")
     return parts
 
 
@@ -178,6 +186,28 @@ def _kernel(layer: Any) -> Part:
         layer.name, "kernel", layer.kernel,
         lambda a: a.reshape(filters, inputs, height, width).transpose(2, 3, 1, 0),
         lambda a: a.transpose(3, 2, 0, 1).reshape(-1),
+    )  # fmt: skip
+
+
+def _by_channel(layer: str, what: str, variable: Any) -> Part:
+    """(rows, columns, channels) here, channel by channel there."""
+    rows, columns, channels = variable.shape
+    return Part(
+        layer, what, variable,
+        lambda a: a.reshape(channels, rows, columns).transpose(1, 2, 0),
+        lambda a: a.transpose(2, 0, 1).reshape(-1),
+    )  # fmt: skip
+
+
+def _local_kernel(layer: Any, inputs: int) -> Part:
+    """Place by place a kernel like a convolution's; here its taps stand in one axis."""
+    places, taps, filters = layer.kernel.shape
+    height, width = layer.kernel_size
+    return Part(
+        layer.name, "kernel", layer.kernel,
+        lambda a: a.reshape(places, filters, inputs, height, width).transpose(0, 3, 4, 2, 1)
+        .reshape(places, taps, filters),
+        lambda a: a.reshape(places, height, width, inputs, filters).transpose(0, 4, 3, 1, 2).reshape(-1),
     )  # fmt: skip
 
 

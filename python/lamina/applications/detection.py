@@ -39,9 +39,7 @@ def pad_boxes(boxes: Sequence[Any], labels: Sequence[Any], size: tuple[int, int]
     """
     if len(boxes) != len(labels):
         raise ValueError(f"pad_boxes: boxes of {len(boxes)} pictures, labels of {len(labels)}")
-    if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"pad_boxes: size must be (height, width), got {size!r}")
-    height, width = (integer(n, "pad_boxes", "size", 1) for n in size)
+    height, width = _size(size, "pad_boxes")
     largest = max([len(classes) for classes in labels], default=0)
     rows = max(largest, 1) if most is None else integer(most, "pad_boxes", "most", 1)
     padded = np.zeros((len(boxes), rows, 5), np.float32)
@@ -101,7 +99,7 @@ def best_boxes(
         float32; "labels" (n,), int64; "scores" (n,), float32; the best first.
 
     Raises:
-        ValueError: for other shapes, or thresholds outside [0, 1].
+        ValueError: for other shapes, thresholds outside [0, 1], or max_detections below 1.
 
     Example:
         >>> import lamina as lm
@@ -118,16 +116,23 @@ def best_boxes(
     least = real_number(score_threshold, "best_boxes", "score_threshold")
     if not 0 <= least <= 1:
         raise ValueError(f"best_boxes: score_threshold must be from 0 to 1, got {score_threshold!r}")
-    height, width = size
+    most = integer(max_detections, "best_boxes", "max_detections", 1)
+    height, width = _size(size, "best_boxes")
     found = []
     for x, value in zip(corners, values, strict=True):
         rows, labels = np.nonzero(value >= least)
         pixels = np.clip(x[rows] * np.array([width, height, width, height], x.dtype), 0, [width, height, width, height])
         pixels, chosen = pixels.astype(np.float32), value[rows, labels].astype(np.float32)
         with no_grad():
-            kept = ops.nms(pixels, chosen, iou_threshold, labels).numpy()[:max_detections]
+            kept = ops.nms(pixels, chosen, iou_threshold, labels).numpy()[:most]
         found.append({"boxes": pixels[kept], "labels": labels[kept].astype(np.int64), "scores": chosen[kept]})
     return found
+
+
+def _size(size: Any, who: str) -> tuple[int, int]:
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise ValueError(f"{who}: size must be (height, width), got {size!r}")
+    return integer(size[0], who, "size", 1), integer(size[1], who, "size", 1)
 
 
 def _host(x: Any) -> Array:

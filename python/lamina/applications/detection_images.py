@@ -111,11 +111,14 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
     Raises:
         ValueError: for missing keys, shapes that do not fit, boxes that are inverted, empty or outside the picture, and
             labels that are no class.
-        TypeError: for labels that are no integers.
+        TypeError: for labels that are no integers, and targets that are no dictionaries.
     """
     keys = ("boxes", "labels", "masks")
     if isinstance(targets, dict):
         _need(targets, keys, f"{owner}: targets")
+        counts = [len(targets[key]) for key in keys]
+        if len(set(counts)) != 1:
+            raise ValueError(f"{owner}: targets must hold as many boxes, labels and masks as images, got {counts}")
         targets = [dict(zip(keys, parts, strict=True)) for parts in zip(*(targets[k] for k in keys), strict=True)]
     if len(targets) != len(pictures):
         raise ValueError(f"{owner}: there are {len(pictures)} images and targets for {len(targets)}")
@@ -148,6 +151,8 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
 
 
 def _need(target: Any, keys: Sequence[str], where: str) -> None:
+    if not isinstance(target, dict):
+        raise TypeError(f"{where} must be a dictionary of boxes, labels and masks, got {type(target).__name__}")
     missing = [key for key in keys if key not in target]
     if missing:
         raise ValueError(f"{where} must hold boxes, labels and masks; missing: {', '.join(missing)}")

@@ -12,14 +12,13 @@ FCN-8s and FCN-16s are trained at once rather than after those of FCN-32s; all t
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lamina import ops
 from lamina.applications.building import image_input
 from lamina.applications.resnet import normalized, resnet_stages
 from lamina.applications.vgg import CONVOLUTIONS, FILTERS, UNITS, convolve
-from lamina.applications.weights import load_weights, torch_names
+from lamina.applications.weights import Weights, load_weights, torch_names
 from lamina.initializers import VarianceScaling
 from lamina.layers import Activation, Add, Conv2D, Conv2DTranspose, Dropout, Layer, MaxPooling2D, ReLU
 from lamina.layers.checks import positive
@@ -31,7 +30,7 @@ BORDER = 100  # zeros around the image: what 7x7 at a stride of 32 needs, so tha
 
 def FCN32s(
     classes: int = 21,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     classifier_activation: Any = "softmax",
     name: str = "fcn32s",
@@ -40,8 +39,8 @@ def FCN32s(
 
     Args:
         classes: how many, the background among them.
-        weights: None for random ones, or a safetensors file with Lamina's names, or the layers' (conv1_1, fc6,
-            score_fr, upscore) with Keras's or PyTorch's layouts.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's names, or the layers'
+            (conv1_1, fc6, score_fr, upscore) with Keras's or PyTorch's layouts.
         input_shape: (H, W, C), of any size, None for H and W that may change; (224, 224, 3) by default.
         classifier_activation: over the classes of each pixel; None for logits.
         name: the model's name.
@@ -65,7 +64,7 @@ def FCN32s(
 
 def FCN16s(
     classes: int = 21,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     classifier_activation: Any = "softmax",
     name: str = "fcn16s",
@@ -94,7 +93,7 @@ def FCN16s(
 
 def FCN8s(
     classes: int = 21,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     classifier_activation: Any = "softmax",
     name: str = "fcn8s",
@@ -123,7 +122,7 @@ def FCN8s(
 
 def FCNResNet50(
     classes: int = 21,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     classifier_activation: Any = "softmax",
     auxiliary: bool = False,
@@ -136,8 +135,8 @@ def FCNResNet50(
 
     Args:
         classes: how many, the background among them.
-        weights: None for random ones, or a safetensors file with Lamina's or torchvision's names, with the auxiliary
-            head or without.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's or torchvision's names,
+            with the auxiliary head or without.
         input_shape: (H, W, C), from 8 x 8 pixels on, None for H and W that may change; (224, 224, 3) by default.
         classifier_activation: over the classes of each pixel; None for logits.
         auxiliary: whether the outputs are two: the head's, and that of a second head behind the third stage. Train them

@@ -12,11 +12,10 @@ auxiliary dense layer drops 70 %, and pools to 4x4 whatever the image's size.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lamina.applications.building import check_top, image_input, pooled
-from lamina.applications.weights import load_weights, torch_names
+from lamina.applications.weights import Weights, load_weights, torch_names
 from lamina.initializers import TruncatedNormal
 from lamina.layers import (
     AdaptiveAveragePooling2D,
@@ -50,7 +49,7 @@ AFTER = ((0, 1), (0, 1))  # windows of 3 with strides of 2 may reach over the ed
 
 def InceptionV1(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -63,8 +62,8 @@ def InceptionV1(
     Args:
         include_top: whether the mean over pixels and the dense layer are there; else the output is the last block's,
             (N, H / 32, W / 32, 1024).
-        weights: None for random ones, or a safetensors file with Lamina's or torchvision's names, with auxiliary
-            classifiers or without.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's or torchvision's names,
+            with auxiliary classifiers or without.
         input_shape: (H, W, C), from 32 x 32 pixels on; (224, 224, 3) by default.
         pooling: without the top: None, "avg" or "max" over the pixels.
         classes: how many, with the top.

@@ -10,13 +10,12 @@ one agrees with: eleven blocks rather than the paper's table, and means of pools
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lamina import ops
 from lamina.applications.building import check_top, image_input, pooled
 from lamina.applications.inception import convolve
-from lamina.applications.weights import load_weights, torch_names
+from lamina.applications.weights import Weights, load_weights, torch_names
 from lamina.layers import (
     AveragePooling2D,
     Concatenate,
@@ -30,7 +29,7 @@ from lamina.models import Model
 
 def InceptionV3(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -43,8 +42,8 @@ def InceptionV3(
     Args:
         include_top: whether the mean over pixels and the dense layer are there; else the output is the last block's,
             (N, 8, 8, 2048) for images of 299 x 299 pixels.
-        weights: None for random ones, or a safetensors file with Lamina's or torchvision's names, with the auxiliary
-            classifier or without.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's or torchvision's names,
+            with the auxiliary classifier or without.
         input_shape: (H, W, C), from 75 x 75 pixels on; (299, 299, 3) by default.
         pooling: without the top: None, "avg" or "max" over the pixels.
         classes: how many, with the top.

@@ -15,12 +15,13 @@ of one network trained together with the heads.
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.applications import detection_images, region_proposal
 from lamina.applications.detection_images import paste_masks, picture_list, rescaled, rescaled_targets, target_list
 from lamina.applications.feature_pyramid import ResNetFPN
@@ -28,13 +29,14 @@ from lamina.applications.mask_rcnn_settings import MaskRCNNSettings
 from lamina.applications.region_heads import (
     BOX_BINS,
     MASK_BINS,
+    best_detections,
     box_head,
     mask_head,
     masks_in,
     of_labels,
     pyramid_regions,
 )
-from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, large, match, sample
+from lamina.applications.region_proposal import BELOW, box_loss, decode_boxes, encode_boxes, in_memory, match, sample
 from lamina.applications.weights import Layout, load_weights, torch_names
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
@@ -51,7 +53,7 @@ Array = Any
 class MaskRCNN(Model):
     """Mask R-CNN over any backbone that gives a pyramid.
 
-    Train it by ``compile(optimizer)`` and ``fit(DetectionBatches(...))``, or take `losses` into a loop of your own;
+    Train it by ``compile(optimizer)`` and ``fit(DetectionBatches(...))``, or take `losses_of` into a loop of your own;
     `predict` finds objects. What chance decides (which proposals train) goes by `lamina.set_seed`.
 
     Args:
@@ -84,19 +86,21 @@ class MaskRCNN(Model):
         super().__init__(name=name)
         self.settings = s = MaskRCNNSettings(**settings)
         self.classes = positive(classes, name, "classes")
-        levels = backbone.output_shape
+        levels = getattr(backbone, "output_shape", None)
         if classes < 2 or not isinstance(levels, list) or len(levels) != len(s.anchor_sizes) or len(levels) < 2:
             raise ValueError(
                 f"{name}: needs 2 classes or more and a backbone with a map for each of {len(s.anchor_sizes)} anchor "
                 f"sizes, got {classes} classes and maps {levels}"
             )
-        self.backbone = backbone
-        channels = levels[0][-1]
+        self.backbone, channels = backbone, levels[0][-1]
         self.channels = backbone.input_shape[-1]
+        if not len(s.image_mean) == len(s.image_std) == self.channels:
+            raise ValueError(f"{name}: image_mean and image_std must have {self.channels} numbers, as images channels")
         self._cells = [region_proposal.cell_anchors(sizes, s.aspect_ratios) for sizes in s.anchor_sizes]
         self.rpn_head = region_proposal.rpn_head(channels, len(self._cells[0]))
         self.box_head = box_head(channels, s.head_units, classes)
         self.mask_head = mask_head(channels, s.mask_layers, classes)
+        self.built = True  # all parts have their weights
 
     def call(self, x: Any, mask: Any = None) -> Any:
         """The convolutional part, for prepared images (N, H, W, C).
@@ -115,13 +119,14 @@ class MaskRCNN(Model):
 
     # Training
 
-    def losses_of(self, images: Any, targets: Any) -> dict[str, Tensor]:
+    def losses_of(self, images: Any, targets: Any, training: bool = True) -> dict[str, Tensor]:
         """The five losses of a batch.
 
         Args:
             images: a list of arrays (H, W, C) of any sizes, or an array of them: uint8, or floats from 0 to 1.
             targets: for each image a dictionary of boxes (n, 4) in pixels, labels (n,) from 1 on and masks (n, H, W);
                 n may be 0. Or one dictionary of lists.
+            training: whether batch normalisation that is not frozen takes the batch's statistics, and learns them.
 
         Returns:
             Tensors without axes: loss_objectness, loss_rpn_box_reg, loss_classifier, loss_box_reg, loss_mask.
@@ -134,7 +139,7 @@ class MaskRCNN(Model):
         checked = target_list(targets, pictures, self.classes, self.name)
         batch = detection_images.prepare(pictures, s.min_size, s.max_size, s.image_mean, s.image_std)
         objects = rescaled_targets(checked, batch)
-        maps, scores, codes = self._maps_of(batch, training=True)
+        maps, scores, codes = self._maps_of(batch, training)
         anchors = self._anchors(maps, batch)
         regions = self._proposals(scores, codes, anchors, batch.sizes, True)
         objectness, proposal_boxes = region_proposal.rpn_losses(
@@ -167,11 +172,11 @@ class MaskRCNN(Model):
             masks.append(masks_in(target["masks"], objects_there, inside))
         label = np.concatenate(labels)
         there = np.nonzero(label > 0)[0]
-        logits, found = self.box_head(self._cut(maps, batch, boxes, BOX_BINS), training=True)
+        logits, found = self.box_head(self._cut(maps, batch, boxes, BOX_BINS))
         # Codes and masks are of the object's own class.
         own_codes = ops.take(ops.reshape(found, (-1, 4)), there * self.classes + label[there], 0)
         inside = [box[own > 0] for box, own in zip(boxes, labels, strict=True)]
-        drawn = of_labels(self.mask_head(self._cut(maps, batch, inside, MASK_BINS), training=True), label[there])
+        drawn = of_labels(self.mask_head(self._cut(maps, batch, inside, MASK_BINS)), label[there])
         return {
             "loss_classifier": ops.softmax_cross_entropy(logits, label),
             "loss_box_reg": box_loss(own_codes, np.concatenate(codes), len(label)),
@@ -183,8 +188,8 @@ class MaskRCNN(Model):
         weights = self.trainable_weights
         for weight in weights:  # what a step that was broken off left
             weight.grad_array = None
-        losses = self.losses_of(*data[:2])
-        total = sum(losses.values(), Tensor(np.zeros((), np.float32)).to(losses["loss_mask"].device))
+        losses = self.losses_of(data[0], data[1])
+        total = reduce(ops.add, losses.values())
         self.optimizer.scale_loss(total).backward()
         self.optimizer.step(weights)
         return {"loss": total.item(), **{name: loss.item() for name, loss in losses.items()}}
@@ -192,7 +197,7 @@ class MaskRCNN(Model):
     def test_step(self, data: Any) -> dict[str, float]:
         """The losses of (images, targets), without a step."""
         with no_grad():
-            losses = {name: loss.item() for name, loss in self.losses_of(*data[:2]).items()}
+            losses = {name: loss.item() for name, loss in self.losses_of(data[0], data[1], training=False).items()}
         return {"loss": sum(losses.values()), **losses}
 
     # Finding
@@ -240,19 +245,19 @@ class MaskRCNN(Model):
         batch = detection_images.prepare(pictures, s.min_size, s.max_size, s.image_mean, s.image_std)
         maps, scores, codes = self._maps_of(batch, training=False)
         regions = self._proposals(scores, codes, self._anchors(maps, batch), batch.sizes, False)
-        logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS), training=False)
-        probabilities = ops.softmax(logits).numpy()
-        all_codes = deltas.numpy().reshape(-1, self.classes, 4)
+        logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS))
+        probabilities = ops.softmax(in_memory(logits)).numpy()
+        all_codes = in_memory(deltas).reshape(-1, self.classes, 4)
         results, start = [], 0
         for own, size in zip(regions, batch.sizes, strict=True):
             part = slice(start, start + len(own))
             start += len(own)
-            results.append(
-                self._best(decode_boxes(all_codes[part], own, s.bbox_reg_weights), probabilities[part], size)
-            )
+            boxes = decode_boxes(all_codes[part], own, s.bbox_reg_weights)
+            limits = s.box_score_thresh, s.box_nms_thresh, s.box_detections_per_img
+            results.append(best_detections(boxes, probabilities[part], size, *limits))
         labels = np.concatenate([result["labels"] for result in results])
         features = self._cut(maps, batch, [result["boxes"] for result in results], MASK_BINS)
-        drawn = ops.sigmoid(of_labels(self.mask_head(features, training=False), labels)).numpy()
+        drawn = ops.sigmoid(in_memory(of_labels(self.mask_head(features), labels))).numpy()
         ends = np.cumsum([len(result["labels"]) for result in results])[:-1]
         for result, masks, size, original in zip(
             results, np.split(drawn, ends), batch.sizes, batch.originals, strict=True
@@ -260,17 +265,6 @@ class MaskRCNN(Model):
             result["boxes"] = rescaled(result["boxes"], size, original)
             result["masks"] = paste_masks(masks, result["boxes"], original)
         return results
-
-    def _best(self, boxes: Array, probabilities: Array, size: tuple[int, int]) -> dict[str, Array]:
-        """The detections of one picture: every class of every proposal is one of its own, but for background."""
-        s = self.settings
-        box = region_proposal.clipped(boxes, size)[:, 1:].reshape(-1, 4)
-        score = probabilities[:, 1:].reshape(-1)
-        label = np.tile(np.arange(1, self.classes), len(boxes))
-        keep = (score > np.float32(s.box_score_thresh)) & large(box, 1e-2)
-        box, score, label = box[keep], score[keep], label[keep]
-        best = ops.nms(box, score, s.box_nms_thresh, label).numpy()[: s.box_detections_per_img]
-        return {"boxes": box[best], "labels": label[best], "scores": score[best]}
 
     # Both
 
@@ -284,24 +278,17 @@ class MaskRCNN(Model):
 
     def _proposals(self, scores: Any, codes: Any, anchors: list[Array], sizes: Any, training: bool) -> list[Array]:
         s = self.settings
-        score = [backend.to_host(level.array) for level in scores]
+        score = [in_memory(level) for level in scores]
         boxes = [
-            [decode_boxes(code, anchor) for code in backend.to_host(level.array)]
+            [decode_boxes(code, anchor) for code in in_memory(level)]
             for level, anchor in zip(codes, anchors, strict=True)
         ]
         before = s.rpn_pre_nms_top_n_train if training else s.rpn_pre_nms_top_n_test
         after = s.rpn_post_nms_top_n_train if training else s.rpn_post_nms_top_n_test
+        limits = before, after, s.rpn_nms_thresh, s.rpn_score_thresh
         return [
-            region_proposal.proposals(
-                [level[image] for level in score],
-                [level[image] for level in boxes],
-                size,
-                before,
-                after,
-                s.rpn_nms_thresh,
-                s.rpn_score_thresh,
-            )
-            for image, size in enumerate(sizes)
+            region_proposal.proposals([level[i] for level in score], [level[i] for level in boxes], size, *limits)
+            for i, size in enumerate(sizes)
         ]
 
     def _cut(self, maps: Any, batch: Any, boxes: list[Array], bins: int) -> Tensor:
@@ -316,12 +303,8 @@ class MaskRCNN(Model):
         return {**backbone, **heads[0], **heads[1], **heads[2]}
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "backbone": serialize(self.backbone),
-            "classes": self.classes,
-            "name": self.name,
-            **asdict(self.settings),
-        }
+        own = {"backbone": serialize(self.backbone), "classes": self.classes, "name": self.name}
+        return own | asdict(self.settings)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:

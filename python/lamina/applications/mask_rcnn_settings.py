@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lamina.applications.detection_images import DEVIATION, MEAN
+from lamina.layers.checks import positive
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class MaskRCNNSettings:
         bbox_reg_weights: of the box head's codes.
         head_units: of the box head's two dense layers.
         mask_layers: channels of the mask head's convolutions; the last also of its transposed one.
+
+    Raises:
+        ValueError: for sizes and counts below 1, thresholds and shares that are not from 0 to 1, and levels with
+            different numbers of anchor sizes.
 
     Example:
         >>> import lamina as lm
@@ -62,3 +67,15 @@ class MaskRCNNSettings:
     bbox_reg_weights: Sequence[float] = (10.0, 10.0, 5.0, 5.0)
     head_units: int = 1024
     mask_layers: Sequence[int] = (256, 256, 256, 256)
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if name.endswith(("_size", "_train", "_test", "_per_image", "_per_img", "_units")):
+                positive(value, "MaskRCNNSettings", name)
+            elif name.endswith(("_thresh", "_fraction")) and not 0 <= value <= 1:
+                raise ValueError(f"MaskRCNNSettings: {name} must be from 0 to 1, got {value!r}")
+        if not self.mask_layers or not self.aspect_ratios or len({len(sizes) for sizes in self.anchor_sizes}) != 1:
+            raise ValueError(
+                "MaskRCNNSettings: there must be mask_layers and aspect_ratios, and every level must have as many "
+                f"anchor sizes, got {self.mask_layers}, {self.aspect_ratios}, {self.anchor_sizes}"
+            )

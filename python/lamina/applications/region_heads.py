@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, ops
+from lamina.applications.region_proposal import clipped, large
 from lamina.autograd.tensor import Tensor
 from lamina.initializers import HeNormal
 from lamina.layers import Conv2D, Conv2DTranspose, Dense, Flatten, Input
@@ -63,7 +64,8 @@ def box_head(channels: int, units: int, classes: int) -> Model:
     for name in ("fc6", "fc7"):
         x = Dense(units, activation="relu", name=f"roi_heads.box_head.{name}")(x)
     outputs = [("cls_score", classes), ("bbox_pred", 4 * classes)]
-    return Model(regions, [Dense(n, name=f"roi_heads.box_predictor.{name}")(x) for name, n in outputs])
+    heads = [Dense(n, name=f"roi_heads.box_predictor.{name}")(x) for name, n in outputs]
+    return Model(regions, heads, name="box_head")
 
 
 def mask_head(channels: int, layers: Sequence[int], classes: int) -> Model:
@@ -88,7 +90,8 @@ def mask_head(channels: int, layers: Sequence[int], classes: int) -> Model:
         x = Conv2D(filters, 3, padding="same", activation="relu", kernel_initializer=HeNormal(), name=name)(x)
     name = "roi_heads.mask_predictor."
     x = Conv2DTranspose(layers[-1], 2, 2, activation="relu", kernel_initializer=HeNormal(), name=f"{name}conv5_mask")(x)
-    return Model(regions, Conv2D(classes, 1, kernel_initializer=HeNormal(), name=f"{name}mask_fcn_logits")(x))
+    x = Conv2D(classes, 1, kernel_initializer=HeNormal(), name=f"{name}mask_fcn_logits")(x)
+    return Model(regions, x, name="mask_head")
 
 
 def masks_in(masks: Array, which: Array, boxes: Array) -> Array:
@@ -138,3 +141,28 @@ def of_labels(masks: Tensor, labels: Array) -> Tensor:
     count, side, _, classes = masks.shape
     by_class = ops.reshape(ops.transpose(masks, (0, 3, 1, 2)), (count * classes, side, side))
     return ops.take(by_class, np.arange(count) * classes + labels, 0)
+
+
+def best_detections(
+    boxes: Array, probabilities: Array, size: tuple[int, int], least: float, iou_threshold: float, most: int
+) -> dict[str, Array]:
+    """The detections in one picture: every class of every proposal is one of its own, but for background.
+
+    Args:
+        boxes: array (K, classes, 4), float32: each proposal's box, as each class sees it.
+        probabilities: array (K, classes).
+        size: the picture's height and width.
+        least: detections have a greater probability.
+        iou_threshold: of `lamina.ops.nms`, class by class.
+        most: how many are returned at most.
+
+    Returns:
+        boxes (n, 4), labels (n,) and scores (n,), the best first.
+    """
+    classes = probabilities.shape[1]
+    box, score = clipped(boxes, size)[:, 1:].reshape(-1, 4), probabilities[:, 1:].reshape(-1)
+    label = np.tile(np.arange(1, classes), len(boxes))
+    keep = (score > np.float32(least)) & large(box, 1e-2)
+    box, score, label = box[keep], score[keep], label[keep]
+    best = ops.nms(box, score, iou_threshold, label).numpy()[:most]
+    return {"boxes": box[best], "labels": label[best], "scores": score[best]}

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina import ops
+from lamina import backend, ops
 from lamina.autograd.tensor import Tensor
 from lamina.initializers import RandomNormal
 from lamina.layers import Conv2D, Input
@@ -33,6 +33,11 @@ Array = Any
 LARGEST_STRETCH = math.log(1000 / 16)  # of a box's sides, as a logarithm: exp would leave its range otherwise
 BELOW, BETWEEN = -1, -2  # matches that are none
 BETA = 1 / 9  # where the smooth L1 loss becomes linear
+
+
+def in_memory(x: Tensor) -> Array:
+    """What a network says, as an array of float32: of its 16 bits a box would lose pixels, and scores their order."""
+    return backend.to_host(x.array).astype(np.float32, copy=False)
 
 
 def rpn_head(channels: int, anchors: int, prefix: str = "rpn.head.") -> Model:
@@ -64,7 +69,8 @@ def rpn_head(channels: int, anchors: int, prefix: str = "rpn.head.") -> Model:
 
     level = Input((None, None, channels))
     x = convolution(channels, 3, "conv.0.0", "relu")(level)
-    return Model(level, [convolution(anchors, 1, "cls_logits")(x), convolution(4 * anchors, 1, "bbox_pred")(x)])
+    outputs = [convolution(anchors, 1, "cls_logits")(x), convolution(4 * anchors, 1, "bbox_pred")(x)]
+    return Model(level, outputs, name="rpn_head")
 
 
 def cell_anchors(sizes: Sequence[float], ratios: Sequence[float]) -> Array:

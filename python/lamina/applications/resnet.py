@@ -17,11 +17,10 @@ from typing import Any, NamedTuple
 
 from lamina.applications.building import check_top, image_input, pooled
 from lamina.applications.resnet_keras import keras_names, without_biases
-from lamina.applications.weights import load_weights, torch_names
+from lamina.applications.weights import Weights, arrays_of, load_weights, torch_names
 from lamina.initializers import VarianceScaling
 from lamina.layers import Add, BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D, MaxPooling2D, ReLU
 from lamina.models import Model
-from lamina.models.saving import read_arrays
 
 FILTERS = (64, 128, 256, 512)
 EXPANSION = 4  # a bottleneck gives so many times the filters that it works with
@@ -46,7 +45,7 @@ PLANS = {
 
 def ResNet18(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -59,7 +58,7 @@ def ResNet18(
     Args:
         include_top: whether the mean over pixels and the dense layer are there; else the output is the last stage's,
             (N, H / 32, W / 32, 512).
-        weights: None for random ones, or a safetensors file with Lamina's or torchvision's names.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's or torchvision's names.
         input_shape: (H, W, C), from 32 x 32 pixels on; (224, 224, 3) by default.
         pooling: without the top: None, "avg" or "max" over the pixels.
         classes: how many, with the top.
@@ -89,7 +88,7 @@ def ResNet18(
 
 def ResNet34(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -123,7 +122,7 @@ def ResNet34(
 
 def ResNet50(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -162,7 +161,7 @@ def ResNet50(
 
 def ResNet101(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -200,7 +199,7 @@ def ResNet101(
 
 def ResNet152(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -249,15 +248,15 @@ def _resnet(
         x = pooled(x, pooling)
     model = Model(inputs, x, name=name)
     if weights is not None:
-        arrays = read_arrays(weights)[0]
+        arrays, origin = arrays_of(weights), str(weights) if isinstance(weights, str | Path) else ""
         layouts = {"torchvision": torch_names(model)}
         if "conv1_conv/kernel" in arrays:
             if not stride_in_first:
-                raise ValueError(f"{name}: {weights} has Keras's names: such weights need stride_in_first=True, else "
+                raise ValueError(f"{name}: {origin} has Keras's names: such weights need stride_in_first=True, else "
                                  "they would give other numbers")  # fmt: skip
             layouts = {"Keras": keras_names(model)}
             arrays = without_biases(arrays, EPSILON)
-        load_weights(model, arrays, layouts, () if include_top else ("fc.", "dense/", "predictions/"), str(weights))
+        load_weights(model, arrays, layouts, () if include_top else ("fc.", "dense/", "predictions/"), origin)
     return model
 
 

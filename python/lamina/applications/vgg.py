@@ -11,11 +11,10 @@ is a form with batch normalisation after every convolution, which the paper did 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from lamina.applications.building import check_top, image_input, pooled
-from lamina.applications.weights import load_weights, torch_layout
+from lamina.applications.weights import Weights, load_weights, torch_layout
 from lamina.initializers import VarianceScaling
 from lamina.layers import (
     AdaptiveAveragePooling2D,
@@ -36,7 +35,7 @@ UNITS, SIDE = 4096, 7
 
 def VGG16(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,
@@ -48,7 +47,8 @@ def VGG16(
 
     Args:
         include_top: whether the dense layers are there; else the output is the last block's, (N, H / 32, W / 32, 512).
-        weights: None for random ones, or a safetensors file with Lamina's, Keras's or torchvision's names.
+        weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's, Keras's or torchvision's
+            names.
         input_shape: (H, W, C), from 32 x 32 pixels on; (224, 224, 3) by default.
         pooling: without the top: None, "avg" or "max" over the pixels.
         classes: how many, with the top.
@@ -78,7 +78,7 @@ def VGG16(
 
 def VGG19(
     include_top: bool = True,
-    weights: str | Path | None = None,
+    weights: Weights = None,
     input_shape: Any = None,
     pooling: str | None = None,
     classes: int = 1000,

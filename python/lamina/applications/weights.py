@@ -24,6 +24,7 @@ from lamina.layers.layer import Layer
 from lamina.models.saving import OPTIMIZER, read_arrays
 
 Array = Any
+Weights = str | Path | Mapping[str, Array] | None  # what builders take: a file, or arrays by name
 Shape = tuple[int, ...]
 
 
@@ -189,6 +190,22 @@ def keras_layout(layers: Iterable[Layer], names: Callable[[Layer], str] = lambda
     return {f"{names(layer)}/{v.name}": entry(v) for layer in layers for v in layer._variables}
 
 
+def arrays_of(source: str | Path | Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays of a safetensors file, by name; arrays by name as they are.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no whole safetensors file.
+
+    Example:
+        >>> import numpy as np
+        >>> from lamina.applications.weights import arrays_of
+        >>> arrays_of({"fc.bias": np.zeros(2)})["fc.bias"].shape
+        (2,)
+    """
+    return dict(source) if isinstance(source, Mapping) else read_arrays(source)[0]
+
+
 def load_weights(
     model: Layer,
     source: str | Path | Mapping[str, Array],
@@ -221,7 +238,7 @@ def load_weights(
         >>> model.predict(np.ones((1, 2), "float32"), verbose=0).item()
         3.0
     """
-    given = dict(source) if isinstance(source, Mapping) else read_arrays(source)[0]
+    given = arrays_of(source)
     path = origin if isinstance(source, Mapping) else source
     said = f"weights of {path} do" if path else "these weights do"
     arrays = {

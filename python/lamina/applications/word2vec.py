@@ -98,7 +98,8 @@ class Word2Vec:
             raise ValueError(f"Word2Vec: alpha must be above 0, got {alpha}")
         if not 0 <= real_number(min_alpha, "Word2Vec", "min_alpha") <= alpha:
             raise ValueError(f"Word2Vec: min_alpha must be from 0 to alpha, got {min_alpha}")
-        real_number(noise_exponent, "Word2Vec", "noise_exponent")
+        if not -10 <= real_number(noise_exponent, "Word2Vec", "noise_exponent") <= 10:
+            raise ValueError(f"Word2Vec: noise_exponent must be from -10 to 10, got {noise_exponent}")
         self.skip_gram, self.hierarchical_softmax = bool(skip_gram), bool(hierarchical_softmax)
         self.negative = 0 if hierarchical_softmax else int(negative)
         self.sample, self.alpha, self.min_alpha = float(sample), float(alpha), float(min_alpha)

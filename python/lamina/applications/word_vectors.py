@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from lamina.data import files
-from lamina.data.checks import positive
+from lamina.data.checks import positive as at_least_one
 from lamina.data.near_matches import unknown_word
 from lamina.data.text_files import decoded, read_text
 
@@ -27,7 +27,8 @@ class WordVectors:
 
     Raises:
         TypeError: if the words are no strings.
-        ValueError: for a word that comes twice, another number of vectors than of words, no words at all.
+        ValueError: for a word that comes twice, another number of vectors or counts than of words, no words at all,
+            and vectors that are not finite: where training ran away.
 
     Example:
         >>> from lamina.applications import WordVectors
@@ -55,6 +56,11 @@ class WordVectors:
             if self.numbers.setdefault(word, i) != i:
                 raise ValueError(f"WordVectors: {word!r} comes twice, at places {self.numbers[word]} and {i}")
         self.counts = None if counts is None else np.asarray(counts, np.int64)
+        if self.counts is not None and self.counts.shape != (len(self.words),):
+            raise ValueError(f"WordVectors: counts must have shape ({len(self.words)},), got {self.counts.shape}")
+        finite = np.isfinite(self.vectors).all(1)
+        if not finite.all():
+            raise ValueError(f"WordVectors: the vector of {self.words[finite.argmin()]!r} is not finite")
         lengths = np.sqrt((self.vectors.astype(np.float64) ** 2).sum(1, keepdims=True))
         self.directions = (self.vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
@@ -76,6 +82,10 @@ class WordVectors:
         if word not in self.numbers:
             raise unknown_word(word, self.numbers, "WordVectors")
         return self.numbers[word]
+
+    def _first(self, among: int | None) -> int:
+        """How many words `among` leaves."""
+        return len(self) if among is None else min(at_least_one(among, "WordVectors: among"), len(self))
 
     def __getitem__(self, word: str) -> Array:
         return self.vectors[self.number(word)]
@@ -108,13 +118,19 @@ class WordVectors:
 
         Raises:
             KeyError: for a word that is not there.
-            ValueError: if nothing is asked for, or for a vector of another length.
+            TypeError: for what is neither words nor a vector.
+            ValueError: if nothing is asked for; for a vector of another length; for a count or `among` below 1.
         """
+        count, first = at_least_one(count, "WordVectors: count"), self._first(among)
         if isinstance(positive, np.ndarray) and positive.dtype.kind == "f":
             target, given = np.asarray(positive, np.float32), []
             if target.shape != self.vectors.shape[1:]:
                 raise ValueError(f"WordVectors: expected a vector {self.vectors.shape[1:]}, got {target.shape}")
         else:
+            if not all(isinstance(one, Iterable) for one in (positive, negative)):
+                raise TypeError(
+                    f"WordVectors: expected words or a vector of floats, got {positive!r:.80} and {negative!r:.80}"
+                )
             plus, minus = ([one] if isinstance(one, str) else list(one) for one in (positive, negative))
             given = [self.number(word) for word in [*plus, *minus]]
             if not given:
@@ -122,10 +138,10 @@ class WordVectors:
             signs = np.array([1] * len(plus) + [-1] * len(minus), np.float32)
             target = signs @ self.directions[given]
         length = float(np.sqrt((target.astype(np.float64) ** 2).sum()))
-        cosines = self.directions[:among] @ (target / (length or 1))
+        cosines = self.directions[:first] @ (target / (length or 1))
         cosines[[i for i in given if i < len(cosines)]] = -np.inf
-        nearest = np.argsort(-cosines, kind="stable")[: min(count, len(cosines) - len(given))]
-        return [(self.words[i], float(cosines[i])) for i in nearest]
+        nearest = np.argsort(-cosines, kind="stable")[:count]
+        return [(self.words[i], float(cosines[i])) for i in nearest if np.isfinite(cosines[i])]
 
     def analogies(
         self, questions: Any, among: int | None = 300_000, ignore_case: bool = True, batch: int = 256
@@ -144,10 +160,17 @@ class WordVectors:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: for a line that is neither; for a file without questions.
+            ValueError: for a line or a question that is neither; where there are no questions; for an `among` or a
+                batch below 1.
         """
         sections = questions if isinstance(questions, dict) else read_questions(questions)
-        words = self.words[:among]
+        for section, rows in sections.items():
+            for row in rows:
+                if not isinstance(row, list | tuple) or len(row) != 4 or not all(isinstance(one, str) for one in row):
+                    raise ValueError(f"WordVectors: a question must be four words, got {row!r:.80} in {section!r}")
+        if not any(sections.values()):
+            raise ValueError("WordVectors: analogies needs questions")
+        batch, words = at_least_one(batch, "WordVectors: batch"), self.words[: self._first(among)]
         known: dict[str, int] = {}
         for i, word in enumerate(words):
             known.setdefault(word.upper() if ignore_case else word, i)
@@ -246,7 +269,7 @@ def read_questions(path: str | os.PathLike[str]) -> dict[str, list[list[str]]]:
 def _sizes(path: Path, line: bytes) -> tuple[int, int]:
     try:
         words, width = map(int, line.split())
-        return positive(words, ""), positive(width, "")
+        return at_least_one(words, ""), at_least_one(width, "")
     except ValueError:
         raise ValueError(
             f"{path}: must begin with a line of two numbers, of words and of values a vector, got {line[:80]!r}"
@@ -258,8 +281,10 @@ def _read_text(path: Path, headed: bool, errors: str, limit: int) -> WordVectors
     sizes = _sizes(path, lines[0].encode() if lines else b"") if headed else None
     rows = lines[1:] if headed else lines
     if not rows or (sizes and len(rows) != sizes[0]):
-        raise ValueError(f"{path}: expected {sizes[0] if sizes else 'at least one'} words, got {len(rows)}")
+        raise ValueError(f"{path}: expected words, {sizes[0] if sizes else 'one or more'}, got {len(rows)}")
     width = sizes[1] if sizes else len(rows[0].rstrip().split(" ")) - 1
+    if not width:
+        raise ValueError(f"{path}: line 1: expected a word and numbers, got {rows[0][:80]!r}")
     words, vectors = [], np.empty((len(rows), width), np.float32)
     for i, row in enumerate(rows):
         parts = row.rstrip().rsplit(" ", width)
@@ -274,7 +299,7 @@ def _read_text(path: Path, headed: bool, errors: str, limit: int) -> WordVectors
 
 def _read_binary(path: Path, file: BinaryIO, errors: str) -> WordVectors:
     count, width = _sizes(path, file.readline(100))
-    data = file.read()
+    begin, data = file.tell(), file.read()
     if count * (4 * width + 2) > len(data) + count:
         raise ValueError(f"{path}: is cut short: {len(data)} bytes cannot hold {count} words of {width} values")
     words, vectors, place = [], np.empty((count, width), np.float32), 0
@@ -282,7 +307,8 @@ def _read_binary(path: Path, file: BinaryIO, errors: str) -> WordVectors:
         space = data.find(b" ", place)
         if space < 0 or space + 1 + 4 * width > len(data):
             raise ValueError(f"{path}: is cut short at word {i} of {count}")
-        words.append(decoded(data[place:space].lstrip(b"\n"), f"{path}: word {i}", errors))
+        word = data[place:space].lstrip(b"\n")
+        words.append(decoded(word, f"{path}: word {i}, from byte {begin + space - len(word)} on", errors))
         vectors[i] = np.frombuffer(data, "<f4", width, space + 1)
         place = space + 1 + 4 * width
     return _made(path, words, vectors)

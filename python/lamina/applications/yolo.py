@@ -245,12 +245,29 @@ def decode_yolo_v1(outputs: Any, classes: int) -> tuple[Tensor, Tensor]:
 
 
 def truth_of(y_true: Any, y_pred: Any, classes: int, who: str) -> Array:
-    """The padded boxes (N, most, 5) as a NumPy array of y_pred's dtype, checked."""
+    """The padded boxes (N, most, 5) as a NumPy array of y_pred's dtype, checked.
+
+    Raises:
+        ValueError: for another shape, classes that there are not, and boxes that `pad_boxes` would not give: inverted,
+            without area, or not in shares of the picture.
+    """
     objects = backend.to_host(as_tensor(y_true).array)
     if objects.ndim != 3 or objects.shape[2] != 5 or len(objects) != len(y_pred):
         raise ValueError(f"{who}: y_true must have shape ({len(y_pred)}, most, 5), see pad_boxes, got {objects.shape}")
     if objects.size and objects[:, :, 4].max() >= classes:
         raise ValueError(f"{who}: classes must be below {classes}, got {int(objects[:, :, 4].max())}")
+    kinds = objects[:, :, 4]
+    if (kinds != np.floor(kinds)).any():  # NaN as well
+        raise ValueError(f"{who}: classes must be whole numbers, got {kinds[kinds != np.floor(kinds)][0]}")
+    x = objects[:, :, :4]
+    fits = ((x >= 0) & (x <= 1)).all(axis=2) & (x[:, :, :2] < x[:, :, 2:]).all(axis=2)
+    wrong = np.argwhere((kinds >= 0) & ~fits)
+    if len(wrong):
+        i, k = wrong[0]
+        raise ValueError(
+            f"{who}: boxes must be x_min < x_max and y_min < y_max, from 0 to 1, as pad_boxes makes them of pixels; "
+            f"box {k} of picture {i} is {x[i, k].tolist()}"
+        )
     return objects.astype(y_pred.dtype, copy=False)
 
 

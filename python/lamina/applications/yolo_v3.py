@@ -34,7 +34,8 @@ Array = Any
 ANCHORS = ((10, 13), (16, 30), (33, 23), (30, 61), (62, 45), (59, 119), (116, 90), (156, 198), (373, 326))
 MASKS = ((6, 7, 8), (3, 4, 5), (0, 1, 2))
 TINY_ANCHORS = ((10, 14), (23, 27), (37, 58), (81, 82), (135, 169), (344, 319))
-TINY_MASKS = ((3, 4, 5), (1, 2, 3))  # the authors' file has these; anchor 0 is never used
+# Those that the authors' weights were trained with, so that anchor 0 is never used; their .cfg of today has 0, 1, 2.
+TINY_MASKS = ((3, 4, 5), (1, 2, 3))
 EPSILON = 1e-5  # what Darknet adds to variances
 
 

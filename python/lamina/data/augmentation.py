@@ -64,7 +64,9 @@ class LabelledImage:
         size = image.shape[:2]
         parts: dict[str, Any] = {"image": image}
         if self.boxes is not None:
-            boxes = np.asarray(self.boxes, np.float32).reshape(-1, 4)
+            boxes = np.asarray(self.boxes, np.float32)
+            if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
+                raise ValueError(f"LabelledImage: boxes must have shape (n, 4), got {boxes.shape}")
             parts["boxes"] = np.array(
                 [checked_box(box, size, f"LabelledImage: box {i}") for i, box in enumerate(boxes)], np.float32
             ).reshape(-1, 4)
@@ -266,6 +268,8 @@ class Augment:
         self._calls = 0
 
     def __call__(self, seen: LabelledImage) -> LabelledImage:
+        if not isinstance(seen, LabelledImage):
+            raise TypeError(f"Augment: expected a LabelledImage, got {type(seen).__name__}")
         draw = self._generator()
         chances = draw.random(9)
         zoom, contrast, saturation = (

@@ -162,6 +162,8 @@ def mask_tokens(
     if input_ids.size and not 0 <= input_ids.min() <= input_ids.max() < vocab_size:
         wrong = input_ids.min() if input_ids.min() < 0 else input_ids.max()
         raise ValueError(f"mask_tokens: input_ids must be from 0 to {vocab_size - 1}, got {wrong}")
+    if not 0 <= mask_token_id < vocab_size:
+        raise ValueError(f"mask_tokens: mask_token_id must be from 0 to {vocab_size - 1}, got {mask_token_id}")
     if _share(share, "mask_tokens: share") == 0:
         raise ValueError("mask_tokens: share must be above 0")
     special = np.isin(np.arange(vocab_size), np.asarray(special_ids, np.int64))

@@ -14,6 +14,14 @@ def positive(value: Any, what: str) -> int:
     return int(value)
 
 
+def height_and_width(value: Any, what: str) -> tuple[int, int]:
+    """A picture's size as two integers of at least 1; ValueError otherwise."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{what} must be (height, width), got {value!r}")
+    height, width = (positive(n, f"{what}'s height and width") for n in value)
+    return height, width
+
+
 def not_negative(value: Any, what: str) -> None:
     """Raises ValueError unless this is an integer of at least 0."""
     if not is_integer(value) or value < 0:

@@ -79,7 +79,7 @@ def read_coco(
                 raise ValueError(f"{where}: the id must be an integer that comes once, got {entry['id']!r}")
             seen.add(entry["id"])
         for key, known in (("image_id", pictures), ("category_id", class_of)):
-            if not isinstance(entry.get(key), int) or entry[key] not in known:
+            if type(entry.get(key)) is not int or entry[key] not in known:
                 raise ValueError(f"{where}: there is no {key} {entry.get(key)!r}")
         number = pictures[entry["image_id"]]
         try:

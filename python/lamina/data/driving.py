@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.checks import check_function, positive, seed_of
+from lamina.data.checks import check_function, height_and_width, positive, seed_of
 from lamina.data.resample import sin_cos
 from lamina.data.road import Road
 
@@ -179,7 +179,7 @@ def load_driving(
     first = 1000 * seed_of(seed, "load_driving")
     courses = [Road(first + number) for number in range(positive(roads, "load_driving: roads"))]
     draw = np.random.default_rng([seed & 0xFFFFFFFF, 0xD21F])
-    height, width = (positive(n, "load_driving: size") for n in size)
+    height, width = height_and_width(size, "load_driving: size")
     images = np.empty((count, height, width, 3), np.uint8)
     labels = np.empty((2, count), np.float32)
     for i in range(count):

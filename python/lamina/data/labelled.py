@@ -135,7 +135,16 @@ def inside(folder: Path, name: Any, where: str) -> Path:
 
 
 def painted(masks: Array, labels: Array, crowd: Array, size: tuple[int, int]) -> Array:
-    """The semantic mask of objects: smaller ones lie on larger ones; crowds do not count where nothing else is."""
+    """The semantic mask of objects: smaller ones lie on larger ones; crowds do not count where nothing else is.
+
+    Raises:
+        ValueError: for a class whose number has no place in it.
+    """
+    if labels.max(initial=0) + 1 >= UNLABELLED:
+        raise ValueError(
+            f"semantic masks hold classes below {UNLABELLED - 1} ({UNLABELLED} does not count), there is class "
+            f"{labels.max()}; masks and labels have all"
+        )
     semantic = np.zeros(size, np.uint8)
     areas = masks.sum(axis=(1, 2))
     for i in sorted(range(len(masks)), key=lambda i: (not crowd[i], -areas[i])):

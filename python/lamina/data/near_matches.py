@@ -22,8 +22,11 @@ def unknown_word(word: object, words: Collection[str], who: str) -> KeyError:
     message = f"{who}: {word!r} is not among the {len(words):,} words of the vocabulary"
     if isinstance(word, str) and word:
         same = [other for other in words if other != word and other.casefold() == word.casefold()]
-        near = [other for other in words if abs(len(other) - len(word)) <= CLOSE_IN_LENGTH][:MOST]
-        found = list(dict.fromkeys([*same, *difflib.get_close_matches(word, near, n=3)]))[:3]
+        near: dict[str, str] = {}  # in small letters: the word as it is
+        for other in [other for other in words if abs(len(other) - len(word)) <= CLOSE_IN_LENGTH][:MOST]:
+            near.setdefault(other.casefold(), other)
+        close = [near[other] for other in difflib.get_close_matches(word.casefold(), near, n=3)]
+        found = list(dict.fromkeys([*same, *close]))[:3]
         if found:
             message += f"; near it: {', '.join(map(repr, found))}"
     return KeyError(message)

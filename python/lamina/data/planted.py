@@ -8,6 +8,7 @@ from lamina.data.checks import positive, seed_of
 
 KINDS = ("country", "capital", "language", "food")
 SIGNS = 6
+ASTRAY = 0.25  # the share of surrounding words that stand there by chance
 
 
 def planted_analogies(
@@ -16,7 +17,8 @@ def planted_analogies(
     """Synthetic sentences in which words of four kinds belong to countries, and the analogies planted there.
 
     Each sentence holds one of the words country0, capital0, language0, food0, country1, ..., between three words that
-    stand with all words of its country and three that stand with all of its kind. So "capital3" is to "country3" as
+    stand with all words of its country and three that stand with all of its kind; a quarter of these is any such word
+    by chance. So "capital3" is to "country3" as
     "capital7" to "country7": vectors that add up what surrounds a word answer it.
 
     Args:
@@ -43,12 +45,16 @@ def planted_analogies(
         positive(countries, "planted_analogies: countries"),
     )
     draw = np.random.default_rng(seed_of(seed, "planted_analogies"))
+    every = [f"{owner}_{k}" for owner in [*(f"sign{i}" for i in range(several)), *(f"{kind}_sign" for kind in KINDS)]
+             for k in range(SIGNS)]  # fmt: skip
     rows = []
     for _ in range(count):
         country, kind = int(draw.integers(several)), KINDS[draw.integers(len(KINDS))]
         around = [f"sign{country}_{k}" for k in draw.integers(0, SIGNS, 3)]
-        around += [f"{kind}_sign{k}" for k in draw.integers(0, SIGNS, 3)]
-        words = [around[i] for i in draw.permutation(6)]
+        around += [f"{kind}_sign_{k}" for k in draw.integers(0, SIGNS, 3)]
+        words = [
+            around[i] if draw.random() >= ASTRAY else every[draw.integers(len(every))] for i in draw.permutation(6)
+        ]
         rows.append([*words[:3], f"{kind}{country}", *words[3:]])
     questions = {
         f"{a} {b}": [

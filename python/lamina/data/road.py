@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.data.checks import positive, seed_of
+from lamina.data.checks import height_and_width, seed_of
 from lamina.data.resample import sin_cos
 
 Array = Any
@@ -19,6 +19,7 @@ Array = Any
 FIELD_OF_VIEW = 0.5773502691896257  # half the picture's width over the focal length: 60 degrees
 CAMERA_HEIGHT = 1.3  # metres above the ground
 HORIZON = 0.22  # of the picture's height from its top
+LONGEST = 1_000_000  # metres
 SHARPEST = 18.0  # metres: the least radius of a bend
 BEHIND, AHEAD, STEP = 6.0, 120.0, 2.0  # metres of the road that a picture looks for its points in
 
@@ -45,7 +46,7 @@ class Road:
 
     Raises:
         TypeError: if the seed is no integer.
-        ValueError: if it is shorter than 300 m or narrower than 4.
+        ValueError: if it is shorter than 300 m or narrower than 4, or longer than anything sensible.
 
     Example:
         >>> import lamina as lm
@@ -59,8 +60,11 @@ class Road:
 
     def __init__(self, seed: int = 0, length: float = 800.0, width: float = 7.0) -> None:
         self.seed = seed_of(seed, "Road")
-        if not length >= 300 or not width >= 4:
-            raise ValueError(f"Road: length must be at least 300 and width at least 4 metres, got {length} and {width}")
+        if not 300 <= length < LONGEST or not 4 <= width < LONGEST:
+            raise ValueError(
+                f"Road: length must be at least 300 and width at least 4 metres, both below {LONGEST:,}, "
+                f"got {length} and {width}"
+            )
         self.width, self.lane = float(width), -float(width) / 4
         draw = np.random.default_rng([self.seed, 0x80AD])
         waves = np.arange(2, 8)
@@ -138,7 +142,7 @@ class Road:
         Returns:
             Array (height, width, 3) of uint8: red, green, blue.
         """
-        height, width = (positive(n, "draw: size") for n in size)
+        height, width = height_and_width(size, "draw: size")
         point, direction = np.asarray(point, np.float64), np.asarray(direction, np.float64)
         horizon = max(1, round(height * HORIZON))
         focal = width / 2 / FIELD_OF_VIEW

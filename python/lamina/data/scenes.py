@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lamina.data.bundled import load_sample_images
-from lamina.data.checks import not_negative, positive, seed_of
+from lamina.data.checks import height_and_width, not_negative, positive, seed_of
 from lamina.data.digits import digits
 
 Array = Any
@@ -109,7 +109,9 @@ def load_scenes(
     not_negative(min_objects, "load_scenes: min_objects")
     if min_objects > max_objects:
         raise ValueError(f"load_scenes: min_objects is {min_objects}, more than max_objects, {max_objects}")
-    height, width = _size(size)
+    height, width = height_and_width(size, "load_scenes: size")
+    if min(height, width) < 32:
+        raise ValueError(f"load_scenes: size must be at least 32 x 32 pixels, got {height} x {width}")
     if kind not in ("shapes", "digits"):
         raise ValueError(f"load_scenes: kind must be 'shapes' or 'digits', got {kind!r}")
     background = background or ("noise" if kind == "shapes" else "photographs")
@@ -129,15 +131,6 @@ def load_scenes(
         objects = min_objects + int(random() * (max_objects - min_objects + 1))
         _compose(scenes, i, random, picture, objects, draw)
     return scenes
-
-
-def _size(size: Any) -> tuple[int, int]:
-    if not isinstance(size, (tuple, list)) or len(size) != 2:
-        raise ValueError(f"load_scenes: size must be (height, width), got {size!r}")
-    height, width = (positive(n, "load_scenes: size's height and width") for n in size)
-    if min(height, width) < 32:
-        raise ValueError(f"load_scenes: size must be at least 32 x 32 pixels, got {height} x {width}")
-    return height, width
 
 
 def _compose(scenes: Scenes, i: int, random: Random, picture: Array, objects: int, draw: Callable[..., Any]) -> None:

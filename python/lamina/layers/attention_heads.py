@@ -141,12 +141,7 @@ class HeadsAttention(Noise):
         """One product with all heads' kernels side by side."""
         if layer.activity_regularizer is not None:
             return layer(x)
-        sizes = layer.kernel.shape[bound:]
-        kernel = ops.reshape(layer.kernel, (math.prod(layer.kernel.shape[:bound]), math.prod(sizes)))
-        bias = None if layer.bias is None else ops.reshape(layer.bias, (math.prod(sizes),))
-        free = x.shape[: x.ndim - bound]
-        y = ops.dense(ops.reshape(x, (*free, kernel.shape[0])), kernel, bias, layer._activation_name)
-        return ops.reshape(y, (*free, *sizes))
+        return ops.dense(x, layer.kernel, layer.bias, layer._activation_name, axes=bound)
 
     # The call
 

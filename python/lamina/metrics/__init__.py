@@ -28,7 +28,13 @@ from lamina.metrics.accuracy import SparseCategoricalAccuracy as SparseCategoric
 from lamina.metrics.accuracy import SparseTopKCategoricalAccuracy as SparseTopKCategoricalAccuracy
 from lamina.metrics.accuracy import TopKCategoricalAccuracy as TopKCategoricalAccuracy
 from lamina.metrics.accuracy import accuracy_for as accuracy_for
+from lamina.metrics.answers import ExactMatch as ExactMatch
+from lamina.metrics.answers import RougeL as RougeL
+from lamina.metrics.answers import SequenceAccuracy as SequenceAccuracy
+from lamina.metrics.answers import SpanF1 as SpanF1
 from lamina.metrics.auc import AUC as AUC
+from lamina.metrics.bleu import Bleu as Bleu
+from lamina.metrics.bleu import sentence_bleu as sentence_bleu
 from lamina.metrics.confusion import FalseNegatives as FalseNegatives
 from lamina.metrics.confusion import FalsePositives as FalsePositives
 from lamina.metrics.confusion import Precision as Precision

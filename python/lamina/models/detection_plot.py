@@ -68,6 +68,12 @@ def plot_detections(
     pictures = np.broadcast_to(pictures, (*pictures.shape[:3], 3))
     found = _checked(detections, "detections", pictures.shape)
     there = None if truth is None else _checked(truth, "truth", pictures.shape)
+    for i, entry in enumerate(found):
+        if class_names is not None and not all(0 <= label < len(class_names) for label in entry["labels"]):
+            raise ValueError(
+                f"plot_detections: class_names has {len(class_names)} names, picture {i} the labels "
+                f"{entry['labels'].tolist()}"
+            )
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 

@@ -171,7 +171,8 @@ class BytePairTokenizer(Tokenizer):
 
         Args:
             texts: the texts, or one.
-            max_tokens: no more than so many, special ones and the 256 bytes among them.
+            max_tokens: pairs are joined until there are so many, special ones and single bytes or characters, which
+                all stay, among them.
             min_frequency: pairs that come less often are not joined.
             byte_level, add_prefix_space, suffix, unknown_token, padding_token, start_token, end_token, mask_token,
                 special_tokens, errors: as in the constructor.

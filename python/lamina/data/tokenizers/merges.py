@@ -30,7 +30,7 @@ def learn_merges(
     Args:
         words: how often each comes.
         special: the tokens to begin with.
-        max_tokens: no more than so many.
+        max_tokens: pairs are joined until there are so many; those to begin with all stay.
         min_frequency: pairs that come less often are not joined.
         who: what errors begin with.
         alphabet: further single characters that the vocabulary holds, met or not.

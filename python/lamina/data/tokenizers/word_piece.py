@@ -133,7 +133,8 @@ class WordPieceTokenizer(Tokenizer):
 
         Args:
             texts: the texts, or one.
-            max_tokens: no more than so many, special ones among them.
+            max_tokens: pairs are joined until there are so many, special ones and single characters, which all stay,
+                among them.
             min_frequency: pairs that come less often are not joined.
             max_alphabet: no more characters than so many, the most frequent; None for all.
             lowercase, strip_accents, split_ideographs, prefix, errors: as in the constructor.
