@@ -10,7 +10,7 @@ import numpy as np
 
 import lamina as lm
 from lamina.applications import GAN, EqualJudges, SampleGrid, dcgan_discriminator, dcgan_generator, dcgan_optimizer
-from lamina.layers import Conv2D, Dense, Flatten
+from lamina.layers import Conv2D, Dense, Flatten, GaussianNoise
 from lamina.models import Sequential
 
 LATENT = 32
@@ -55,12 +55,13 @@ def main(small: bool = False, output: str = "dcgan.png", folder=None) -> dict:
     features = lm.Model(classifier.inputs, classifier.get_layer("features").output)
     filters = 8 if small else 16
     generator = dcgan_generator(LATENT, x.shape[1:], filters)
-    gan = GAN(dcgan_discriminator(x.shape[1:], filters, dropout=0.5), generator, LATENT)
+    noise = GaussianNoise(0.1, input_shape=x.shape[1:])  # on real and invented pictures alike
+    gan = GAN(Sequential([noise, dcgan_discriminator(x.shape[1:], filters, dropout=0.5)]), generator, LATENT)
     gan.compile(dcgan_optimizer(1e-4), dcgan_optimizer(4e-4), label_smoothing=0.1)
     distance = Distance(features, held, every=2)
-    stop = EqualJudges(margin=0.1, patience=20, start=20)
-    grid = SampleGrid(gif="dcgan.gif", rows=4, columns=8, every=1 if small else 2, scale=1)
-    logs = gan.fit(x, epochs=6 if small else 40, batch_size=32 if small else 64, verbose=0 if small else 1,
+    stop = EqualJudges(margin=0.1, patience=40, start=20)
+    grid = SampleGrid(gif="dcgan.gif", rows=4, columns=8, every=1 if small else 3, scale=1)
+    logs = gan.fit(x, epochs=6 if small else 60, batch_size=32 if small else 64, verbose=0 if small else 1,
                    callbacks=[distance, stop, grid]).history  # fmt: skip
     generator.save("dcgan.safetensors")
     chances = classifier.predict(gan.sample(1000, seed=3), verbose=0)
@@ -88,7 +89,7 @@ def draw(output, samples, logs, distance) -> None:
     judge.axhspan(0.4, 0.6, color="black", alpha=0.08)
     judge.set(title="how often the judge is right", xlabel="epoch", ylim=(0, 1))
     frechet.semilogy(list(distance), list(distance.values()), marker="o")
-    frechet.set(title="Frechet distance to held-out garments", xlabel="epoch")
+    frechet.set(title="Frechet distance to held-out ones", xlabel="epoch")
     figure.savefig(output, dpi=110)
 
 

@@ -75,7 +75,7 @@ def draw(output, models, samples, chances, test) -> None:
     plane.imshow(pictures.transpose(0, 2, 1, 3).reshape(112, 112), cmap="gray_r", extent=(-2.4, 2.4, -2.4, 2.4))
     plane.set_title("a map: what each code of two numbers stands for")
     means, _ = models[2].encoder.predict(x, verbose=0)
-    dots = spread.scatter(*means.T, c=y, cmap="tab10", s=8)
+    dots = spread.scatter(*means.T, c=y, cmap="tab10", vmin=-0.5, vmax=9.5, s=8)
     spread.set_title("where held-out digits lie on it")
     figure.colorbar(dots, ax=spread, ticks=range(10))
     pairs = [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from lamina import random
 from lamina.models.callbacks import Callback
 
 
@@ -131,9 +130,7 @@ class SampleGrid(Callback):
         model: Any = self.model
         count = self.rows * self.columns
         labels = None if model.classes is None else np.arange(count) // self.columns % model.classes
-        state = random.get_state()
         samples = model.sample(count, labels, seed=self.seed)
-        random.set_state(state)
         shades = np.clip((samples - self.low) / (self.high - self.low), 0, 1)
         picture = Image.fromarray(tiled((shades * 255).round().astype(np.uint8), self.rows, self.scale))
         self.frames.append(picture)
