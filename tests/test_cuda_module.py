@@ -25,6 +25,9 @@ CPU_ONLY = {
     "winograd_backward_kernel": "as winograd_forward",
     "conv2d_pool_forward": "a GPU takes the two ops one by one",
     "conv2d_pool_backward_kernel": "as conv2d_pool_forward",
+    "word2vec": "a chain of small steps, each on the one before: it trains on the CPU, whatever the device",
+    "cooccurrence": "counts words in sorted blocks on the CPU, whatever the device",
+    "glove": "as word2vec",
     "all_binary": "its answer is for the host, which would wait for the GPU",
 }
 RUNTIME = {  # memory, threads and instruction sets of the CPU
