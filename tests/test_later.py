@@ -36,6 +36,14 @@ def test_a_function_called_like_its_module_is_the_function():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
+def test_import_of_all_names():
+    names = {}
+    exec("from lamina.data import *", names)
+    assert names["read_voc"] is lamina.data.read_voc
+    assert names["digits"] is lamina.data.digits
+    assert not {"later", "TYPE_CHECKING"} & set(names)
+
+
 @pytest.mark.parametrize("package", ["lamina", "lamina.data"])
 def test_an_unknown_name_is_refused_by_name(package):
     get, _ = later.names(package)

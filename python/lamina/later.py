@@ -23,6 +23,8 @@ def names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """
 
     def get(name: str) -> Any:
+        if name == "__all__":  # of `import *`
+            return [public for public in known() if not public.startswith("_")]
         if name.startswith("__") or name not in _homes(package):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         home, inside = _homes(package)[name]
