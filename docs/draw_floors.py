@@ -12,7 +12,8 @@ from matplotlib.patches import FancyBboxPatch
 
 # Top to bottom: what a floor is called, what lives there, and what conv2d is called there.
 FLOORS = [
-    ("cli", "lamina demo, lamina info", "", "tab:blue"),
+    ("cli, designer", "lamina demo, lamina info, lamina design", "", "tab:blue"),
+    ("applications", "VGG, ResNet, YOLO, BERT, GAN ...: one paper a file", "ResNet50", "tab:blue"),
     ("models", "Model, Sequential, callbacks, saving", "model.fit", "tab:blue"),
     ("layers", "Dense, Conv2D, LSTM, MultiHeadAttention ...", "Conv2D.call", "tab:blue"),
     ("metrics", "", "", "tab:blue"),
