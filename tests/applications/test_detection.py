@@ -65,6 +65,12 @@ def test_best_boxes():
     assert found["boxes"].shape == (0, 4)
 
 
+def test_pixels_of_16_bit_boxes_are_not_rounded_to_16_bits():
+    boxes = lm.ops.cast(lm.tensor([[[0.0, 0.0, 0.5, 0.8984375]]]), "bfloat16")
+    (found,) = best_boxes(boxes, lm.ops.cast(lm.tensor([[[0.5]]]), "bfloat16"), (10, 10))
+    assert found["boxes"].tolist() == [[0, 0, 5, 8.984375]]
+
+
 def test_pairwise_iou():
     random = np.random.default_rng(0)
     corner = random.uniform(0, 1, (2, 9, 2))

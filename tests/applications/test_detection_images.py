@@ -67,6 +67,8 @@ def test_no_objects():
         ({"boxes": np.array([[3, 2, 31, 9.0]])}, "must lie in the image of 20 x 30"),
         ({"boxes": np.array([[-1, 2, 12, 9.0]])}, "must lie in the image of 20 x 30"),
         ({"boxes": np.zeros((2, 4))}, r"boxes must have shape \(n, 4\)"),
+        ({"labels": []}, r"boxes must have shape \(n, 4\), labels \(n,\), got \(1, 4\), \(0,\)"),
+        ({"labels": [], "boxes": []}, r"masks must have shape \(0, 20, 30\), got \(1, 20, 30\)"),
         ({"labels": np.array([4])}, r"labels must be from 1 to 3 \(0 is background\), got \[4\]"),
         ({"labels": np.array([0])}, "labels must be from 1 to 3"),
         ({"masks": np.zeros((1, 30, 20), bool)}, r"masks must have shape \(1, 20, 30\), got \(1, 30, 20\)"),

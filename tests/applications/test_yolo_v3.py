@@ -155,6 +155,10 @@ OUTPUT = np.zeros((1, 2, 2, 255), "float32")
     (lambda: applications.YOLOv3Loss(3, ANCHORS, (0,), (64, 64))(np.zeros((1, 1, 5)), OUTPUT),
      r"an output must have shape \(N, rows, columns, 8\) for 1 anchors and 3 classes"),
     (lambda: applications.decode_yolo_v3([OUTPUT], ANCHORS, MASKS, (64, 64)), "1 outputs, masks of 3"),
+    (lambda: applications.decode_yolo_v3([OUTPUT], ANCHORS, [(0, 1, -1)], (64, 64)), "must name some of 9 anchors"),
+    (lambda: applications.decode_yolo_v3([OUTPUT], ANCHORS, [()], (64, 64)), "must name some of 9 anchors"),
+    (lambda: applications.decode_yolo_v3([OUTPUT], ANCHORS, MASKS[:1], (64, 0)), "size's height and width must be"),
+    (lambda: applications.YOLOv3Loss(3, ANCHORS, (0,), 64), r"size must be \(height, width\), got 64"),
     (lambda: applications.decode_yolo_v3([OUTPUT[..., 1:]] * 2, TINY_ANCHORS, TINY_MASKS, (64, 64)),
      r"an output of 3 anchors must have shape .*got \(1, 2, 2, 254\)"),
 ])  # fmt: skip

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.autograd.tape import no_grad
-from lamina.autograd.tensor import Tensor
+from lamina.metrics.metric import array_of
 from lamina.ops.checks import integer, real_number
 
 Array = Any
@@ -108,7 +108,7 @@ def best_boxes(
         >>> found["boxes"].tolist(), found["labels"].tolist()
         ([[0.0, 0.0, 5.0, 9.0]], [0])
     """
-    corners, values = (_host(x) for x in (boxes, scores))
+    corners, values = (array_of(x) for x in (boxes, scores))
     if corners.ndim != 3 or corners.shape[2] != 4 or values.ndim != 3 or values.shape[:2] != corners.shape[:2]:
         raise ValueError(
             f"best_boxes: expected boxes (N, M, 4) and scores (N, M, classes), got {corners.shape} and {values.shape}"
@@ -133,10 +133,6 @@ def _size(size: Any, who: str) -> tuple[int, int]:
     if not isinstance(size, tuple | list) or len(size) != 2:
         raise ValueError(f"{who}: size must be (height, width), got {size!r}")
     return integer(size[0], who, "size", 1), integer(size[1], who, "size", 1)
-
-
-def _host(x: Any) -> Array:
-    return np.asarray(backend.to_host(x.array) if isinstance(x, Tensor) else x)
 
 
 def pairwise_iou(a: Array, b: Array) -> Array:

@@ -130,7 +130,9 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
         height, width = image.shape[:2]
         count = labels.size
         if not count:  # an empty list has no shape to speak of
-            boxes, labels, masks = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros((0, height, width), bool)
+            labels = np.zeros(0, np.int64)
+            boxes = boxes if boxes.size else np.zeros((0, 4))
+            masks = masks if masks.size else np.zeros((0, height, width), bool)
         if boxes.shape != (count, 4) or labels.shape != (count,):
             raise ValueError(f"{where}: boxes must have shape (n, 4), labels (n,), got {boxes.shape}, {labels.shape}")
         if masks.shape != (count, height, width):

@@ -23,6 +23,7 @@ from lamina.applications.detection import pairwise_iou
 from lamina.applications.yolo import truth_of
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, as_tensor
+from lamina.data.checks import height_and_width
 from lamina.initializers import HeNormal
 from lamina.layers.checks import positive
 from lamina.losses import Loss
@@ -176,10 +177,8 @@ class YOLOv3Loss(Loss):
         super().__init__(name, reduction, dtype)
         self.classes = positive(classes, name, "classes")
         self.anchors = _anchors(anchors, name)
-        self.mask = [int(i) for i in mask]
-        if not self.mask or min(self.mask) < 0 or max(self.mask) >= len(self.anchors):
-            raise ValueError(f"{name}: mask must name some of {len(self.anchors)} anchors, got {mask!r}")
-        self.size = tuple(positive(n, name, "size") for n in size)
+        self.mask = _mask(mask, len(self.anchors), name)
+        self.size = height_and_width(size, f"{name}: size")
         self.ignore_threshold = float(ignore_threshold)
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
@@ -254,7 +253,7 @@ def decode_yolo_v3(
         anchors of all cells and outputs.
 
     Raises:
-        ValueError: if an output's shape does not fit, or for another classes_by.
+        ValueError: if an output's shape does not fit, a mask names no anchor, or for another classes_by or size.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -272,9 +271,11 @@ def decode_yolo_v3(
         raise ValueError(f"{who}: {len(outputs)} outputs, masks of {len(masks)}")
     if classes_by not in ("sigmoid", "softmax"):
         raise ValueError(f'{who}: classes_by must be "sigmoid" or "softmax", got {classes_by!r}')
+    own = [_mask(mask, len(sizes), who) for mask in masks]
+    height_and_width(size, f"{who}: size")
     boxes, scores = [], []
     with no_grad():
-        for output, mask in zip(outputs, masks, strict=True):
+        for output, mask in zip(outputs, own, strict=True):
             y = as_tensor(output)
             if y.ndim != 4 or y.shape[3] % len(mask) or y.shape[3] // len(mask) < 6:
                 raise ValueError(
@@ -327,6 +328,13 @@ def _boxes(said: Tensor, anchors: Any, size: Sequence[int]) -> Tensor:
 
 def _logarithm(x: Array) -> Array:
     return backend.to_host(ops.log(as_tensor(np.ascontiguousarray(x))).array)
+
+
+def _mask(mask: Sequence[int], count: int, who: str) -> list[int]:
+    own = [int(i) for i in mask]
+    if not own or min(own) < 0 or max(own) >= count:
+        raise ValueError(f"{who}: mask must name some of {count} anchors, got {mask!r}")
+    return own
 
 
 def _anchors(anchors: Any, who: str) -> list[tuple[float, float]]:

@@ -11,6 +11,7 @@ import numpy as np
 from lamina.data.bundled import load_sample_images
 from lamina.data.checks import height_and_width, not_negative, positive, seed_of
 from lamina.data.digits import digits
+from lamina.data.masks import boxes_of
 
 Array = Any
 Random = Callable[..., Any]  # Generator.random: floats from 0 up to 1
@@ -162,7 +163,7 @@ def _compose(scenes: Scenes, i: int, random: Random, picture: Array, objects: in
         labels, colors, small = [*labels, label], [*colors, color], [*small, bool(little)]
     scenes.images[i] = np.clip(np.round(picture), 0, 255)
     scenes.masks.append(np.array([m for m, _ in masks], bool).reshape(-1, height, width))
-    scenes.boxes.append(np.array([_box(m) for m, _ in masks], np.float32).reshape(-1, 4))
+    scenes.boxes.append(boxes_of(scenes.masks[i]))
     scenes.labels.append(np.array(labels, np.int64))
     scenes.semantic[i] = 0
     for (mask, _), label in zip(masks, labels, strict=True):
@@ -183,14 +184,9 @@ def _relation_is_clear(masks: list[Any]) -> bool:
     """Whether one can see which of two objects' distances is greater, the upright or the level one."""
     if len(masks) < 2:
         return True
-    one, other = (np.array(_box(m)) for m, _ in masks)
+    one, other = boxes_of(np.array([m for m, _ in masks])).astype(np.float64)
     x, y = np.abs(one + one[[2, 3, 0, 1]] - other - other[[2, 3, 0, 1]])[:2] / 2
     return bool(abs(x - y) >= CLEAR * min(masks[0][0].shape))
-
-
-def _box(mask: Array) -> tuple[int, int, int, int]:
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
 
 
 def _caption(names: tuple[str, ...], labels: list[int], colors: list[int], small: list[bool], boxes: Array) -> str:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend
-from lamina.autograd.tensor import Tensor
 from lamina.data.palette import palette
+from lamina.metrics.metric import array_of
 
 WIDTH = 2.4  # inches of a picture
 
@@ -57,7 +56,7 @@ def plot_detections(
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['cow 0.90']
     """
-    pictures = _array(images)
+    pictures = array_of(images)
     if pictures.ndim == 3:
         pictures = pictures[..., None]
     if pictures.ndim != 4 or not len(pictures) or pictures.shape[3] not in (1, 3):
@@ -125,7 +124,7 @@ def _checked(given: Any, name: str, shape: tuple[int, ...]) -> list[dict[str, An
     for i, entry in enumerate(given):
         if "boxes" not in entry or "labels" not in entry:
             raise ValueError(f"plot_detections: {name} of picture {i} must have boxes and labels, got {list(entry)}")
-        arrays = {key: _array(entry[key]) for key in ("boxes", "labels", "scores", "masks") if key in entry}
+        arrays = {key: array_of(entry[key]) for key in ("boxes", "labels", "scores", "masks") if key in entry}
         n = len(arrays["labels"])
         arrays["boxes"] = arrays["boxes"].reshape((0, 4) if not arrays["boxes"].size else arrays["boxes"].shape)
         arrays["labels"] = arrays["labels"].astype(np.int64)
@@ -139,7 +138,3 @@ def _checked(given: Any, name: str, shape: tuple[int, ...]) -> list[dict[str, An
                 )
         checked.append(arrays)
     return checked
-
-
-def _array(x: Any) -> Any:
-    return np.asarray(backend.to_host(x.array) if isinstance(x, Tensor) else x)

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend
-from lamina.autograd.tensor import Tensor
 from lamina.data.palette import overlay, palette
+from lamina.metrics.metric import array_of
 
 WIDTH = 1.9  # inches of a picture
 
@@ -53,10 +52,10 @@ def plot_segmentation(
         >>> len(figure.axes)
         4
     """
-    pictures, answers = _array(images), _array(masks)
+    pictures, answers = array_of(images), array_of(masks)
     if answers.ndim == 4:
         answers = answers.argmax(axis=-1)
-    rows = [answers] if truth is None else [answers, _array(truth)]
+    rows = [answers] if truth is None else [answers, array_of(truth)]
     if pictures.ndim not in (3, 4) or not len(pictures):
         raise ValueError(f"plot_segmentation: images must have shape (N, H, W[, C]), N > 0, got {pictures.shape}")
     for name, row in zip(("masks", "truth"), rows, strict=False):
@@ -94,7 +93,3 @@ def plot_segmentation(
     if path is not None:
         figure.savefig(path, dpi=dpi)
     return figure
-
-
-def _array(x: Any) -> Any:
-    return backend.to_host(backend.as_array(x.array if isinstance(x, Tensor) else x))
