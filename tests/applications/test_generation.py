@@ -115,6 +115,8 @@ def test_draws_are_from_the_softmax():
     order = np.argsort(-p)
     few = generate(model, prompt=prompt, method="sample", max_length=1, temperature=0.7, top_k=2, seed=5)[:, 1]
     assert set(few) == set(order[:2])
+    a, b = (generate(model, prompt=prompt[:9], method="sample", max_length=5, seed=kind(5)) for kind in (int, np.int64))
+    assert a.tolist() == b.tolist()
     lm.set_seed(4)
     a = generate(model, prompt=prompt[:9], method="sample", max_length=5)
     b = generate(model, prompt=prompt[:9], method="sample", max_length=5)
