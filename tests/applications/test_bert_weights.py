@@ -120,6 +120,11 @@ def test_vocabulary_and_configuration_must_agree(tmp_path):
     (tmp_path / "vocab.txt").write_text("".join(f"token{i}\n" for i in range(59)), encoding="utf-8")
     with pytest.raises(ValueError, match=r"vocab.txt holds 59 tokens, config.json says 60"):
         load_bert(tmp_path, BertModel)
+    (tmp_path / "vocab.txt").write_bytes(b"token\xff\n" * 60)
+    with pytest.raises(ValueError, match=r"vocab.txt: byte 0xff at offset 5 is no UTF-8"):
+        load_bert(tmp_path, BertModel)
+    (tmp_path / "vocab.txt").write_bytes(b"token\n" * 60 + b"\n")  # an empty last line is no token
+    assert load_bert(tmp_path, BertModel).name == "bert"
     with pytest.raises(FileNotFoundError):
         load_bert(tmp_path / "nowhere", BertModel)
     with pytest.raises(ValueError, match="which has no BertEmbeddings"):

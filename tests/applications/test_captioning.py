@@ -106,6 +106,8 @@ def test_bad_arguments():
         caption(made(ShowAndTell), IMAGES, 1, 2, return_attention=True)
     with pytest.raises(ValueError, match="beams and max_length must be positive, got 0 and 20"):
         caption(made(ShowAndTell), IMAGES, 1, 2, beams=0)
+    with pytest.raises(ValueError, match="start_token must not be 0, which is padding"):
+        caption(made(ShowAndTell), IMAGES, 0, 2)
     with pytest.raises(ValueError, match="attention_units must be a positive integer, got 0"):
         made(ShowAttendAndTell, attention_units=0)
     with pytest.raises(ValueError, match="units must be a positive integer, got -1"):

@@ -115,6 +115,8 @@ def test_draws_are_from_the_softmax():
     order = np.argsort(-p)
     few = generate(model, prompt=prompt, method="sample", max_length=1, temperature=0.7, top_k=2, seed=5)[:, 1]
     assert set(few) == set(order[:2])
+    a, b = (generate(model, prompt=prompt[:9], method="sample", max_length=5, seed=kind(5)) for kind in (int, np.int64))
+    assert a.tolist() == b.tolist()
     lm.set_seed(4)
     a = generate(model, prompt=prompt[:9], method="sample", max_length=5)
     b = generate(model, prompt=prompt[:9], method="sample", max_length=5)
@@ -178,7 +180,8 @@ def test_attention_of_each_block():
         ({"source": [[3] * 31]}, "there are 30 positions, from 0 to 29; got a sequence from 0 to 30"),
         ({"source": [[12]]}, "indices must be"),
         ({"beams": 0}, "beams must be a positive integer, got 0"),
-        ({"temperature": 0}, "temperature must be positive, got 0"),
+        ({"temperature": 0}, "temperature must be positive and finite, got 0"),
+        ({"temperature": float("inf")}, "temperature must be positive and finite, got inf"),
         ({"top_k": 0}, "top_k must be a positive integer, got 0"),
         ({"top_p": 1.5}, "top_p must be above 0 and at most 1, got 1.5"),
         ({"source": [3, 4]}, r"source must have shape \(B, length\), got \(2,\)"),

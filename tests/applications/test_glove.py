@@ -93,8 +93,11 @@ def test_bad_input():
         Glove().fit([])
     with pytest.raises(ValueError, match="at least two different words are needed"):
         Glove().fit(["a a a a a"])
+    model = Glove(min_count=1)
+    model.fit(["a b", "b a"], epochs=1, verbose=0)
     with pytest.raises(ValueError, match="no two words stand in one sentence"):
-        Glove(min_count=1).fit(["a", "b"])
+        model.fit(["c", "d"])
+    assert model.vectors.words == ["a", "b"]  # as learned before
     with pytest.raises(ValueError, match="has learned nothing yet"):
         _ = Glove().vectors
     for arguments in ({"window": 21}, {"window": 0}, {"x_max": 0}, {"alpha": -1}, {"learning_rate": 0}):

@@ -94,9 +94,13 @@ def test_torch_weights_that_do_not_fit():
         load_torch_transformer(model, {**state, "encoder.layers.1.linear1.bias": np.zeros(16)})
     with pytest.raises(ValueError, match=r"linear1.weight of shape \(8, 16\) does not fit"):
         load_torch_transformer(model, {**state, "decoder.layers.0.linear1.weight": np.zeros((8, 16))})
-    del state["encoder.norm.weight"]
-    with pytest.raises(KeyError, match=r"there is no 'encoder.norm.weight' among the 33 arrays"):
+    before = model.get_weights()
+    state = {name: 0 * value for name, value in state.items()}
+    del state["decoder.norm.weight"]  # the last one looked for
+    with pytest.raises(KeyError, match=r"there is no 'decoder.norm.weight' among the 33 arrays"):
         load_torch_transformer(model, state)
+    for a, b in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)  # nothing has changed
 
 
 def test_bad_input():

@@ -174,6 +174,7 @@ def test_whole_words():
         (np.ones((2, 3), int), {"share": 0}, "share must be above 0"),
         (np.ones((2, 3), int), {"share": 2}, "share must be a number from 0 to 1, got 2"),
         (np.ones((2, 3), int), {"max_predictions": 0}, "max_predictions must be a positive integer, got 0"),
+        (np.ones((2, 3), int), {"special_ids": [0, 10]}, "special_ids must be from 0 to 9, got 10"),
         (np.ones((2, 3), int), {"special_ids": range(10)}, "all 10 tokens of the vocabulary are special"),
         (np.ones((2, 3), int), {"continues_word": [True]}, r"continues_word must have shape \(10,\), got \(1,\)"),
     ],

@@ -13,6 +13,7 @@ import numpy as np
 from lamina import backend
 from lamina.applications.bert import BertBlock, BertConfig, BertEmbeddings, BertPredictions
 from lamina.applications.weights import Layout, entry, load_weights, torch_layout
+from lamina.data.text_files import read_text
 from lamina.layers.core import Dense
 from lamina.models.model import Model
 from lamina.models.saving import read_arrays
@@ -225,8 +226,8 @@ def load_bert(folder: str | Path, builder: Callable[..., Model], fine_tuning: bo
 
     Raises:
         FileNotFoundError: if a file is not there.
-        ValueError: if vocab.txt and the configuration differ in the number of tokens (both are told), or weights do not
-            fit.
+        ValueError: if vocab.txt and the configuration differ in the number of tokens (both are told), it is no UTF-8
+            (the place is told), or weights do not fit.
 
     Example:
         >>> import tempfile
@@ -241,8 +242,7 @@ def load_bert(folder: str | Path, builder: Callable[..., Model], fine_tuning: bo
     config = BertConfig.from_file(folder / "config.json")
     vocabulary = folder / "vocab.txt"
     if vocabulary.is_file():
-        with open(vocabulary, encoding="utf-8") as lines:
-            count = sum(1 for _ in lines)
+        count = len(read_text(vocabulary).rstrip("\n").split("\n"))
         if count != config.vocab_size:
             raise ValueError(f"load_bert: {vocabulary} holds {count} tokens, config.json says {config.vocab_size}")
     model = builder(config, **settings)

@@ -136,7 +136,7 @@ def caption(
         Words (B, written + 1), integers: the start token, the words, the end token, then 0.
 
     Raises:
-        ValueError: for fewer than one beam or word, or attention of a model that has none.
+        ValueError: for fewer than one beam or word, padding as the start token, or attention of a model that has none.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -146,6 +146,8 @@ def caption(
     """
     if beams < 1 or max_length < 1:
         raise ValueError(f"caption: beams and max_length must be positive, got {beams} and {max_length}")
+    if start_token == 0:
+        raise ValueError("caption: start_token must not be 0, which is padding")
     decoder: Any = model.get_layer("decoder")
     if return_attention and not isinstance(decoder, AttentionCaptionDecoder):
         raise ValueError(f"caption: {model.name} has no attention")

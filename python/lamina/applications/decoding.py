@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina import backend, ops, random
 from lamina.autograd.tape import no_grad
+from lamina.kinds import is_integer
 
 Array = np.ndarray[Any, Any]
 PADDING = 0
@@ -56,7 +57,7 @@ def sample(
     written = np.zeros((len(prompt), total), np.int64)
     written[:, :width] = prompt
     scores, done = np.zeros(len(prompt)), np.zeros(len(prompt), bool)
-    draws = random.SeedGenerator(seed) if isinstance(seed, int) else seed
+    draws = random.SeedGenerator(seed) if is_integer(seed) else seed
     at = fed = 0
     for at in range(int(lengths.min()), total):
         logits = steps.feed(written[:, fed:at])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ def _check_settings(beams: int, temperature: float, top_k: int | None, top_p: fl
     for name, value in (("beams", beams), ("top_k", 1 if top_k is None else top_k)):
         if not is_integer(value) or value < 1:
             raise ValueError(f"generate: {name} must be a positive integer, got {value!r}")
-    if not temperature > 0:
-        raise ValueError(f"generate: temperature must be positive, got {temperature}")
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"generate: temperature must be positive and finite, got {temperature}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"generate: top_p must be above 0 and at most 1, got {top_p}")

@@ -109,13 +109,14 @@ class Glove:
         """
         positive(epochs, "Glove: epochs")
         shown = verbosity(verbose, "Glove")
-        corpus = self._corpus = Corpus(sentences, self.min_count, self.max_words, "Glove")
+        corpus = Corpus(sentences, self.min_count, self.max_words, "Glove")
         began = time.perf_counter()
         rows, columns, counts = cooccurrences(corpus.tokens, len(corpus.words), self.window)
         if not len(counts):
             raise ValueError("Glove: no two words stand in one sentence")
         target = log(Tensor(counts)).numpy().astype(np.float32)
         weight = power(Tensor(np.minimum(counts / self.x_max, 1.0)), self.alpha).numpy().astype(np.float32)
+        self._corpus = corpus
         self._rows = [self._start(len(corpus.words), ones) for ones in (1, 0)]
         squares = [backend.full(w.shape, 1.0) for w in self._rows]
         self.losses = []

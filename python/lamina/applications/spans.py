@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lamina import backend
-from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import positive
+from lamina.metrics.metric import array_of
 
 Array = Any
 
@@ -37,13 +36,13 @@ def best_spans(start_logits: Any, end_logits: Any, allowed: Any = None, max_leng
         >>> best_spans([[0.0, 3.0, 1.0, 0.0]], [[9.0, 0.0, 2.0, 0.0]], allowed=[[0, 1, 1, 1]])[0].tolist()
         [[1, 2]]
     """
-    start, end = _array(start_logits), _array(end_logits)
+    start, end = array_of(start_logits), array_of(end_logits)
     if start.ndim != 2 or start.shape != end.shape or not start.shape[1]:
         raise ValueError(f"best_spans: start_logits and end_logits must have one shape (N, T), got {start.shape} and "
                          f"{end.shape}")  # fmt: skip
     rows, length = start.shape
     longest = min(positive(max_length, "best_spans", "max_length"), length)
-    inside = np.ones(start.shape, bool) if allowed is None else _array(allowed).astype(bool)
+    inside = np.ones(start.shape, bool) if allowed is None else array_of(allowed).astype(bool)
     if inside.shape != start.shape:
         raise ValueError(f"best_spans: allowed must have shape {start.shape}, got {inside.shape}")
     start, end = np.where(inside, start, -np.inf), np.where(inside, end, -np.inf)
@@ -77,13 +76,9 @@ def span_f1(spans: Any, truth: Any) -> Array:
     Reference:
         Rajpurkar et al. 2016, "SQuAD", arXiv:1606.05250.
     """
-    given, right = _array(spans), _array(truth)
+    given, right = array_of(spans), array_of(truth)
     if given.shape != right.shape or given.ndim != 2 or given.shape[1] != 2:
         raise ValueError(f"span_f1: spans and truth must have one shape (N, 2), got {given.shape} and {right.shape}")
     common = np.minimum(given[:, 1], right[:, 1]) - np.maximum(given[:, 0], right[:, 0]) + 1
     lengths = (given[:, 1] - given[:, 0]) + (right[:, 1] - right[:, 0]) + 2
     return 2 * np.maximum(common, 0) / lengths
-
-
-def _array(value: Any) -> Array:
-    return np.asarray(backend.to_host(value.array) if isinstance(value, Tensor) else value)

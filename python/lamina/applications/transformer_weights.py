@@ -15,7 +15,7 @@ Array = np.ndarray[Any, Any]
 
 
 def load_torch_transformer(model: Model, state: Mapping[str, Any], prefix: str = "") -> None:
-    """Gives a Transformer's blocks the weights of a torch.nn.Transformer.
+    """Gives a Transformer's blocks the weights of a torch.nn.Transformer; nothing changes unless all fit.
 
     Args:
         model: made by `TransformerBody`, or another of the Transformers: the blocks and final norms are set.
@@ -35,7 +35,7 @@ def load_torch_transformer(model: Model, state: Mapping[str, Any], prefix: str =
         (24, 8)
         >>> lm.applications.load_torch_transformer(model, state)
     """
-    used = set()
+    used, fitting = set(), []
     for name, variables in _places(model):
         key = prefix + name
         if key not in state:
@@ -47,10 +47,12 @@ def load_torch_transformer(model: Model, state: Mapping[str, Any], prefix: str =
             if turned.size != variable.array.size or (turned.ndim == 2 and turned.shape[0] not in _sides(variable)):
                 raise ValueError(f"load_torch_transformer: {key} of shape {np.shape(state[key])} does not fit "
                                  f"{variable.path} of shape {variable.shape}")  # fmt: skip
-            variable.assign(turned.reshape(variable.shape))
+            fitting.append((variable, turned.reshape(variable.shape)))
     parts_of_it = (f"{prefix}encoder.", f"{prefix}decoder.")
     if left := sorted(key for key in state if key.startswith(parts_of_it) and key not in used):
         raise ValueError(f"load_torch_transformer: {model.name} has no place for {', '.join(left[:5])}")
+    for variable, array in fitting:
+        variable.assign(array)
 
 
 def torch_transformer_state(model: Model) -> dict[str, Array]:

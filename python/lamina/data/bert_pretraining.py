@@ -166,6 +166,8 @@ def mask_tokens(
         raise ValueError(f"mask_tokens: mask_token_id must be from 0 to {vocab_size - 1}, got {mask_token_id}")
     if _share(share, "mask_tokens: share") == 0:
         raise ValueError("mask_tokens: share must be above 0")
+    if wrong := [number for number in special_ids if not 0 <= number < vocab_size]:
+        raise ValueError(f"mask_tokens: special_ids must be from 0 to {vocab_size - 1}, got {wrong[0]}")
     special = np.isin(np.arange(vocab_size), np.asarray(special_ids, np.int64))
     ordinary = np.flatnonzero(~special)
     if not ordinary.size:
