@@ -155,6 +155,8 @@ def test_refused_by_name():
         (x * 2).backward(create_graph=True)
     with pytest.raises(RuntimeError, match="nothing here requires gradients"):
         lm.grad(lm.tensor(1.0), x, create_graph=True)
+    with pytest.raises(TypeError, match="inputs must be tensors, got ndarray"):
+        lm.grad(x.sum(), [x, np.ones(3)])
 
 
 def test_penalty_of_a_critic_agrees_with_differences():
