@@ -202,6 +202,8 @@ def test_samples_out_of_reach_are_warned_of(last, words):
         model.fit(x, verbose=0)
     model.fit(x / 255, verbose=0)  # and no warning, which would be an error
     model.fit(lm.tensor(x / 255), verbose=0)
+    with pytest.raises(ValueError, match="there are no samples"):
+        model.fit(x[:0], verbose=0)
 
 
 def test_a_batch_of_one_is_refused_by_name():

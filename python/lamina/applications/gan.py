@@ -167,6 +167,8 @@ class GAN(Model):
         name = last_activation(self.generator)
         low, high = RANGES.get(name or "", (-math.inf, math.inf))
         values = np.asarray(x)
+        if not values.size:  # refused by Model.fit
+            return
         least, most = float(values.min()), float(values.max())
         if least < low or most > high:
             warnings.warn(
