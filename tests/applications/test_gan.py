@@ -201,6 +201,9 @@ def test_samples_out_of_reach_are_warned_of(last, words):
     with pytest.warns(UserWarning, match=words):
         model.fit(x, verbose=0)
     model.fit(x / 255, verbose=0)  # and no warning, which would be an error
+    model.fit(lm.tensor(x / 255), verbose=0)
+    with pytest.raises(ValueError, match="there are no samples"):
+        model.fit(x[:0], verbose=0)
 
 
 def test_a_batch_of_one_is_refused_by_name():
@@ -217,3 +220,5 @@ def test_last_activation():
     assert last_activation(dcgan_discriminator((8, 8, 1), 4, output_activation=None)) is None
     inner = Sequential([Dense(4, activation="sigmoid", input_shape=(2,))])
     assert last_activation(Sequential([inner, Reshape((2, 2)), Flatten()])) == "sigmoid"
+    wrapped = lm.layers.SpectralNormalization(Dense(1, activation="sigmoid"))
+    assert last_activation(Sequential([Input((2,)), wrapped])) == "sigmoid"

@@ -66,6 +66,16 @@ CASES = {
     "batch_norm, inference": (lambda x, g: ops.batch_norm(x, g, None, np.ones(3), np.full(3, 2.0),
                                                            activation="relu") ** 2,
                               normal(5, 3), normal(3)),
+    "batch_norm, x as residual": (lambda x: ops.batch_norm(x, None, None, None, None, training=True, residual=x,
+                                                           activation="relu"), normal(5, 3)),
+    "rms_norm": (lambda x, g: ops.rms_norm(x, g), normal(3, 4), normal(4)),
+    "flip, roll": (lambda a: ops.roll(ops.flip(a, 0), 1, 1) ** 3 * a, normal(3, 4)),
+    "repeat, copy": (lambda a: ops.repeat(ops.copy(a), 2, 0) ** 3, normal(3, 4)),
+    "resize": (lambda a: ops.resize(a, (5, 3), "bilinear") ** 3, normal(1, 3, 4, 2)),
+    "indices": (lambda a: a[:, [0, 2, 0]] ** 3, normal(3, 4)),
+    "dense, relu": (lambda x, w, b: ops.dense(x, w, b, "relu") ** 2, normal(3, 4), normal(4, 2), normal(2)),
+    "conv2d_transpose, groups": (lambda x, w: ops.conv2d_transpose(x, w, None, 2, 1, groups=2) ** 2,
+                                 normal(1, 3, 3, 4), normal(4, 4, 2, 4)),
 }  # fmt: skip
 
 
@@ -127,6 +137,14 @@ def test_grad_of_what_is_no_leaf_and_leaves_nothing_behind():
     assert lm.grad((x * 2).sum(), other) is None
 
 
+@pytest.mark.parametrize("function", [lambda a: ops.norm(a, axis=1), lambda a: ops.std(a, axis=1)], ids=["norm", "std"])
+def test_at_zero_gradients_and_theirs_are_zero(function):
+    x = lm.tensor(np.zeros((2, 3)), requires_grad=True)
+    dx = lm.grad(function(x).sum(), x, create_graph=True)
+    assert (dx.numpy() == 0).all()
+    assert (lm.grad((dx * dx + dx).sum(), x).numpy() == 0).all()
+
+
 def test_refused_by_name():
     x = lm.tensor(normal(1, 4, 4, 1), requires_grad=True)
     with pytest.raises(NotImplementedError, match="max_pool has no rule made of ops"):
@@ -137,6 +155,8 @@ def test_refused_by_name():
         (x * 2).backward(create_graph=True)
     with pytest.raises(RuntimeError, match="nothing here requires gradients"):
         lm.grad(lm.tensor(1.0), x, create_graph=True)
+    with pytest.raises(TypeError, match="inputs must be tensors, got ndarray"):
+        lm.grad(x.sum(), [x, np.ones(3)])
 
 
 def test_penalty_of_a_critic_agrees_with_differences():

@@ -115,7 +115,8 @@ def test_bad_requests(server):
     json_type = {"Content-Type": "application/json"}
     assert "application/json" in refused(server, 415, "renew", "POST", b"{}")
     assert "application/json" in refused(server, 415, "renew", "POST", b"{}", {"Content-Type": "text/plain"})
-    for body in (b"{", b"[]", b"1", b'{"picks": [0], "variation": "x"}', b"\xff"):
+    for body in (b"{", b"[]", b"1", b'{"picks": [0], "variation": "x"}', b"\xff",
+                 b'{"variation": 1' + b"0" * 400 + b"}", b"[" * 60_000):  # fmt: skip
         assert "expected an object" in refused(server, 400, "refine", "POST", body, json_type)
     for picks in ("[]", "[6]", "[-1]", '["a"]', "[[]]", "5", "null", "[true]"):
         refused(server, 400, "refine", "POST", f'{{"picks": {picks}}}'.encode(), json_type)

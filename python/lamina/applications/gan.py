@@ -166,7 +166,10 @@ class GAN(Model):
     def _check_range(self, x: Any) -> None:
         name = last_activation(self.generator)
         low, high = RANGES.get(name or "", (-math.inf, math.inf))
-        least, most = float(np.min(x)), float(np.max(x))
+        values = np.asarray(x)
+        if not values.size:  # refused by Model.fit
+            return
+        least, most = float(values.min()), float(values.max())
         if least < low or most > high:
             warnings.warn(
                 f"fit: the samples go from {least:g} to {most:g}, but the generator {self.generator.name} ends with "
@@ -317,7 +320,7 @@ def last_activation(model: Any) -> str | None:
         inside = [part for part in layer.layers if not isinstance(part, shaping)]
         if not inside:
             return None
-        layer = inside[-1]
+        layer = getattr(inside[-1], "layer", inside[-1])  # what a wrapper, as SpectralNormalization, holds
     if isinstance(layer, layers.ReLU):
         return "relu"
     activation = layer.get_config().get("activation") if hasattr(layer, "activation") else None

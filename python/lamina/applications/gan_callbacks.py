@@ -131,8 +131,7 @@ class SampleGrid(Callback):
         count = self.rows * self.columns
         labels = None if model.classes is None else np.arange(count) // self.columns % model.classes
         samples = model.sample(count, labels, seed=self.seed)
-        shades = np.clip((samples - self.low) / (self.high - self.low), 0, 1)
-        picture = Image.fromarray(tiled((shades * 255).round().astype(np.uint8), self.rows, self.scale))
+        picture = Image.fromarray(tiled(shades(samples, self.low, self.high), self.rows, self.scale))
         self.frames.append(picture)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -143,6 +142,17 @@ class SampleGrid(Callback):
             frames = [frame.quantize(32) for frame in self.frames]
             pauses = [150] * (len(frames) - 1) + [1500]
             frames[0].save(self.gif, save_all=True, append_images=frames[1:], duration=pauses, loop=0, optimize=True)
+
+
+def shades(pictures: Any, low: float, high: float) -> Any:
+    """Pictures as bytes: 0 for low and what is below, 255 for high and what is above.
+
+    Example:
+        >>> import lamina as lm, numpy as np
+        >>> lm.applications.gan_callbacks.shades(np.array([-2.0, -1.0, 0.2, 1.0]), -1.0, 1.0).tolist()
+        [0, 0, 153, 255]
+    """
+    return (np.clip((pictures - low) / (high - low), 0, 1) * 255).round().astype(np.uint8)
 
 
 def tiled(pictures: Any, rows: int, scale: int = 1) -> Any:

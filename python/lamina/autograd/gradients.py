@@ -27,6 +27,7 @@ def grad(
 
     Raises:
         RuntimeError: if nothing on the tape led to y, or its graph was freed.
+        TypeError: if one of the inputs is no tensor.
         ValueError: if the gradient is missing or has another shape.
         NotImplementedError: with create_graph, for an op whose rule is not made of ops: it is named.
 
@@ -38,6 +39,9 @@ def grad(
         (12.0, 12.0)
     """
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for x in wanted:
+        if not isinstance(x, Tensor):
+            raise TypeError(f"grad: inputs must be tensors, got {type(x).__name__}")
     if create_graph:
         leaves, outputs = tape.graph_backward(y, y._seed(gradient), wanted=wanted)
         found = [leaves.get(x) if x.node is None else outputs.get((x.node, x.output)) for x in wanted]

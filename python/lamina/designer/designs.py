@@ -12,6 +12,7 @@ import numpy as np
 
 from lamina import data, optimizers, random
 from lamina.applications.gan import last_activation
+from lamina.applications.gan_callbacks import shades
 from lamina.applications.variational_autoencoder import VariationalAutoencoder
 from lamina.models.saving import load_model
 
@@ -116,8 +117,7 @@ class Designs:
         return sorted((name for name in names if NAME.fullmatch(name)), reverse=True)
 
     def _shades(self, codes: Array) -> Array:
-        pictures = self.generator.predict(codes, verbose=0)
-        return (np.clip((pictures - self.low) / (self.high - self.low), 0, 1) * 255).round().astype(np.uint8)
+        return shades(self.generator.predict(codes, verbose=0), self.low, self.high)
 
 
 def _png(picture: Array) -> bytes:

@@ -123,7 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             asked = json.loads(self.rfile.read(int(length)))
             picks = asked.get("picks", [])
             variation = float(asked.get("variation", 0.5))
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
             raise Refused(HTTPStatus.BAD_REQUEST, "expected an object in JSON") from None
         designs = self.server.designs
         with self.server.lock:

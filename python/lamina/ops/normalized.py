@@ -22,10 +22,13 @@ def gradients_through(
     """The gradients of what is composed of the inputs, by ops, to those that need them: on the tape as well."""
     after = next(tape.numbers)
     leaves, outputs = tape.graph_backward(composed(*inputs), dy, after)
-    return tuple([
-        None if x is None or not needed else leaves.get(x) if x.node is None else outputs.get((x.node, x.output))
-        for x, needed in zip(inputs, needs, strict=True)
-    ])  # fmt: skip
+    found: list[Tensor | None] = []
+    for i, (x, needed) in enumerate(zip(inputs, needs, strict=True)):
+        if x is None or not needed or any(x is other for other in inputs[:i]):  # one given twice has one gradient
+            found.append(None)
+        else:
+            found.append(leaves.get(x) if x.node is None else outputs.get((x.node, x.output)))
+    return tuple(found)
 
 
 def scaled_and_shifted(x: Tensor, gamma: Tensor | None, beta: Tensor | None) -> Tensor:

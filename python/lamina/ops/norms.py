@@ -14,7 +14,7 @@ from lamina.ops.arithmetic import compute
 from lamina.ops.broadcasting import sum_over
 from lamina.ops.checks import float_tensor
 from lamina.ops.power import power
-from lamina.ops.reductions import count_over, kept_shape, reduced_axes
+from lamina.ops.reductions import count_over, infinite_for_zero, kept_shape, reduced_axes
 from lamina.ops.reductions import max as largest
 from lamina.ops.reductions import min as smallest
 from lamina.ops.reductions import sum as total
@@ -63,7 +63,7 @@ class EuclideanNormFunction(Function):
     def graph_backward(self, dy: Any) -> Any:
         y = self.saved[1]
         root = operators.reshape(self.output(y.reshape(dy.shape)), y.shape)
-        share = operators.divide(operators.reshape(dy, y.shape), root)
+        share = operators.divide(operators.reshape(dy, y.shape), infinite_for_zero(root))
         return operators.multiply(self.inputs[0], share)
 
 

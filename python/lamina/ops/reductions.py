@@ -129,8 +129,14 @@ class DeviationFunction(VarianceFunction):
         return super().backward(compute("divide", dy, twice))
 
     def graph_backward(self, dy: Any) -> Any:
-        twice = operators.multiply(self.output(self.root), 2)
+        twice = operators.multiply(infinite_for_zero(self.output(self.root)), 2)
         return super().graph_backward(operators.divide(dy, twice))
+
+
+def infinite_for_zero(root: Tensor) -> Tensor:
+    """A root to divide by: what is divided by one that is 0, and all its gradients, become 0. Made of ops."""
+    y = root.array
+    return operators.add(root, Tensor(backend.array_module(y).where(y == 0, y.dtype.type(np.inf), y.dtype.type(0))))
 
 
 class ExtremeOverFunction(Function):
