@@ -73,12 +73,19 @@ def test_pairs_cut_and_padded(vocab):
 
 
 def test_word_piece_learns_the_same_pieces():
-    """Theirs numbers pieces as its hash table has them, in another order every time: the pieces are compared."""
-    theirs = peer.BertWordPieceTokenizer(lowercase=True)
-    theirs.train_from_iterator(TEXTS, vocab_size=2000, min_frequency=2, show_progress=False)
-    ours = WordPieceTokenizer.train(TEXTS, 2000)
-    different = set(ours.vocabulary) ^ set(theirs.get_vocab())
-    assert len(different) <= 10  # ties at the end go by those numbers
+    """Theirs breaks ties as its hash table has the pairs, in another order every time: so the pieces that it learns
+    every time are compared, and those that it ever learned."""
+
+    def theirs():
+        tokenizer = peer.BertWordPieceTokenizer(lowercase=True)
+        tokenizer.train_from_iterator(TEXTS, vocab_size=2000, min_frequency=2, show_progress=False)
+        return set(tokenizer.get_vocab())
+
+    runs = [theirs() for _ in range(8)]
+    ours = set(WordPieceTokenizer.train(TEXTS, 2000).vocabulary)
+    assert len(ours) == len(runs[0])
+    assert len(set.intersection(*runs) - ours) <= 5
+    assert len(ours - set.union(*runs)) <= 5
 
 
 @pytest.mark.parametrize("add_prefix_space", [False, True])
