@@ -180,6 +180,75 @@ def test_waste_is_at_most_a_quarter(pool):
         del array
 
 
+def megabytes(count):
+    return backend.empty((int(count * (1 << 20)),), np.uint8)
+
+
+def test_large_memory_serves_any_size(pool):
+    whole = megabytes(24)
+    held = pool()["in_use"] + pool()["cached"]
+    del whole
+    parts = [megabytes(size) for size in (5.5, 3.2, 8.1, 2.7, 4.1)]
+    assert all(address(part) % 64 == 0 for part in parts)
+    for value, part in enumerate(parts):
+        part.fill(value)
+    assert [set(part[:: 1 << 16].tolist()) for part in parts] == [{0}, {1}, {2}, {3}, {4}]
+    del part, parts[1:4]  # three neighbours
+    joined = megabytes(13.9)
+    assert pool()["in_use"] + pool()["cached"] == held
+    del parts, joined
+    whole = megabytes(24)
+    assert pool()["in_use"] + pool()["cached"] == held
+    assert whole.size == 24 << 20
+
+
+def test_the_smallest_range_that_fits_is_cut(pool):
+    parts = [megabytes(size) for size in (1.5, 6, 1.5, 3, 1.5)]
+    large, small = address(parts[1]), address(parts[3])
+    parts[1] = parts[3] = None
+    first, second = megabytes(2.5), megabytes(2.5)
+    assert 0 <= address(first) - small < 1 << 20
+    assert 0 <= address(second) - large < 6 << 20
+
+
+def test_a_part_of_large_memory_is_trimmed(pool):
+    before = pool()["in_use"]
+    array = megabytes(24)
+    del array
+    _cpu.pool_trim(10 << 20)
+    assert 9 << 20 < pool()["cached"] <= 10 << 20
+    hits = pool()["hits"]
+    array = megabytes(9)
+    array.fill(1)  # what was kept is still there
+    assert pool()["hits"] == hits + 1
+    del array
+    _cpu.pool_trim()
+    assert pool()["cached"] == 0
+    assert pool()["in_use"] == before
+
+
+def test_memory_of_a_training_step(pool):
+    """Activations of many sizes, gradients of others: what is held is little more than what lives at once."""
+    images, pixels, channels = 8, 72, (40, 56, 72, 88, 104, 120)
+    layers = [
+        layer
+        for count in channels
+        for layer in (lm.layers.Conv2D(count, 1, use_bias=False), lm.layers.BatchNormalization(), lm.layers.ReLU())
+    ]
+    model = lm.Sequential([lm.Input((pixels, pixels, 3)), *layers, lm.layers.GlobalAveragePooling2D()])
+    model.compile(optimizer="adam", loss="mse")
+    x = np.zeros((images, pixels, pixels, 3), np.float32)
+    y = np.zeros((images, channels[-1]), np.float32)
+    _cpu.pool_trim()
+    before = pool()["in_use"]
+    for _ in range(3):
+        model.train_on_batch(x, y)
+    held = pool()["in_use"] + pool()["cached"] - before
+    image = 4 * images * pixels * pixels
+    alive = 3 * image * sum(channels) + 2 * image * channels[-1]  # what layers gave, and two gradients of the last
+    assert alive < held < 1.2 * alive
+
+
 def test_trim(pool):
     arrays = [backend.empty((1 << 20,), np.uint8) for _ in range(8)]
     del arrays

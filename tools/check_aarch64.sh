@@ -7,9 +7,9 @@ out=${1:-build/aarch64}
 mkdir -p "$out/here" "$out/there"
 flags=(-std=c++20 -O2 -Icsrc -DLAMINA_ISA=portable -Wall -Wextra -Werror -Wno-psabi -Wno-maybe-uninitialized
   -ffp-contract=off -fno-math-errno -fno-trapping-math -pthread)
-kernels=(gemm conv2d conv2d_direct conv2d_direct_backward_kernel conv2d_pool_backward_kernel conv2d_narrow depthwise
-  winograd_forward winograd_kernel_gradient activation_function elementary transcendental softmax bias_backward attention_forward
-  attention_backward recurrent_forward recurrent_backward ctc_loss embedding)
+kernels=(gemm gemm_row conv2d conv2d_direct conv2d_direct_backward_kernel conv2d_pool_backward_kernel conv2d_narrow
+  depthwise winograd_forward winograd_kernel_gradient activation_function elementary transcendental softmax
+  bias_backward attention_forward attention_backward recurrent_forward recurrent_backward ctc_loss embedding)
 sources=(tests/native/same_bits.cpp csrc/cpu/runtime/isa.cpp csrc/cpu/runtime/threads.cpp)
 for kernel in "${kernels[@]}"; do sources+=("csrc/cpu/$kernel.cpp"); done
 build() { # compiler, folder

@@ -53,8 +53,9 @@ INLINE V<T> normalised(V<T> x, const BatchNorm<T>& s, const Line<T>& line, int64
   return fma(x - load(s.mean + c, mask), load(line.scale + c, mask), load(line.beta + c, mask));
 }
 
-/// How dz comes from dy: as it is; through relu, y computed anew from x; through relu by y, and dz is kept.
-enum : int { NONE = 1, BY_X = 2, BY_Y = 3 };
+/// How dz comes from dy: as it is; through relu, y computed anew from x; through relu by y, and dz is kept; so from a
+/// sum.
+enum : int { NONE = 1, BY_X = 2, BY_Y = 3, OF_SUM = 4 };
 
 /// The gradient through relu.
 template <class T>
@@ -64,11 +65,14 @@ INLINE V<T> through_relu(V<T> y, V<T> dy) {
 
 /// Sums of dz and of dz * (x - mean) by part: sums[part][2][channel].
 template <class T>
-INLINE void gradient_sums(const BatchNorm<T>& s, const Line<T>& line, const T* y, const T* dy, T* dz, T* sums) {
+INLINE void gradient_sums(const BatchNorm<T>& s, const Line<T>& line, const T* y, const T* dy, const T* more_dy, T* dz,
+                          T* sums) {
   const int64_t C = s.channels;
-  with_constant<3>(!s.relu ? NONE
-                   : dz    ? BY_Y
-                           : BY_X,
+  const bool past_caches = dz && stream_rows(dz, s.rows, C);
+  with_constant<4>(!s.relu   ? NONE
+                   : more_dy ? OF_SUM
+                   : dz      ? BY_Y
+                             : BY_X,
                    [&](auto relu) INLINE_LAMBDA {
                      each_column_part(
                          s.rows, C, 0.2,
@@ -80,13 +84,15 @@ INLINE void gradient_sums(const BatchNorm<T>& s, const Line<T>& line, const T* y
                                             V<T> d = load(dy + at, mask);
                                             if constexpr (relu == BY_X)
                                               d = through_relu<T>(normalised(x, s, line, c, mask), d);
-                                            if constexpr (relu == BY_Y) {
+                                            if constexpr (relu == OF_SUM) d = d + load(more_dy + at, mask);
+                                            if constexpr (relu >= BY_Y) {
                                               d = through_relu<T>(load(y + at, mask), d);
-                                              store(dz + at, d, mask);
+                                              past_caches ? stream(dz + at, d) : store(dz + at, d, mask);
                                             }
                                             sum[0] = sum[0] + d;
                                             sum[1] = fma(d, x - load(s.mean + c, mask), sum[1]);
                                           });
+                           if (past_caches) stream_fence();
                          });
                    });
 }
@@ -142,15 +148,15 @@ void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y) {
 }
 
 template <class Target, class T>
-void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
-                         T* dbeta) {
+void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, const T* more_dy, T* dz, T* dx,
+                         T* dgamma, T* dbeta) {
   const int64_t C = s.channels, parts = ceil_div(s.rows, PART_ROWS);
   const Line<T> line = lines(s, Slot::caller);
   T* const slope = scratch_for<T>(Slot::caller2, 2 * C);  // dx = dz * scale + (x - mean) * slope + offset
   T* const offset = slope + C;
   if (dz || dgamma || dbeta || (training && dx)) {
     T* const sums = scratch_for<T>(Slot::caller3, parts * 2 * C);
-    gradient_sums(s, line, y, dy, dz, sums);
+    gradient_sums(s, line, y, dy, more_dy, dz, sums);
     each_block(C, 0.5 * double(parts), [&](int64_t c0, int64_t count) INLINE_LAMBDA {
       double d[BLOCK] = {}, dx_part[BLOCK] = {};
       for (int64_t part = 0; part < parts; ++part)
@@ -197,9 +203,9 @@ template void batch_norm_inverse<Target>(int64_t, const float*, double, float*);
 DOUBLE template void batch_norm_inverse<Target>(int64_t, const double*, double, double*);
 template void batch_norm_forward<Target>(const BatchNorm<float>&, const float*, float*);
 DOUBLE template void batch_norm_forward<Target>(const BatchNorm<double>&, const double*, double*);
-template void batch_norm_backward<Target>(const BatchNorm<float>&, bool, const float*, const float*, float*, float*,
-                                          float*, float*);
-DOUBLE template void batch_norm_backward<Target>(const BatchNorm<double>&, bool, const double*, const double*, double*,
-                                                 double*, double*, double*);
+template void batch_norm_backward<Target>(const BatchNorm<float>&, bool, const float*, const float*, const float*,
+                                          float*, float*, float*, float*);
+DOUBLE template void batch_norm_backward<Target>(const BatchNorm<double>&, bool, const double*, const double*,
+                                                 const double*, double*, double*, double*, double*);
 
 }  // namespace lamina

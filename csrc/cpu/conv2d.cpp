@@ -37,12 +37,17 @@ INLINE bool narrow(const Conv2D& s) {
   return C == 1 || (C <= 8 && K <= 8);
 }
 
-/// 4x4 with strides 2, where Winograd with tiles of 3x3 (four ninths of the products, and what the edge wastes) pays.
-INLINE bool phased(const Conv2D& s) {
+/// 4x4 with strides 2: the side of Winograd's tiles, 0 where it does not pay. Tiles of 3x3 take four ninths of the
+/// products and what the edge wastes, of 5x5 nine 25ths; but these round more: only where they save a quarter.
+INLINE int phased_tile(const Conv2D& s) {
   const auto fits = [](const Axis& a) { return a.kernel == 4 && a.stride == 2 && a.dilation == 1; };
-  if (s.groups != 1 || !fits(s.h) || !fits(s.w) || min_of(s.channels, s.filters) < 32) return false;
+  if (s.groups != 1 || !fits(s.h) || !fits(s.w) || min_of(s.channels, s.filters) < 32) return 0;
   const int64_t h = output_of(s.h), w = output_of(s.w);
-  return 3 * 4 * ceil_div(h + 1, 3) * ceil_div(w + 1, 3) <= 2 * h * w;
+  const auto products = [&](int64_t side) {
+    return (side + 1) * (side + 1) * ceil_div(h + 1, side) * ceil_div(w + 1, side);
+  };
+  const int side = 4 * products(5) <= 3 * products(3) ? 5 : 3;
+  return 3 * products(side) <= 2 * 4 * h * w ? side : 0;
 }
 
 /// The side of Winograd's output tile (see winograd_forward), or 0 where direct convolution is the faster or the wanted
@@ -51,7 +56,7 @@ INLINE int winograd_tile(const Conv2D& s, ConvolutionMode mode) {
   const auto fits = [](const Axis& a) {
     return a.kernel == 3 && a.stride == 1 && a.before <= 2 * a.dilation && a.after <= 2 * a.dilation;
   };
-  if (mode == ConvolutionMode::fast && phased(s)) return 3;
+  if (const int side = mode == ConvolutionMode::fast ? phased_tile(s) : 0) return side;
   if (mode == ConvolutionMode::direct || !fits(s.h) || !fits(s.w)) return 0;
   const int side = mode == ConvolutionMode::fast ? 4 : 2;
   // Measured: below, direct is as fast or faster.

@@ -24,35 +24,45 @@ struct Source {
 template <class T, int M, int NV, bool TAPS>
 void kernel_tile(const Chain& c, const Source<T>& x, const T* dy, T* to, int64_t to_pitch, int64_t count) {
   constexpr int L = lanes<T>;
+  // Loops with pragmas: as lambdas they would take twice as long to compile.
   V<T> acc[M][NV];
-  unroll<M>([&](auto m) INLINE_LAMBDA { unroll<NV>([&](auto v) INLINE_LAMBDA { acc[m][v] = zero<T>(); }); });
   int64_t at[M];
-  unroll<M>([&](auto m) INLINE_LAMBDA { at[m] = TAPS ? x.at[m] : int64_t(m); });
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m) {
+    at[m] = TAPS ? x.at[m] : int64_t(m);
+#pragma GCC unroll 2
+    for (int v = 0; v < NV; ++v) acc[m][v] = zero<T>();
+  }
   const int64_t step = TAPS ? x.pixel : BLOCK;
   for (int64_t n = 0; n < c.images; ++n)
     for (int64_t j = 0; j < c.rows; ++j) {
       const T* p = x.x + n * x.image + j * x.row;
       for (int64_t i = c.columns; i > 0; --i, p += step, dy += NV * L) {
         V<T> d[NV];
-        unroll<NV>([&](auto v) INLINE_LAMBDA { d[v] = load(dy + v * L); });
-        unroll<M>([&](auto m) INLINE_LAMBDA {
+#pragma GCC unroll 2
+        for (int v = 0; v < NV; ++v) d[v] = load(dy + v * L);
+#pragma GCC unroll 16
+        for (int m = 0; m < M; ++m) {
           const V<T> s = set(p[at[m]]);
-          unroll<NV>([&](auto v) INLINE_LAMBDA { acc[m][v] = fma(s, d[v], acc[m][v]); });
-        });
+#pragma GCC unroll 2
+          for (int v = 0; v < NV; ++v) acc[m][v] = fma(s, d[v], acc[m][v]);
+        }
       }
     }
   if (count == NV * L) {
-    unroll<M>([&](auto m) INLINE_LAMBDA {
-      unroll<NV>([&](auto v) INLINE_LAMBDA {
-        T* const p = to + m * to_pitch + v * L;
-        store(p, load(p) + acc[m][v]);
-      });
-    });
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < NV; ++v) {
+        T* const to_v = to + m * to_pitch + v * L;
+        store(to_v, load(to_v) + acc[m][v]);
+      }
   } else {
     alignas(64) T sums[M * NV * L];
-    unroll<M>([&](auto m) INLINE_LAMBDA {
-      unroll<NV>([&](auto v) INLINE_LAMBDA { store(sums + (m * NV + v) * L, acc[m][v]); });
-    });
+#pragma GCC unroll 16
+    for (int m = 0; m < M; ++m)
+#pragma GCC unroll 2
+      for (int v = 0; v < NV; ++v) store(sums + (m * NV + v) * L, acc[m][v]);
     for (int m = 0; m < M; ++m)
       for (int64_t k = 0; k < count; ++k) to[m * to_pitch + k] = to[m * to_pitch + k] + sums[m * NV * L + k];
   }

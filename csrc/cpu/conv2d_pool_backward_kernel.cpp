@@ -33,13 +33,15 @@ struct Piece {
 template <class T, int M, int NV>
 void pooled_tile(const Piece<T>& piece, const int64_t* at, T* sums) {
   constexpr int L = lanes<T>;
+  // Loops with pragmas: as lambdas they would take twice as long to compile.
   V<T> sum[M][NV];
-  const auto each = [](auto f) INLINE_LAMBDA {
-    unroll<M>([&](auto m) INLINE_LAMBDA { unroll<NV>([&](auto v) INLINE_LAMBDA { f(m, v); }); });
-  };
-  each([&](auto m, auto v) INLINE_LAMBDA { sum[m][v] = load(sums + (m * NV + v) * L); });
   int64_t tap[M];
-  unroll<M>([&](auto m) INLINE_LAMBDA { tap[m] = at[m]; });
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m) {
+    tap[m] = at[m];
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) sum[m][v] = load(sums + (m * NV + v) * L);
+  }
   const T* dz = piece.dz;
   const uint8_t* place = piece.place;
   for (int64_t j = 0; j < piece.rows; ++j) {
@@ -47,17 +49,23 @@ void pooled_tile(const Piece<T>& piece, const int64_t* at, T* sums) {
     for (int64_t i = piece.columns; i > 0; --i, p += piece.window, dz += NV * L, place += NV * L) {
       V<T> d[NV];
       I<T> winner[NV];
-      unroll<NV>([&](auto v) INLINE_LAMBDA {
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; ++v) {
         d[v] = load(dz + v * L);
         winner[v] = widen<T>(place + v * L);
-      });
-      unroll<M>([&](auto m) INLINE_LAMBDA {
+      }
+#pragma GCC unroll 16
+      for (int m = 0; m < M; ++m) {
         const auto four = fours(p + tap[m]);
-        unroll<NV>([&](auto v) INLINE_LAMBDA { sum[m][v] = fma(pick(four, winner[v]), d[v], sum[m][v]); });
-      });
+#pragma GCC unroll 4
+        for (int v = 0; v < NV; ++v) sum[m][v] = fma(pick(four, winner[v]), d[v], sum[m][v]);
+      }
     }
   }
-  each([&](auto m, auto v) INLINE_LAMBDA { store(sums + (m * NV + v) * L, sum[m][v]); });
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) store(sums + (m * NV + v) * L, sum[m][v]);
 }
 
 template <class T>

@@ -1,6 +1,9 @@
-// Packed, blocked products. Loops, from outside: blocks of rows of C > CHAIN of k (A block, packed, in L2 or L3) >
-// columns of C (B block, packed, stays in L2) > strips of ROWS rows (A strip, in L1) > tiles of WIDTH columns.
+// Packed, blocked products. Loops, from outside: blocks of rows of C (A block, packed, in L2 or L3) > CHAIN of k >
+// columns of C (B, in L2) > strips of ROWS rows > tiles of WIDTH columns. Where both are packed, B comes panel by
+// panel, the next one while tiles multiply the one before it; else A strips stay in L1 for half a megabyte of B.
 #include "ops/gemm.h"
+
+#include <utility>
 
 #include "cpu/runtime/isa.h"
 #include "cpu/support/activation.h"
@@ -24,9 +27,11 @@ template const Tiles<double>& shared_tiles();
 template <class T>
 struct Blocks {
   static constexpr int ROWS = Tiles<T>::ROWS, WIDTH = Tiles<T>::WIDTH, LINE = Tiles<T>::PACKED_ROWS;
-  static constexpr int64_t STRIPS = 1024 / ROWS;                              // of A, packed at once
+  static constexpr int64_t STRIPS = 448 / ROWS;                               // of A, packed at once
   static constexpr int64_t COLUMNS = round_up(1024 / int(sizeof(T)), WIDTH);  // of B: half a megabyte a chain
-  static constexpr int64_t IN_PLACE_ROWS = REGISTERS == 32 ? 64 : 32;  // up to here, packing B costs more than it gives
+  // Up to so many rows, packing B costs more than it gives: before the tiles, and panel by panel while they multiply.
+  static constexpr int64_t IN_PLACE_ROWS = REGISTERS == 32 ? 64 : 32;
+  static constexpr int64_t IN_PLACE_ROWS_OF_PANELS = REGISTERS == 32 ? 28 : 16;
 };
 
 /// Activations that run over finished rows, not in the tile.
@@ -40,11 +45,14 @@ template <class T>
 struct Plan {
   bool pack_a, pack_b;
   explicit Plan(const Gemm<T>& g) {
-    constexpr int WIDTH = Blocks<T>::WIDTH;
-    pack_b = g.transpose_b || g.m > Blocks<T>::IN_PLACE_ROWS;
-    const bool rows_collide = !g.transpose_a && g.lda * int64_t(sizeof(T)) % 4096 == 0;  // in one set of L1
-    pack_a = g.m > 4 && (g.n > 4 * WIDTH || (rows_collide && g.n > WIDTH));
+    using B = Blocks<T>;
+    const auto collide = [](int64_t row, int64_t set) { return row * int64_t(sizeof(T)) % set == 0; };  // rows, in L1
+    const bool rows_collide = !g.transpose_a && collide(g.lda, 4096);
+    pack_a = g.m > 4 && (g.n > 4 * B::WIDTH || (rows_collide && g.n > B::WIDTH));
+    const int64_t in_place = !pack_a ? B::IN_PLACE_ROWS : collide(g.ldb, 2048) ? B::ROWS : B::IN_PLACE_ROWS_OF_PANELS;
+    pack_b = g.transpose_b || g.m > in_place;
   }
+  bool by_panels() const { return pack_a && pack_b; }
 };
 
 /// Whether C is better written past the caches: it is large, written once, and every vector is whole and aligned.
@@ -58,94 +66,168 @@ INLINE bool streams_result(const Gemm<T>& g) {
 struct Strips {
   int64_t rows, count;
   int64_t begin(int64_t s) const { return s * (rows / count) + min_of(s, rows % count); }
+  int64_t rows_of(int64_t s) const { return begin(s + 1) - begin(s); }
 };
 
-/// past_caches: see streams_result.
+/// A product on one thread, place after place: a block of strips, a chain of k, a block of columns.
+template <class T>
+class Multiplication {
+  using B = Blocks<T>;
+  static constexpr int W = lanes<T>, WIDTH = B::WIDTH, WIDE = Tiles<T>::WIDE;
+
+  struct Place {
+    int64_t strip, last_strip, k, depth, column, columns;
+  };
+
+  const Gemm<T>& g;
+  const bool past_caches;  // see streams_result
+  const Plan<T> plan{g};
+  const Strips strips{g.m, ceil_div(g.m, B::ROWS)};
+  const int64_t chains_at_once = plan.by_panels() && ceil_div(g.k, CHAIN) == 2 ? 2 : 1;
+  const int64_t blocks = plan.pack_a ? ceil_div(strips.count, B::STRIPS / chains_at_once) : 1;
+  const int64_t most_strips = ceil_div(strips.count, blocks), most_columns = plan.by_panels() ? WIDTH : B::COLUMNS;
+  const int64_t most_depth = min_of(g.k, CHAIN), strip_size = most_depth * B::LINE;
+  const int64_t a_row = g.transpose_a ? 1 : g.lda, a_step = g.transpose_a ? g.lda : 1;
+  const int64_t b_column = g.transpose_b ? g.ldb : 1, b_step = g.transpose_b ? 1 : g.ldb;
+  T *a_packed, *b_packed, *b_next;
+  NextPanel<T> next_panel;
+
+ public:
+  Multiplication(const Gemm<T>& product, bool past) : g(product), past_caches(past) {
+    const int64_t a_size = plan.pack_a ? chains_at_once * most_strips * strip_size : 0;
+    const int64_t b_size = most_depth * (plan.pack_b ? min_of(round_up(g.n, WIDTH), most_columns) : WIDTH);
+    a_packed = scratch_for<T>(Slot::gemm, a_size + (plan.by_panels() ? 2 : 1) * b_size + 64);
+    b_packed = a_packed + a_size;
+    b_next = b_packed + b_size;
+  }
+
+  void run() {
+    bool brought = false;  // whether this place's columns are in b_packed already
+    for (Place p = at(0, 0, 0), next; p.strip < strips.count; p = next) {
+      if (!brought) pack_columns(p);
+      next = after(p);
+      brought = plan.by_panels() && !g.transpose_b && next.columns == WIDTH && next.depth > 0;
+      if (brought) {
+        const int64_t times = (p.last_strip - p.strip) * ceil_div(p.depth, NEXT_RUN);
+        next_panel = {b_at(next), g.ldb, b_next, next.depth, ceil_div(next.depth, times)};
+      }
+      for (int64_t s = p.strip; s < p.last_strip; ++s) multiply_strip(p, s, next, brought);
+      if (brought) {
+        next_panel.bring(next_panel.left);  // tiles of one vector bring nothing
+        std::swap(b_packed, b_next);
+      }
+    }
+    if (past_caches) stream_fence();
+  }
+
+ private:
+  Place at(int64_t strip, int64_t k, int64_t column) const {
+    const int64_t columns = strip < strips.count ? min_of(g.n - column, most_columns) : 0;  // none after the last
+    return {strip, min_of(strip + most_strips, strips.count), k, min_of(g.k - k, CHAIN), column, columns};
+  }
+  Place after(const Place& p) const {
+    const bool columns_left = p.column + p.columns < g.n, k_left = p.k + p.depth < g.k;
+    if (k_left && chains_at_once == 2) return at(p.strip, p.k + p.depth, p.column);
+    if (columns_left) return at(p.strip, chains_at_once == 2 ? 0 : p.k, p.column + p.columns);
+    if (k_left) return at(p.strip, p.k + p.depth, 0);
+    return at(p.last_strip, 0, 0);
+  }
+  const T* b_at(const Place& p) const { return g.b + p.k * b_step + p.column * b_column; }
+
+  /// How many columns tiles read where they lie: a ragged end is always packed.
+  int64_t in_place(const Place& p) const {
+    return plan.pack_b ? 0 : p.columns % W == 0 ? p.columns : p.columns / WIDTH * WIDTH;
+  }
+
+  T* strip_at(const Place& p, int64_t strip) const {
+    return a_packed + (p.k / CHAIN % chains_at_once * most_strips + strip - p.strip) * strip_size;
+  }
+  const T* rows_at(const Place& p, int64_t strip) const { return g.a + p.k * a_step + strips.begin(strip) * a_row; }
+  void pack_columns(const Place& p) const {
+    const int64_t begin = in_place(p);
+    for (int64_t j = begin; j < p.columns; j += WIDTH)
+      pack_panel(b_packed + (j - begin) * most_depth, WIDTH, min_of(p.columns - j, WIDTH), p.depth,
+                 b_at(p) + j * b_column, b_column, b_step);
+  }
+
+  // What a tile asks for, a line a step, on its way to L2: NEXT_RUN rows, one line of each in turn; a strip's rows,
+  // where they are packed from; or lines in order.
+  static void ask_for_rows(Tile<T>& t, const T* rows, int64_t row) {
+    t.next = rows;
+    t.next_step = row;
+    t.next_jump = NEXT_RUN - NEXT_RUN * row;
+  }
+  static void ask_for_lines(Tile<T>& t, const T* lines, int64_t step) {
+    t.next = lines;
+    t.next_step = step;
+    t.next_jump = 0;
+  }
+  void ask_for_strip(Tile<T>& t, const Place& p, int64_t strip) const {
+    g.transpose_a ? ask_for_lines(t, rows_at(p, strip), g.lda) : ask_for_rows(t, rows_at(p, strip), g.lda);
+  }
+  void ask_for_next(Tile<T>& t, const Place& p, int64_t strip, const Place& next) const {
+    const bool last = strip + 1 == p.last_strip;
+    const int64_t turned = (strip - p.strip) * NEXT_RUN;  // columns of the next panel, asked for strip by strip
+    if (!last && (!plan.pack_a || p.column == 0))
+      ask_for_strip(t, p, strip + 1);
+    else if (last && next.columns > 0 && (!plan.pack_a || next.column == 0))
+      ask_for_strip(t, next, next.strip);
+    else if (plan.by_panels() && g.transpose_b && turned < next.columns)
+      ask_for_rows(t, b_at(next) + turned * g.ldb, g.ldb);
+    else
+      ask_for_lines(t, t.a + strip_size, B::LINE);
+  }
+
+  void multiply_strip(const Place& p, int64_t strip, const Place& next, bool bring) {
+    const int64_t i = strips.begin(strip), rows = strips.rows_of(strip);
+    if (plan.pack_a && p.column == 0)
+      pack_panel(strip_at(p, strip), B::LINE, rows, p.depth, rows_at(p, strip), a_row, a_step);
+    Tile<T> t;
+    t.depth = p.depth;
+    t.a_row = plan.pack_a ? 1 : a_row;
+    t.a_step = plan.pack_a ? B::LINE : a_step;
+    t.a = plan.pack_a ? strip_at(p, strip) : rows_at(p, strip);
+    t.c_row = g.ldc;
+    t.resume = p.k > 0;
+    t.finish = p.k + p.depth == g.k;
+    t.past_caches = past_caches;
+    t.relu = g.activation == Activation::relu;
+    t.next_panel = bring ? &next_panel : nullptr;
+    ask_for_next(t, p, strip, next);
+
+    const int64_t read_in_place = in_place(p);
+    for (int64_t j = 0; j < p.columns;) {
+      int vectors;
+      if (j < read_in_place) {
+        t.b = b_at(p) + j;
+        t.b_row = g.ldb;
+        const int64_t left = (read_in_place - j) / W;
+        if (left >= WIDE && rows <= Tiles<T>::rows_for(WIDE))
+          vectors = WIDE;
+        else if (left >= 4 && rows <= Tiles<T>::rows_for(4))
+          vectors = 4;
+        else
+          vectors = int(min_of(left, Tiles<T>::VECTORS));
+      } else {
+        t.b = b_packed + (j - read_in_place) * most_depth;
+        t.b_row = WIDTH;
+        vectors = int(min_of(ceil_div(p.columns - j, W), Tiles<T>::VECTORS));
+      }
+      t.last = first<T>(p.columns - j - (vectors - 1) * W);
+      t.c = g.c + i * g.ldc + p.column + j;
+      t.bias = g.bias ? g.bias + p.column + j : nullptr;
+      t.addend = t.finish && g.addend ? g.addend + i * g.ldc + p.column + j : nullptr;
+      tiles<T>.at[vectors][rows](t);
+      j += vectors * W;
+    }
+    if (t.finish && passes_after(g))
+      for (int64_t r = 0; r < rows; ++r) apply_activation(g.c + (i + r) * g.ldc + p.column, p.columns, g.activation);
+  }
+};
+
 template <class T>
 void gemm_on_one_thread(const Gemm<T>& g, bool past_caches = false) {
-  using B = Blocks<T>;
-  constexpr int W = lanes<T>, WIDTH = B::WIDTH;
-  if (g.m <= 0 || g.n <= 0) return;
-  const Plan<T> plan(g);
-  const Strips strips{g.m, ceil_div(g.m, B::ROWS)};
-  const int64_t most_depth = min_of(g.k, CHAIN), strip_size = most_depth * B::LINE;
-  const int64_t packed_strips = plan.pack_a ? min_of(strips.count, B::STRIPS) : 0;
-  const int64_t packed_columns = plan.pack_b ? min_of(round_up(g.n, WIDTH), B::COLUMNS) : WIDTH;
-  T* const a_packed = scratch_for<T>(Slot::gemm, packed_strips * strip_size + most_depth * packed_columns + 64);
-  T* const b_packed = a_packed + packed_strips * strip_size;
-  const int64_t step = plan.pack_a ? B::STRIPS : strips.count;
-  const bool pass_after = passes_after(g);
-
-  for (int64_t s0 = 0; s0 < strips.count; s0 += step) {
-    const int64_t s1 = min_of(s0 + step, strips.count);
-    int64_t k0 = 0;
-    do {  // once even for k = 0: C = activation(bias)
-      const int64_t depth = min_of(g.k - k0, CHAIN);
-      const int64_t a_row = g.transpose_a ? 1 : g.lda, a_step = g.transpose_a ? g.lda : 1;
-      const T* const a0 = g.a + k0 * a_step;
-      if (plan.pack_a)
-        for (int64_t s = s0; s < s1; ++s)
-          pack_panel(a_packed + (s - s0) * strip_size, B::LINE, strips.begin(s + 1) - strips.begin(s), depth,
-                     a0 + strips.begin(s) * a_row, a_row, a_step);
-      for (int64_t j0 = 0; j0 < g.n; j0 += B::COLUMNS) {
-        const int64_t columns = min_of(g.n - j0, B::COLUMNS);
-        const int64_t in_place = plan.pack_b ? 0 : columns % W == 0 ? columns : columns / WIDTH * WIDTH;
-        const int64_t b_column = g.transpose_b ? g.ldb : 1, b_step = g.transpose_b ? 1 : g.ldb;
-        const T* const b0 = g.b + k0 * b_step + j0 * b_column;
-        for (int64_t j = in_place; j < columns; j += WIDTH)  // a ragged end is always packed
-          pack_panel(b_packed + (j - in_place) * most_depth, WIDTH, min_of(columns - j, WIDTH), depth,
-                     b0 + j * b_column, b_column, b_step);
-
-        for (int64_t s = s0; s < s1; ++s) {
-          const int64_t i = strips.begin(s);
-          const int rows = int(strips.begin(s + 1) - i);
-          Tile<T> t;
-          t.depth = depth;
-          t.a_row = plan.pack_a ? 1 : a_row;
-          t.a_step = plan.pack_a ? B::LINE : a_step;
-          t.a = plan.pack_a ? a_packed + (s - s0) * strip_size : a0 + i * a_row;
-          t.c_row = g.ldc;
-          t.resume = k0 > 0;
-          t.finish = k0 + depth == g.k;
-          t.past_caches = past_caches;
-          t.relu = g.activation == Activation::relu;
-          // The next strip, on its way to L2: packed, lines in order; rows in place, one line of each row in turn.
-          // Columns in place: the next chain.
-          t.next = plan.pack_a ? t.a + strip_size : g.transpose_a ? t.a + depth * a_step : t.a + rows * a_row;
-          t.next_step = t.a_step == 1 ? t.a_row : t.a_step;
-          t.next_jump = t.a_step == 1 ? NEXT_RUN - NEXT_RUN * t.a_row : 0;
-          for (int64_t j = 0; j < columns;) {
-            int vectors;
-            if (j < in_place) {
-              t.b = b0 + j;
-              t.b_row = g.ldb;
-              const int64_t left = (in_place - j) / W;
-              constexpr int WIDE = Tiles<T>::WIDE;
-              if (left >= WIDE && rows <= Tiles<T>::rows_for(WIDE))
-                vectors = WIDE;
-              else if (left >= 4 && rows <= Tiles<T>::rows_for(4))
-                vectors = 4;
-              else
-                vectors = int(min_of(left, Tiles<T>::VECTORS));
-            } else {
-              t.b = b_packed + (j - in_place) * most_depth;
-              t.b_row = WIDTH;
-              vectors = int(min_of(ceil_div(columns - j, W), Tiles<T>::VECTORS));
-            }
-            t.last = first<T>(columns - j - (vectors - 1) * W);
-            t.c = g.c + i * g.ldc + j0 + j;
-            t.bias = g.bias ? g.bias + j0 + j : nullptr;
-            tiles<T>.at[vectors][rows](t);
-            j += vectors * W;
-          }
-          if (t.finish && pass_after)
-            for (int64_t r = 0; r < rows; ++r) apply_activation(g.c + (i + r) * g.ldc + j0, columns, g.activation);
-        }
-      }
-      k0 += depth;
-    } while (k0 < g.k);
-  }
-  if (past_caches) stream_fence();
+  if (g.m > 0 && g.n > 0) Multiplication<T>(g, past_caches).run();
 }
 
 /// Rows [i0, i1) and columns [j0, j1) of the product.
@@ -155,6 +237,7 @@ Gemm<T> part_of(Gemm<T> g, int64_t i0, int64_t i1, int64_t j0, int64_t j1) {
   g.b += j0 * (g.transpose_b ? g.ldb : 1);
   g.c += i0 * g.ldc + j0;
   if (g.bias) g.bias += j0;
+  if (g.addend) g.addend += i0 * g.ldc + j0;
   g.m = i1 - i0;
   g.n = j1 - j0;
   return g;
@@ -192,7 +275,7 @@ void gemm_by_chains(const Gemm<T>& g) {
       one.k = min_of(g.k - i * CHAIN, CHAIN);
       one.c = partial + i * size;
       one.ldc = g.n;
-      one.bias = nullptr;
+      one.bias = one.addend = nullptr;
       one.activation = Activation::linear;
       gemm_on_one_thread(one);
     }
@@ -203,6 +286,7 @@ void gemm_by_chains(const Gemm<T>& g) {
         V<T> sum = load(partial + i * g.n + j, mask);
         for (int64_t c = 1; c < chains; ++c) sum = sum + load(partial + c * size + i * g.n + j, mask);
         if (g.bias) sum = sum + load(g.bias + j, mask);
+        if (g.addend) sum = sum + load(g.addend + i * g.ldc + j, mask);
         store(g.c + i * g.ldc + j, sum, mask);
       });
       apply_activation(g.c + i * g.ldc, g.n, g.activation);
@@ -219,6 +303,7 @@ using namespace LAMINA_ISA;
 
 template <class Target, class T>
 void gemm(const Gemm<T>& g) {
+  if (gemm_row<Target>(g)) return;
   const double work = 2.0 * double(g.m) * double(g.n) * double(g.k) * NANOSECONDS_A_FLOP +
                       double(g.m * g.n + g.m * g.k + g.k * g.n) * NANOSECONDS_A_VALUE;
   const int threads = num_threads();

@@ -15,33 +15,50 @@
 namespace lamina {
 namespace LAMINA_ISA {
 
-/// m (M x NR) = v (M x depth, in blocks of CB, the next one `step` further on) * u (depth x NR); or += . NV vectors of
-/// the NR columns count.
+/// What m holds before a product: nothing; sums to which this chain is added; the chain itself so far.
+enum class Holds { nothing, sums, chain };
+
+/// m (M x NR) = v (M x depth, in blocks of CB, the next one `step` further on) * u (depth x NR), or more of that. NV
+/// vectors of the NR columns count.
 template <int M, int NV, class T>
-void multiply_rows(int64_t depth, const T* v, int64_t step, const T* u, T* m, bool add) {
+void multiply_rows(int64_t depth, const T* v, int64_t step, const T* u, T* m, Holds before) {
+  // Loops with pragmas: as lambdas they would take twice as long to compile.
   V<T> acc[M][NV];
-  const auto each = [](auto f) INLINE_LAMBDA {
-    unroll<M>([&](auto i) INLINE_LAMBDA { unroll<NV>([&](auto j) INLINE_LAMBDA { f(i, j); }); });
-  };
-  each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = zero<T>(); });
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) acc[i][j] = before == Holds::chain ? load(m + i * NR<T> + j * lanes<T>) : zero<T>();
   for (int64_t c = 0; c < depth; c += CB<T>, v += step) {
-    unroll<M>([&](auto i) INLINE_LAMBDA { prefetch(v + step + i * CB<T>); });
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) prefetch(v + step + i * CB<T>);
 #pragma GCC unroll 4
     for (int k = 0; k < CB<T>; ++k, u += NR<T>) {
       V<T> row[NV];
-      unroll<NV>([&](auto j) INLINE_LAMBDA { row[j] = load(u + j * lanes<T>); });
-      each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = fma(set(v[i * CB<T> + k]), row[j], acc[i][j]); });
+#pragma GCC unroll 2
+      for (int j = 0; j < NV; ++j) row[j] = load(u + j * lanes<T>);
+#pragma GCC unroll 16
+      for (int i = 0; i < M; ++i) {
+        const V<T> x = set(v[i * CB<T> + k]);
+#pragma GCC unroll 2
+        for (int j = 0; j < NV; ++j) acc[i][j] = fma(x, row[j], acc[i][j]);
+      }
     }
   }
-  if (add) each([&](auto i, auto j) INLINE_LAMBDA { acc[i][j] = load(m + i * NR<T> + j * lanes<T>) + acc[i][j]; });
-  each([&](auto i, auto j) INLINE_LAMBDA { store(m + i * NR<T> + j * lanes<T>, acc[i][j]); });
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < NV; ++j) {
+      T* const to = m + i * NR<T> + j * lanes<T>;
+      store(to, before == Holds::sums ? load(to) + acc[i][j] : acc[i][j]);
+    }
 }
 
 template <int F, class T>
 struct WinogradForward {
   static constexpr int A = F + KERNEL<F> - 1, XI = A * A;
-  static constexpr int64_t STAGE_BYTES = int64_t(24) << 20;               // of V, when all tiles are transformed first
-  static constexpr int64_t MOST_BYTES = int64_t(F == 3 ? 24 : 48) << 20;  // of U, when all weights are
+  static constexpr int64_t STAGE_BYTES = int64_t(24) << 20;      // of V, when all tiles are transformed first
+  static constexpr int64_t SLICE = 4 * CB<T>, MOST_SLICED = 16;  // channels of U at a time; tiles
+  static constexpr int64_t MOST_BYTES = int64_t(PHASED<F> ? 24 : 48) << 20;  // of U, when all weights are
 
   TileGrid grid;
   WinogradWeights<F, T> weights;
@@ -81,6 +98,7 @@ struct WinogradForward {
   // set.
   int64_t panels() const { return ceil_div(columns, NR<T>); }
   int64_t u_stride() const { return weights.stride; }
+  int64_t u_slice() const { return XI * (SLICE * NR<T> + CB<T>); }
   int64_t u_panel() const { return XI * u_stride(); }
   int64_t v_stride() const { return depth * block + CB<T>; }
   int64_t v_block() const { return XI * v_stride(); }
@@ -89,8 +107,8 @@ struct WinogradForward {
 
   /// A group's transformed inputs of the tiles begin .. begin + count.
   void transform_inputs(int64_t group, int64_t begin, int64_t count, T* v, const T* zeros) const {
-    constexpr int INPUT = A - 2;  // F(3x3, 2x2) has the input transform of F(2x2, 3x3)
-    const auto transform = F == 3 && !weights.turned ? transform_phases<T> : transform_input<INPUT, T>;
+    constexpr int INPUT = A - 2;  // F(3x3, 2x2) has the input transform of F(2x2, 3x3), F(5x5, 2x2) that of F(4x4, 3x3)
+    const auto transform = PHASED<F> && !weights.turned ? transform_phases<INPUT, T> : transform_input<INPUT, T>;
     for (int64_t t = 0; t < count; ++t)
       transform(grid, channels, groups * channels, x + group * channels, begin + t, v + t * CB<T>, v_stride(),
                 block * CB<T>, zeros);
@@ -102,7 +120,7 @@ struct WinogradForward {
   };
   Place place_of(const TileGrid::Tile& tile, int64_t group, int64_t k) const {
     const int64_t channel = group * filters;
-    if (F != 3 || !weights.turned)
+    if (!PHASED<F> || !weights.turned)
       return {tile.image, tile.row, tile.column, grid.step_h, grid.step_w, channel + k, filters - k};
     const int64_t each = weights.phase_columns(), phase = k / each;
     return {tile.image,
@@ -155,23 +173,30 @@ struct WinogradForward {
 
   /// M[xi] = V[xi] * U[xi] for the `count` tiles of a block. float64 is for checks: its panels are always whole.
   void multiply(int64_t panel, int64_t xi, int64_t count, const T* v, const T* u, T* m) const {
+    multiply(panel, xi, count, v, u + xi * u_stride(), m, 0, depth);
+  }
+  /// With the channels begin .. end alone, u's first ones; those before are in m.
+  void multiply(int64_t panel, int64_t xi, int64_t count, const T* v, const T* u, T* m, int64_t begin,
+                int64_t end) const {
     if (sizeof(T) == 4 && panel_width<T>(columns, panel) == lanes<T>)
-      multiply<sizeof(T) == 4 ? 1 : 2>(xi, count, v, u, m);
+      multiply<sizeof(T) == 4 ? 1 : 2>(xi, count, v, u, m, begin, end);
     else
-      multiply<2>(xi, count, v, u, m);
+      multiply<2>(xi, count, v, u, m, begin, end);
   }
   template <int NV>
-  void multiply(int64_t xi, int64_t count, const T* v, const T* u, T* m) const {
+  void multiply(int64_t xi, int64_t count, const T* v, const T* u, T* m, int64_t begin, int64_t end) const {
     const int64_t shares = ceil_div(count, MR);  // equal ones: 64 tiles are 13 + 13 + 13 + 13 + 12, not 4 * 14 + 8
     v += xi * v_stride();
-    u += xi * u_stride();
     m += xi * m_stride();
     for (int64_t g = 0; g < shares; ++g) {
       const int64_t a = count * g / shares, b = count * (g + 1) / shares;
       with_constant<MR>(int(b - a), [&](auto rows) {
-        for (int64_t c = 0; c < depth; c += CHAIN)
-          multiply_rows<rows, NV>(min_of(CHAIN, depth - c), v + c * block + a * CB<T>, block * CB<T>, u + c * NR<T>,
-                                  m + a * NR<T>, c > 0);
+        for (int64_t c = begin; c < end; c += CHAIN)
+          multiply_rows<rows, NV>(min_of(CHAIN, end - c), v + c * block + a * CB<T>, block * CB<T>,
+                                  u + (c - begin) * NR<T>, m + a * NR<T>,
+                                  c == 0  ? Holds::nothing
+                                  : begin ? Holds::chain
+                                          : Holds::sums);
       });
     }
   }
@@ -216,6 +241,21 @@ struct WinogradForward {
     });
   }
 
+  /// Few tiles: U is most of the memory, and a panel of it more than L2 holds. So a slice of it at a time, which every
+  /// chain goes on with.
+  template <class Count>
+  void multiply_slices(int64_t group, int64_t panel, int64_t here, Count count, const T* v, T* u, T* m) const {
+    WinogradWeights<F, T> slice = weights;
+    slice.stride = SLICE * NR<T> + CB<T>;
+    for (int64_t c = 0; c < depth; c += SLICE) {
+      const int64_t end = min_of(depth, c + SLICE);
+      for (int64_t k = c; k < end; k += CB<T>) slice.transform(group, panel, k, u - c * NR<T>);
+      for (int64_t xi = 0; xi < XI; ++xi)
+        for (int64_t i = 0; i < here; ++i)
+          multiply(panel, xi, count(i), v + i * v_block(), u + xi * slice.stride, m + i * m_block(), c, end);
+    }
+  }
+
   /// All tiles of a stage first, then panels in parallel, each transformed just before its use: many channels, few
   /// tiles. U (36 * C * K values; 38 MB at 512 x 512) is never in memory whole.
   void run_panels(int64_t group) const {
@@ -234,13 +274,18 @@ struct WinogradForward {
         }
       });
       parallel_for(panels(), double(u_panel()) * (0.13 + 0.02 * double(here * block)), [&](int64_t begin, int64_t end) {
-        T* const u = scratch_for<T>(Slot::worker, u_panel() + here * m_block());
-        T* const m = u + u_panel();
+        const bool sliced = depth <= CHAIN && depth > 4 * SLICE && here * block <= MOST_SLICED;
+        T* const u = scratch_for<T>(Slot::worker, (sliced ? u_slice() : u_panel()) + here * m_block());
+        T* const m = u + (sliced ? u_slice() : u_panel());
         for (int64_t p = begin; p < end; ++p) {
-          for (int64_t c = 0; c < depth; c += CB<T>) weights.transform(group, p, c, u);
           const auto count = [&](int64_t i) { return from(s + i + 1) - from(s + i); };
-          for (int64_t xi = 0; xi < XI; ++xi)
-            for (int64_t i = 0; i < here; ++i) multiply(p, xi, count(i), v + i * v_block(), u, m + i * m_block());
+          if (sliced) {
+            multiply_slices(group, p, here, count, v, u, m);
+          } else {
+            for (int64_t c = 0; c < depth; c += CB<T>) weights.transform(group, p, c, u);
+            for (int64_t xi = 0; xi < XI; ++xi)
+              for (int64_t i = 0; i < here; ++i) multiply(p, xi, count(i), v + i * v_block(), u, m + i * m_block());
+          }
           for (int64_t i = 0; i < here; ++i) transform_outputs(group, from(s + i), count(i), p, m + i * m_block());
         }
         if (past_caches) stream_fence();
@@ -269,7 +314,7 @@ using namespace LAMINA_ISA;
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y) {
   const auto run = [&](auto side) { WinogradForward<side, T>(s, false, x, w, bias, activation, y).run(); };
-  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
+  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : tile == 4 ? run(Int<4>{}) : run(Int<5>{});
 }
 
 /// dx is the convolution of dy with the weights turned by 180 degrees, their channels and filters exchanged.
@@ -277,7 +322,7 @@ template <class Target, class T>
 void winograd_backward_input(const Conv2D& s, int tile, const T* dy, const T* w, const T* bias, Activation activation,
                              T* dx) {
   const auto run = [&](auto side) { WinogradForward<side, T>(s, true, dy, w, bias, activation, dx).run(); };
-  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
+  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : tile == 4 ? run(Int<4>{}) : run(Int<5>{});
 }
 
 template void winograd_forward<Target>(const Conv2D&, int, const float*, const float*, const float*, Activation,

@@ -43,8 +43,8 @@ void multiply_tiles(int64_t count, const T* v, const T* d, T* u, bool add) {
 template <int F, class T>
 struct WinogradKernelGradient {
   static constexpr int R = KERNEL<F>, A = F + R - 1, XI = A * A;
-  static constexpr int PHASES = F == 3 ? 4 : 1;  // of x, side by side as channels are
-  static constexpr int INPUT = F == 3 ? 2 : F;   // whose transform of 4x4 pixels a phase shares
+  static constexpr int PHASES = PHASED<F> ? 4 : 1;  // of x, side by side as channels are
+  static constexpr int INPUT = A - 2;               // whose transform of A x A pixels a phase shares
 
   TileGrid grid;
   int64_t groups, channels, filters;  // of one group
@@ -80,7 +80,7 @@ struct WinogradKernelGradient {
 
   /// V of tile t0 + t of the grid.
   void transform_image(int64_t group, int64_t t0, int64_t t, T* v, const T* zeros) const {
-    const auto transform = F == 3 ? transform_phases<T> : transform_input<INPUT, T>;
+    const auto transform = PHASED<F> ? transform_phases<INPUT, T> : transform_input<INPUT, T>;
     transform(grid, channels, groups * channels, x + group * channels, t0 + t, v + t * CB<T>, v_stride(),
               XI * v_stride(), zeros);
   }
@@ -130,7 +130,7 @@ struct WinogradKernelGradient {
       unroll<A>([&](auto a) INLINE_LAMBDA { in[a] = mid[a][q]; });
       Winograd<F>::template weights_gradient<T>(in, out);
       unroll<R>([&](auto p) INLINE_LAMBDA {
-        const int64_t tap = F == 3 ? (2 * p + phase / 2) * 4 + 2 * q + phase % 2 : p * R + q;
+        const int64_t tap = PHASED<F> ? (2 * p + phase / 2) * 4 + 2 * q + phase % 2 : p * R + q;
         T* const to = dw + ((tap * channels + channel) * groups + group) * filters + k;
         if (whole)
           store(to, add ? load(to) + out[p] : out[p]);
@@ -256,7 +256,7 @@ void winograd_backward_kernel(const Conv2D& s, int tile, const T* x, const T* dy
         TileGrid(s, side, false), s.groups, s.channels / s.groups, s.filters / s.groups, x, dy, dw}
         .run();
   };
-  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : run(Int<4>{});
+  tile == 2 ? run(Int<2>{}) : tile == 3 ? run(Int<3>{}) : tile == 4 ? run(Int<4>{}) : run(Int<5>{});
 }
 
 template void winograd_backward_kernel<Target>(const Conv2D&, int, const float*, const float*, float*);

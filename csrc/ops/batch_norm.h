@@ -7,7 +7,8 @@
 // average too, as in Keras. y = fma(x - mean, gamma * inverse, beta), inverse = 1 / sqrt(variance + epsilon).
 // Gradients' sums run over the same parts: a chain of 512 within, then float64.
 //
-// Bytes an element in float32: forward 12 (two reads, one write), backward 20 (28 with relu after a residual).
+// Bytes an element in float32: forward 12 (two reads, one write), backward 20 (28 with relu after a residual, 32 with a
+// sum of two gradients as well, whose sum in a pass of its own would be 12 more).
 //
 // Reference: Ioffe & Szegedy 2015, arXiv:1502.03167.
 #pragma once
@@ -47,10 +48,10 @@ void batch_norm_forward(const BatchNorm<T>& s, const T* residual, T* y);
 
 /// dz = dy * activation'(y): the gradient of the residual. With relu, y and dz are both given, or both null and y is
 /// computed anew from x (so where there was no residual). training: mean and inverse came from x. dx, dgamma and dbeta
-/// may be null.
+/// may be null. more_dy: null, or, where dz is given, what is added to dy as it is read.
 template <class Target, class T>
-void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, T* dz, T* dx, T* dgamma,
-                         T* dbeta);
+void batch_norm_backward(const BatchNorm<T>& s, bool training, const T* y, const T* dy, const T* more_dy, T* dz, T* dx,
+                         T* dgamma, T* dbeta);
 
 namespace cuda {  // the same, and the same bits, over device memory; S: float16 and bfloat16 too, with T = float
 

@@ -26,7 +26,8 @@ struct Conv2D {
 };
 
 /// fast: Winograd F(4x4, 3x3) for 3x3 stride 1 where it pays (rms error about 2.5 times direct), F(3x3, 2x2) for 4x4
-/// with strides 2 (1.2 times); accurate: F(2x2, 3x3), more exact than direct; direct: the plain sum everywhere.
+/// with strides 2 (1.2 times), or F(5x5, 2x2) where that takes a quarter of the products less (7 times); accurate:
+/// F(2x2, 3x3), more exact than direct; direct: the plain sum everywhere.
 enum class ConvolutionMode : int { fast = 0, accurate = 1, direct = 2 };
 
 template <class Target, class T>
@@ -46,9 +47,9 @@ void conv2d_backward_kernel(const Conv2D& s, ConvolutionMode mode, const T* x, c
 /// the output tile. A dilated convolution is d * d undilated ones of every d-th pixel. Sums are fixed here too: for
 /// each position of the transformed tile, chains over C (at most CHAIN long, added in order); in the gradient of the
 /// kernel chains of 56 tiles, counted through the batch. An output's bits depend on its tile alone. An infinity or NaN
-/// spoils all outputs of the tiles that see it. tile 3: 4x4, strides 2, groups 1, dilation 1, any padding: four 2x2
-/// kernels on every second pixel, by F(3x3, 2x2). Reference: Lavin & Gray 2016, arXiv:1509.09308; points 0, 1, -1, 1/2,
-/// -2 for F(4x4).
+/// spoils all outputs of the tiles that see it. tile 3, 5: 4x4, strides 2, groups 1, dilation 1, any padding: four 2x2
+/// kernels on every second pixel, by F(3x3, 2x2) or F(5x5, 2x2). Reference: Lavin & Gray 2016, arXiv:1509.09308; points
+/// 0, 1, -1, 1/2, -2 for F(4x4) and F(5x5).
 template <class Target, class T>
 void winograd_forward(const Conv2D& s, int tile, const T* x, const T* w, const T* bias, Activation activation, T* y);
 template <class Target, class T>

@@ -1,8 +1,8 @@
-// gemm: C = activation(op(A) . op(B) + bias), row-major, and the same for a batch.
+// gemm: C = activation(op(A) . op(B) + bias + addend), row-major, and the same for a batch.
 //
 // Numerics: every C[i][j] is a fixed sum. k is cut into chains of CHAIN = 512; a chain is a sequence of fused
 // multiply-adds in increasing k, from 0; the chains are added in order:
-//     total = chain(0, 512);  total = total + chain(512, 1024);  ...;  C = activation(total + bias[j])
+//     total = chain(0, 512);  total = total + chain(512, 1024);  ...;  C = activation((total + bias[j]) + addend[i][j])
 // for every shape, tile, blocking, number of threads and ISA.
 #pragma once
 #include <cstdint>
@@ -27,11 +27,16 @@ struct Gemm {
   int64_t ldc;
   const T* bias = nullptr;  // n values, or none
   Activation activation = Activation::linear;
+  const T* addend = nullptr;  // laid out as C, or none; gemm alone knows it, for the CPU
 };
 
 /// One product, shared out among the threads.
 template <class Target, class T>
 void gemm(const Gemm<T>& g);
+
+/// The same, and the same bits, for one row and a matrix too large for caches; false: not of this shape, nothing done.
+template <class Target, class T>
+bool gemm_row(const Gemm<T>& g);
 
 /// `count` products; the next one's A, B, C lie stride_a, stride_b, stride_c further on.
 template <class Target, class T>

@@ -42,6 +42,7 @@ def by_chains(a, b, bias):
 def shapes(random, count):
     """Sizes that meet every tile, tail and plan: single rows and columns, no k, chains, blocks."""
     yield from [(9, 32, 21632), (200, 1100, 800), (1100, 70, 600), (1, 1, 1), (5, 3, 0), (1, 500, 513), (31, 1, 1025)]
+    yield from [(470, 200, 600)] * 4 + [(40, 161, 0)] * 4 + [(15, 512, 530)] * 4  # by panels: blocks, no k, few rows
     for i in range(count):
         if i % 3 == 0:
             yield tuple(int(random.choice(EDGES)) for _ in range(3))
@@ -74,6 +75,31 @@ def test_values_and_bits(dtype):
         row = np.ascontiguousarray(a[:, i : i + 1] if transpose_a else a[i : i + 1])
         alone = product(row, b, transpose_a, transpose_b, bias, int(activation))
         assert alone.tobytes() == results[0][i : i + 1].tobytes(), f"{case}: row {i} alone"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n", "k"), [(521, 2053), (2119, 512), (4160, 260), (2048, 1027)])
+def test_one_row_of_a_large_product(n, k, dtype):
+    """From 4 MB on the matrix is read row by row: the bits are those of tiles, which two rows go through."""
+    random = np.random.default_rng(9)
+    a, b, bias = operands(random, 2, n, k, False, False, dtype)
+    row = a[:1].copy()
+    for isa in _cpu.isas():
+        lamina.set_isa(isa)
+        for threads in (1, 2, 4):
+            lamina.set_num_threads(threads)
+            for offset, activation in ((None, 0), (bias, 0), (bias, 1), (bias, 2)):
+                wanted = product(a, b, bias=offset, activation=activation)[:1]
+                assert product(row, b, bias=offset, activation=activation).tobytes() == wanted.tobytes()
+                column = product(row.T.copy(), b, True, bias=offset, activation=activation)
+                assert column.tobytes() == wanted.tobytes()
+        if isa == "portable" and len(_cpu.isas()) > 1:
+            continue
+        b_bad = b.copy()
+        b_bad[k // 2, 3] = np.inf
+        got = product(row, b_bad)
+        assert np.isinf(got[0, 3])
+        assert np.isfinite(np.delete(got, 3, 1)).all()
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(3, 5, 40), (20, 33, 512), (7, 40, 1200), (1, 64, 1024)])
@@ -149,3 +175,29 @@ def test_binding_guards_memory():
     ]:
         with pytest.raises(error):
             _cpu.gemm(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_addend_is_added_after_the_bias(dtype):
+    random = np.random.default_rng(11)
+    for i, (m, n, k) in enumerate([*shapes(random, 40), (1, 2048, 1024)]):
+        transpose_a, transpose_b = bool(i & 1), bool(i & 2)
+        a, b, bias = operands(random, m, n, k, transpose_a, transpose_b, dtype)
+        bias = None if i % 5 == 0 else bias
+        addend = random.standard_normal((m, n)).astype(dtype)
+        wanted = product(a, b, transpose_a, transpose_b, bias) + addend
+        for isa in _cpu.isas():
+            if isa == "portable" and m * n * k > 2e6 and len(_cpu.isas()) > 1:  # exact, and slow without FMA
+                continue
+            lamina.set_isa(isa)
+            for threads, activation in ((1, 0), (1, 1), (2, 1), (4, 0)):
+                lamina.set_num_threads(threads)
+                c = backend.full((m, n), -77, dtype)
+                _cpu.gemm(a, b, c, transpose_a, transpose_b, bias, activation, addend)
+                assert np.array_equal(c, np.maximum(wanted, 0) if activation else wanted), (m, n, k, isa, threads)
+
+
+def test_an_addend_of_another_size_is_refused():
+    a = np.ones((3, 3), np.float32)
+    with pytest.raises(ValueError, match="elements"):
+        _cpu.gemm(a, a, backend.full((3, 3), 0, np.float32), False, False, None, 0, np.ones((2, 3), np.float32))

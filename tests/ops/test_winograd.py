@@ -215,3 +215,20 @@ class TestErrors:
     def test_dtype(self):
         with pytest.raises(TypeError, match="dtype"):
             _cpu.winograd_forward(**self.arguments(w=np.zeros((3, 3, 2, 3))))
+
+
+@pytest.mark.parametrize(("channels", "filters"), [(300, 33), (512, 16)])
+def test_few_tiles_take_the_weights_in_slices(channels, filters):
+    """One image of 7 x 7 has four tiles, six have more than are sliced: the bits are the same."""
+    random = np.random.default_rng(3)
+    x = random.normal(size=(6, 7, 7, channels)).astype(np.float32)
+    kernel = random.normal(size=(3, 3, channels, filters)).astype(np.float32)
+    for isa in [isa for isa in _cpu.isas() if isa != "portable"] or ["portable"]:
+        lamina.set_isa(isa)
+        whole = lamina.ops.conv2d(x, kernel, padding="same").numpy()
+        for threads in (1, 2, 4):
+            lamina.set_num_threads(threads)
+            alone = lamina.ops.conv2d(x[2:3], kernel, padding="same").numpy()
+            assert alone.tobytes() == whole[2:3].tobytes()
+    exact = lamina.ops.conv2d(x.astype(np.float64), kernel.astype(np.float64), padding="same").numpy()
+    assert np.abs(whole - exact).max() < 1e-5 * np.abs(exact).max()

@@ -46,16 +46,17 @@ static void forward(const py::array& x, const py::object& gamma, const py::objec
 
 static void backward(const py::array& x, const py::object& gamma, const py::object& beta, const py::array& mean,
                      const py::array& inverse, const py::object& y, const py::array& dy, const py::object& dz,
-                     const py::object& dx, const py::object& dgamma, const py::object& dbeta, bool training,
-                     bool relu) {
+                     const py::object& dx, const py::object& dgamma, const py::object& dbeta, bool training, bool relu,
+                     const py::object& more_dy) {
   const auto [rows, C] = shape_of(x);
   if (y.is_none() != dz.is_none()) throw py::value_error("batch_norm: y and dz go together");
+  if (dz.is_none() && !more_dy.is_none()) throw py::value_error("batch_norm: a sum of gradients needs dz");
   launch(x, [&, rows = rows, C = C]<class Target, class T>(Target, T) {
     const int64_t n = rows * C;
     const BatchNorm<T> s{rows, C, in<T>(x, n), in<T>(gamma, C), in<T>(beta, C), in<T>(mean, C), in<T>(inverse, C),
                          relu};
-    batch_norm_backward<Target>(s, training, in<T>(y, n), in<T>(dy, n), out<T>(dz, n), out<T>(dx, n), out<T>(dgamma, C),
-                                out<T>(dbeta, C));
+    batch_norm_backward<Target>(s, training, in<T>(y, n), in<T>(dy, n), in<T>(more_dy, n), out<T>(dz, n), out<T>(dx, n),
+                                out<T>(dgamma, C), out<T>(dbeta, C));
   });
 }
 
@@ -65,7 +66,7 @@ static const Registration registration([](py::module_& m) {
         py::arg("training"), py::arg("epsilon"), py::arg("momentum"), py::arg("relu"));
   m.def("batch_norm_backward", &backward, py::arg("x"), py::arg("gamma"), py::arg("beta"), py::arg("mean"),
         py::arg("inverse"), py::arg("y"), py::arg("dy"), py::arg("dz"), py::arg("dx"), py::arg("dgamma"),
-        py::arg("dbeta"), py::arg("training"), py::arg("relu"));
+        py::arg("dbeta"), py::arg("training"), py::arg("relu"), py::arg("more_dy") = py::none());
 });
 
 }  // namespace lamina::bind::batch_norm_op

@@ -31,12 +31,13 @@ static void check_rank(const py::array& a, const py::array& b, const py::array& 
 }
 
 static void run(const py::array& a, const py::array& b, const py::array& c, bool transpose_a, bool transpose_b,
-                const py::object& bias, int activation) {
+                const py::object& bias, int activation, const py::object& addend) {
   check_rank(a, b, c, 2);
   launch(a, [&]<class Target, class T>(Target, T) {
     Gemm<T> g = product_of<T>(a, b, c, transpose_a, transpose_b, 0);
     g.bias = in<T>(bias, g.n);
     g.activation = activation_of(activation);
+    g.addend = in<T>(addend, c.size());
     gemm<Target>(g);
   });
 }
@@ -54,7 +55,8 @@ static void run_batched(const py::array& a, const py::array& b, const py::array&
 
 static const Registration registration([](py::module_& m) {
   m.def("gemm", &run, py::arg("a"), py::arg("b"), py::arg("c"), py::arg("transpose_a") = false,
-        py::arg("transpose_b") = false, py::arg("bias") = py::none(), py::arg("activation") = 0);
+        py::arg("transpose_b") = false, py::arg("bias") = py::none(), py::arg("activation") = 0,
+        py::arg("addend") = py::none());
   m.def("gemm_batched", &run_batched, py::arg("a"), py::arg("b"), py::arg("c"), py::arg("transpose_a") = false,
         py::arg("transpose_b") = false);
 });

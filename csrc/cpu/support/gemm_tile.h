@@ -7,6 +7,31 @@ namespace lamina::LAMINA_ISA {
 
 constexpr int64_t NEXT_RUN = 16;
 
+/// The panel of B that comes next, on its way to where it is packed: a few rows at a time, between the steps of tiles
+/// that still multiply the panel before it. So memory has all of their time to deliver it.
+template <class T>
+struct NextPanel {
+  static constexpr int64_t SIGHT = 16;  // rows asked for ahead of those that are copied
+  static constexpr int VECTORS = 2;
+  const T* from = nullptr;
+  int64_t row = 0;   // from one row to the next
+  T* to = nullptr;   // packed
+  int64_t left = 0;  // rows still to come
+  int64_t each = 0;  // rows at a time
+
+  INLINE void bring(int64_t rows) {
+    for (int64_t r = min_of(rows, left); r > 0; --r) {
+      for (int j = 0; j < VECTORS; ++j) {
+        prefetch(from + SIGHT * row + j * lanes<T>);
+        store(to + j * lanes<T>, load(from + j * lanes<T>));
+      }
+      from += row;
+      to += VECTORS * lanes<T>;
+      --left;
+    }
+  }
+};
+
 template <class T>
 struct Tile {
   int64_t depth;  // steps of k
@@ -17,12 +42,14 @@ struct Tile {
   int64_t next_step, next_jump;
   const T* b;  // B(k, j) = b[k * b_row + j]
   int64_t b_row;
+  NextPanel<T>* next_panel = nullptr;  // or none
   T* c;
   int64_t c_row;
   Mask<T> last;  // the lanes of the last vector that exist
   bool resume;   // add this chain to C; else C starts with it
-  bool finish;   // C is complete with this chain: bias and relu follow
+  bool finish;   // C is complete with this chain: bias, addend and relu follow
   const T* bias;
+  const T* addend = nullptr;  // rows as far apart as C's; null unless finish
   bool relu;
   bool past_caches;  // C's vectors are whole and aligned, and too many to keep
 };
@@ -42,6 +69,11 @@ void multiply_tile(const Tile<T>& t) {
       sum[i][j] = zero<T>();
       if (!STREAMS || !t.past_caches) prefetch(c + i * c_row + (j + N) * W);  // the next tile's C
     }
+  if (t.addend)
+#pragma GCC unroll 1
+    for (int i = 0; i < M; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < N; ++j) prefetch(t.addend + i * c_row + j * W);
 
   const T *b = t.b, *next = t.next;
   const int64_t b_row = t.b_row, a_row = t.a_row, a_step = t.a_step;
@@ -50,7 +82,8 @@ void multiply_tile(const Tile<T>& t) {
   const T* a[GROUPS];
 #pragma GCC unroll 8
   for (int g = 0; g < GROUPS; ++g) a[g] = t.a + 3 * g * a_row;
-  for (int64_t left = t.depth; left > 0; left -= NEXT_RUN, next += t.next_jump)
+  for (int64_t left = t.depth; left > 0; left -= NEXT_RUN, next += t.next_jump) {
+    if (N == NextPanel<T>::VECTORS && t.next_panel) t.next_panel->bring(t.next_panel->each);
     for (int64_t k = min_of(left, NEXT_RUN); k > 0; --k) {
       prefetch_far(next);
       next += t.next_step;
@@ -67,6 +100,7 @@ void multiply_tile(const Tile<T>& t) {
       for (int g = 0; g < GROUPS; ++g) a[g] += a_step;
       b += b_row;
     }
+  }
 
   V<T> bias[N];
 #pragma GCC unroll 8
@@ -80,6 +114,8 @@ void multiply_tile(const Tile<T>& t) {
       V<T> s = sum[i][j];
       if (t.resume) s = (j + 1 < N ? load(to) : load(to, t.last)) + s;
       if (t.finish && t.bias) s = s + bias[j];
+      if (t.addend)
+        s = s + (j + 1 < N ? load(t.addend + i * c_row + j * W) : load(t.addend + i * c_row + j * W, t.last));
       if (t.finish && t.relu) s = max(zero<T>(), s);  // NaN stays NaN
       if (STREAMS && t.past_caches)
         stream(to, s);

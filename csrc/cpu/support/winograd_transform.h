@@ -1,5 +1,5 @@
-// Winograd's transforms, shared by the three directions: F(2x2, 3x3) and F(4x4, 3x3) for 3x3 kernels; F(3x3, 2x2) for
-// 4x4 kernels with strides 2, which are four 2x2 kernels on every second pixel.
+// Winograd's transforms, shared by the three directions: F(2x2, 3x3) and F(4x4, 3x3) for 3x3 kernels; F(3x3, 2x2) and
+// F(5x5, 2x2) for 4x4 kernels with strides 2, which are four 2x2 kernels on every second pixel.
 // Included only by files that are compiled once per ISA.
 //
 // An output tile of F x F pixels comes from an input tile of A x A, A = F + R - 1, where R is the side of the kernel;
@@ -8,8 +8,8 @@
 // The A * A positions of a transformed tile are counted by xi.
 //
 // Reference: Lavin & Gray 2016, arXiv:1509.09308. Points: 0, 1, -1, infinity for F(2) and F(3); 0, 1, -1, 1/2, -2,
-// infinity for F(4), with which In and Out are exact in binary and the error is less than half of that with 0, 1, -1,
-// 2, -2.
+// infinity for F(4) and F(5), with which In and Out are exact in binary and the error is less than half of that with 0,
+// 1, -1, 2, -2.
 #pragma once
 #include "cpu/support/gather.h"
 
@@ -18,7 +18,9 @@ namespace lamina::LAMINA_ISA {
 template <int F>
 struct Winograd;
 template <int F>
-constexpr int KERNEL = F == 3 ? 2 : 3;  // R
+constexpr bool PHASED = F == 3 || F == 5;  // 4x4 kernels with strides 2
+template <int F>
+constexpr int KERNEL = PHASED<F> ? 2 : 3;  // R
 
 template <>
 struct Winograd<2> {
@@ -156,6 +158,52 @@ struct Winograd<4> {
   }
 };
 
+template <>
+struct Winograd<5> {
+  template <class T>
+  static INLINE void input(V<T> (&d)[6]) {
+    Winograd<4>::input<T>(d);
+  }
+  template <class T>
+  static INLINE void output(const V<T> (&m)[6], V<T> (&y)[5]) {
+    const V<T> p = m[1] + m[2], q = m[1] - m[2];
+    y[0] = (m[0] + p) + (m[3] + m[4]);
+    y[1] = fnma(set(T(2)), m[4], fma(set(T(0.5)), m[3], q));
+    y[2] = fma(set(T(4)), m[4], fma(set(T(0.25)), m[3], p));
+    y[3] = fnma(set(T(8)), m[4], fma(set(T(0.125)), m[3], q));
+    y[4] = fma(set(T(16)), m[4], fma(set(T(0.0625)), m[3], p + m[5]));
+  }
+  /// The transpose of output.
+  template <class T>
+  static INLINE void gradient(const V<T> (&y)[5], V<T> (&m)[6]) {
+    const V<T> even = (y[0] + y[4]) + y[2], odd = y[1] + y[3];
+    m[0] = y[0];
+    m[1] = even + odd;
+    m[2] = even - odd;
+    m[3] = fma(set(T(0.0625)), y[4], fma(set(T(0.125)), y[3], fma(set(T(0.25)), y[2], fma(set(T(0.5)), y[1], y[0]))));
+    m[4] = fma(set(T(16)), y[4], fnma(set(T(8)), y[3], fma(set(T(4)), y[2], fnma(set(T(2)), y[1], y[0]))));
+    m[5] = y[4];
+  }
+  template <class T>
+  static INLINE void weights(const V<T> (&g)[2], V<T> (&u)[6]) {
+    const V<T> third = set(T(1) / T(3)), two = set(T(2));
+    u[0] = g[0];
+    u[1] = third * (g[0] + g[1]);
+    u[2] = third * (g[1] - g[0]);
+    u[3] = set(T(-8) / T(15)) * fma(two, g[0], g[1]);
+    u[4] = set(T(1) / T(15)) * fnma(two, g[1], g[0]);
+    u[5] = g[1];
+  }
+  /// The transpose of weights.
+  template <class T>
+  static INLINE void weights_gradient(const V<T> (&u)[6], V<T> (&g)[2]) {
+    const V<T> third = set(T(1) / T(3)), two = set(T(2));
+    const V<T> a = set(T(-8) / T(15)) * u[3], b = set(T(1) / T(15)) * u[4];
+    g[0] = fma(third, u[1] - u[2], u[0]) + fma(two, a, b);
+    g[1] = fma(third, u[1] + u[2], u[5]) + fnma(two, b, a);
+  }
+};
+
 // The register tile of a product: MR rows by two vectors of columns. Bits do not depend on it.
 constexpr int MR = REGISTERS == 32 ? 14 : 6;
 template <class T>
@@ -186,7 +234,7 @@ struct TileGrid {
   /// Convolution forward; backward, dy is the input, and its padding follows from the kernel's reach.
   TileGrid(const Conv2D& s, int tile, bool backward)
       : images(s.batch), side(tile), step_h(s.h.dilation), step_w(s.w.dilation) {
-    if (tile == 3) {
+    if (tile == 3 || tile == 5) {
       phased(s, backward);
       return;
     }
@@ -272,8 +320,8 @@ INLINE void find_pixels(const T* image, int64_t height, int64_t width, int64_t p
   }
 }
 
-/// In^T x In of `channels` of one tile of x (N, H, W, pitch), of 16 pixels (F = 2, and 3) or 36 (F = 4): block cb of
-/// the channels at v + xi * xi_stride + cb * block_stride. Channels up to a whole block are filled up with zeros;
+/// In^T x In of `channels` of one tile of x (N, H, W, pitch), of 16 pixels (F = 2, and 3) or 36 (F = 4, and 5): block
+/// cb of the channels at v + xi * xi_stride + cb * block_stride. Channels up to a whole block are filled up with zeros;
 /// `zeros` (channels of them) stands in for pixels outside.
 template <int F, class T>
 [[gnu::noinline]] void transform_input_lines(const T* const (&from)[(F + 2) * (F + 2)], int64_t mine, T* to,
@@ -306,10 +354,10 @@ void transform_input(const TileGrid& grid, int64_t channels, int64_t pitch, cons
 
 /// The same for the four phases of x of a 4x4 kernel with strides 2, one behind the other: those of the first row, then
 /// of the second. Each has its channels filled up to whole blocks.
-template <class T>
+template <int F, class T>
 void transform_phases(const TileGrid& grid, int64_t channels, int64_t pitch, const T* x, int64_t t, T* v,
                       int64_t xi_stride, int64_t block_stride, const T* zeros) {
-  constexpr int A = 4;
+  constexpr int A = F + 2;
   const TileGrid::Tile tile = grid.at(t);
   const int64_t blocks = ceil_div(channels, CB<T>);
   for (int phase = 0; phase < 4; ++phase) {
@@ -317,7 +365,7 @@ void transform_phases(const TileGrid& grid, int64_t channels, int64_t pitch, con
     find_pixels<A>(x + tile.image * grid.height * grid.width * pitch, grid.height, grid.width, pitch,
                    2 * tile.row + phase / 2 - grid.top, 2, 2 * tile.column + phase % 2 - grid.left, 2, zeros, from);
     each_padded(from, channels, blocks * CB<T>, [&](const auto& lines, int64_t c, int64_t mine) INLINE_LAMBDA {
-      transform_input_lines<2, T>(lines, mine, v + (phase * blocks + c / CB<T>)*block_stride + c % CB<T>, xi_stride);
+      transform_input_lines<F, T>(lines, mine, v + (phase * blocks + c / CB<T>)*block_stride + c % CB<T>, xi_stride);
     });
   }
 }

@@ -5,11 +5,11 @@
 
 namespace lamina::LAMINA_ISA {
 
-/// A convolution's weights: rows (channels) and columns (filters) of one group. F = 3: rows (forward) or columns
+/// A convolution's weights: rows (channels) and columns (filters) of one group. F = 3, 5: rows (forward) or columns
 /// (turned) of four phases.
 template <int F, class T>
 struct WinogradWeights {
-  static constexpr int R = KERNEL<F>, A = F + R - 1, SIDE = F == 3 ? 4 : 3;
+  static constexpr int R = KERNEL<F>, A = F + R - 1, SIDE = PHASED<F> ? 4 : 3;
   const T* w;   // (SIDE, SIDE, channels of a group, pitch); turned: (SIDE, SIDE, filters of a group, pitch)
   bool turned;  // by 180 degrees, and rows for columns: the gradient to the input
   int64_t channels, filters, pitch;
@@ -18,12 +18,12 @@ struct WinogradWeights {
   int64_t phase_depth() const { return round_up(channels, CB<T>); }
   int64_t phase_columns() const { return round_up(filters, lanes<T>); }
   /// Of a product: the channels, of one phase or of four, filled up to whole blocks; and the filters.
-  int64_t depth() const { return phase_depth() * (F == 3 && !turned ? 4 : 1); }
-  int64_t columns() const { return F == 3 && turned ? 4 * phase_columns() : filters; }
+  int64_t depth() const { return phase_depth() * (PHASED<F> && !turned ? 4 : 1); }
+  int64_t columns() const { return PHASED<F> && turned ? 4 * phase_columns() : filters; }
 
   /// Channels c .. c + CB of a panel of the group's product, to u[xi][c][NR].
   void transform(int64_t group, int64_t panel, int64_t c, T* u) const {
-    if constexpr (F == 3)
+    if constexpr (PHASED<F>)
       transform_phases(panel, c, u);
     else
       transform_whole(group, panel, c, u);
