@@ -63,11 +63,28 @@ def test_refused(arguments, capsys):
     assert exit.value.code == 2
 
 
+def test_design_says_what_it_draws_without_a_model(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["design", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "soft edges; examples/dcgan.py saves one that draws sharper ones" in said
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as exit:
         cli.main(["--version"])
     assert exit.value.code == 0
     assert lamina.__version__ in capsys.readouterr().out
+
+
+def test_importing_lamina_imports_little_of_the_library():
+    """Each of these costs 0.3 to 3 ms, and `import lamina` needs none; NumPy may, and others on the way to it."""
+    code = (
+        "import sys, numpy; before = set(sys.modules); import lamina; print([m for m in ('base64', 'copy', 'csv', "
+        "'dataclasses', 'string', 'traceback') if m in sys.modules and m not in before])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown == "[]\n"
 
 
 def test_importing_lamina_imports_nothing_heavy():

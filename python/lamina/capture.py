@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -214,6 +213,8 @@ def _recording(device: Cuda, recorder: Recorder) -> Any:
 
 def _told(error: RuntimeError) -> str:
     """Which function of Lamina it was that a graph cannot hold."""
+    import traceback
+
     name = layer = ""
     for frame, _ in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename)

@@ -32,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     demo_parser.add_argument("--output", type=Path, default=Path("lamina_demo.png"), help="the picture to write")
     design_parser = commands.add_parser("design", help="pick among generated pictures on a web page, and refine them")
     design_parser.add_argument(
-        "--model", type=Path, help="a saved generator or variational autoencoder (else one learns drawn garments first)"
+        "--model",
+        type=Path,
+        help="a saved generator or variational autoencoder (else a small one learns drawn garments first, in seconds, "
+        "and draws them with soft edges; examples/dcgan.py saves one that draws sharper ones, dcgan.safetensors)",
     )
     design_parser.add_argument(
         "--folder", type=Path, default=Path("designs"), help="where picked pictures go (designs)"

@@ -108,6 +108,9 @@ def test_bad_arguments():
         caption(made(ShowAndTell), IMAGES, 1, 2, beams=0)
     with pytest.raises(ValueError, match="start_token must not be 0, which is padding"):
         caption(made(ShowAndTell), IMAGES, 0, 2)
+    for beams in (1, 2):
+        with pytest.raises(ValueError, match="end_token must be one of the model's tokens, from 1 to 8, got 9"):
+            caption(made(ShowAndTell), IMAGES, 1, 9, beams=beams)
     with pytest.raises(ValueError, match="attention_units must be a positive integer, got 0"):
         made(ShowAttendAndTell, attention_units=0)
     with pytest.raises(ValueError, match="units must be a positive integer, got -1"):

@@ -77,3 +77,10 @@ def test_pairwise_iou():
     a, b = np.concatenate([corner, corner + random.uniform(0, 1, (2, 9, 2))], axis=-1)
     expected = np.diagonal(lm.ops.box_iou(a, b).numpy())
     np.testing.assert_allclose(pairwise_iou(a, b), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_a_network_that_says_nan_is_not_one_that_finds_nothing(threshold):
+    scores = np.array([[[0.5, np.nan], [np.nan, 0.1], [0.8, 0.0]]], "f4")
+    with pytest.raises(ValueError, match="best_boxes: 2 of 6 scores are NaN: the network has diverged"):
+        best_boxes(np.zeros((1, 3, 4), "f4"), scores, (4, 4), score_threshold=threshold)

@@ -71,6 +71,7 @@ def test_no_objects():
         ({"labels": [], "boxes": []}, r"masks must have shape \(0, 20, 30\), got \(1, 20, 30\)"),
         ({"labels": np.array([4])}, r"labels must be from 1 to 3 \(0 is background\), got \[4\]"),
         ({"labels": np.array([0])}, "labels must be from 1 to 3"),
+        ({"masks": np.full((1, 20, 30), np.nan)}, "masks hold NaN"),
         ({"masks": np.zeros((1, 30, 20), bool)}, r"masks must have shape \(1, 20, 30\), got \(1, 30, 20\)"),
         ({"masks": np.zeros((2, 20, 30), bool)}, r"masks must have shape \(1, 20, 30\)"),
     ],

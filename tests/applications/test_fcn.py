@@ -74,6 +74,8 @@ def test_it_learns_where_things_are(tmp_path: Any) -> None:
 def test_refuses(build: Any) -> None:
     with pytest.raises(ValueError, match="classes must be a positive integer, got 0"):
         build(classes=0)
+    with pytest.raises(ValueError, match="the softmax of 1 class is 1 everywhere"):
+        build(classes=1)
     with pytest.raises(ValueError, match=r"input_shape must be \(height, width, channels\), got \(32, 32\)"):
         build(input_shape=(32, 32))
 

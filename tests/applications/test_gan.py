@@ -15,7 +15,7 @@ from lamina.applications import (
     dcgan_generator,
     dcgan_optimizer,
 )
-from lamina.applications.gan import last_activation
+from lamina.applications.networks import last_activation
 from lamina.layers import BatchNormalization, Concatenate, Dense, Embedding, Flatten, Input, LeakyReLU, Reshape
 from lamina.models import Model, Sequential
 
@@ -99,13 +99,7 @@ def test_seeds_repeat_every_bit(loss, penalty):
 
 def test_conditional():
     lm.set_seed(1)
-    codes, labels = Input((4,)), Input((), dtype="int64")
-    x = Concatenate()([codes, Embedding(2, 4)(labels)])
-    generator = Model([codes, labels], Dense(2)(Dense(16, activation="relu")(x)))
-    points, kinds = Input((2,)), Input((), dtype="int64")
-    y = Dense(32)(Concatenate()([points, Embedding(2, 4)(kinds)]))
-    discriminator = Model([points, kinds], Dense(1, activation="sigmoid")(LeakyReLU(0.2)(y)))
-    model = GAN(discriminator, generator, latent=4, classes=2)
+    model = conditional()
     model.compile(lm.optimizers.Adam(4e-3, beta_1=0.5), lm.optimizers.Adam(4e-3, beta_1=0.5))
     kind = np.arange(256) % 2
     data = blobs() * np.where(kind, -1, 1)[:, None].astype("float32")
@@ -114,7 +108,7 @@ def test_conditional():
     assert first[0] > 0.1 > -0.1 > second[0]
     with pytest.raises(ValueError, match="labels must be given"):
         model.sample(3)
-    with pytest.raises(ValueError, match="labels y must be given"):
+    with pytest.raises(ValueError, match="fit: labels must be given"):
         model.fit(data)
     with pytest.raises(ValueError, match="labels must not be given"):
         gan().sample(3, 1)
@@ -145,6 +139,45 @@ def test_collapse_is_warned_of_once():
         model.fit(blobs(32), epochs=8, verbose=0)
     assert len(warned) == 1
     assert CollapseWarning().ratio == 0.1
+
+
+def conditional(classes=2):
+    codes, labels = Input((4,)), Input((), dtype="int64")
+    x = Concatenate()([codes, Embedding(classes, 4)(labels)])
+    generator = Model([codes, labels], Dense(2, name="last")(Dense(16, activation="relu")(x)))
+    points, kinds = Input((2,)), Input((), dtype="int64")
+    y = Dense(32)(Concatenate()([points, Embedding(classes, 4)(kinds)]))
+    discriminator = Model([points, kinds], Dense(1, activation="sigmoid")(LeakyReLU(0.2)(y)))
+    model = GAN(discriminator, generator, latent=4, classes=classes)
+    model.compile(lm.optimizers.Adam(0.0), lm.optimizers.Adam(0.0))
+    return model
+
+
+class Collapsed(lm.layers.Layer):
+    """Of class 1 the same sample for every code."""
+
+    def call(self, x):
+        return lm.ops.where(lm.ops.reshape(lm.ops.equal(x[1], 1), (-1, 1)), 0.0, x[0])
+
+
+def test_collapse_of_one_class_is_warned_of():
+    lm.set_seed(1)
+    model = conditional(3)
+    codes, labels = model.generator.inputs
+    model.generator = Model([codes, labels], Collapsed()([model.generator.outputs[0] * 9, labels]))
+    with pytest.warns(RuntimeWarning, match="after epoch 6 the generator's samples of class 1 hardly differ"):
+        model.fit(blobs(33), np.arange(33) % 3, epochs=6, batch_size=33, verbose=0)
+    lm.set_seed(1)
+    conditional(3).fit(blobs(33), np.arange(33) % 3, epochs=6, batch_size=33, verbose=0)  # no warning
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"low": 1.0}, "low must be below high, got 1.0 and 1.0"), ({"low": float("nan")}, "low must be below high"),
+    ({"every": 0}, "every must be"), ({"rows": 0}, "rows must be"), ({"scale": 0}, "scale must be"),
+])  # fmt: skip
+def test_sample_grid_refuses(settings, message):
+    with pytest.raises(ValueError, match=f"SampleGrid: {message}"):
+        SampleGrid(**settings)
 
 
 def test_sample_grid(tmp_path):
@@ -212,6 +245,77 @@ def test_a_batch_of_one_is_refused_by_name():
     model.compile("adam", lm.optimizers.Adam())
     with pytest.raises(ValueError, match="batch of one sample cannot be normalised in training by norm_of_g"):
         model.fit(blobs(33), verbose=0)  # 32 and 1
+
+
+def test_nan_among_the_samples_is_refused():
+    x = blobs(33)
+    x[3] = np.nan
+    model = gan()
+    for data in (x, lm.data.Dataset.from_arrays(x).batch(11)):
+        with pytest.raises(ValueError, match=r"fit: 2 of \d+ values of the samples are NaN$"):
+            model.fit(data, verbose=0)
+    with pytest.raises(ValueError, match="evaluate: 2 of 66 values of the samples are NaN"):
+        model.evaluate(x, batch_size=33, verbose=0)
+
+
+@pytest.mark.parametrize("labels", [[0.5, 1], [0, 2], [0, -1], [float("nan"), 1]])
+def test_labels_that_are_no_classes_are_refused(labels):
+    model, x = conditional(), blobs(2)
+    message = "labels must be integers from 0 to 1, the classes"
+    with pytest.raises(ValueError, match=f"fit: {message}"):
+        model.fit(x, np.array(labels), verbose=0)
+    with pytest.raises(ValueError, match=f"evaluate: {message}"):
+        model.evaluate(x, np.array(labels), verbose=0)
+    with pytest.raises(ValueError, match=f"sample: {message}"):
+        model.sample(2, labels)
+
+
+def test_a_loss_that_is_nan_is_warned_of():
+    model = gan()
+    model.discriminator.weights[0].assign(np.full(model.discriminator.weights[0].shape, np.nan))
+    with pytest.warns(RuntimeWarning, match="the loss is nan in epoch 1, batch 1"):
+        model.fit(blobs(32), verbose=0)
+    with (
+        pytest.warns(RuntimeWarning, match="the loss is nan"),
+        pytest.raises(RuntimeError, match="TerminateOnNaN: the loss is nan in batch 1"),
+    ):
+        model.fit(blobs(32), verbose=0, callbacks=[lm.models.TerminateOnNaN(raise_error=True)])
+
+
+# Evaluation
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "wasserstein"])
+def test_evaluation_judges_real_samples_and_changes_nothing(loss):
+    model = gan(loss, **({"gradient_penalty": 1.0} if loss == "wasserstein" else {}))
+    model.fit(blobs(), epochs=2, verbose=0)
+    before, chance = weights(model), lm.random.get_state()
+    found = model.evaluate(blobs(50), batch_size=20, verbose=0, return_dict=True)
+    assert found == model.evaluate(blobs(50), batch_size=20, verbose=0, return_dict=True)  # the same codes
+    assert list(found) == ["d_loss", "g_loss", "d_accuracy", "accuracy_real", "accuracy_fake"]
+    assert found["d_accuracy"] == pytest.approx((found["accuracy_real"] + found["accuracy_fake"]) / 2)
+    assert str(chance) == str(lm.random.get_state())
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    if loss == "binary_crossentropy":
+        real = model.discriminator.predict(blobs(50), verbose=0)
+        assert found["accuracy_real"] == pytest.approx((real > 0.5).mean())
+
+
+def test_validation_while_it_trains():
+    runs = [gan().fit(blobs(64), epochs=2, verbose=0, **held_out).history
+            for held_out in ({}, {"validation_data": (blobs(32),)})]  # fmt: skip
+    assert {f"val_{name}" for name in runs[0]} == set(runs[1]) - set(runs[0])
+    for name, values in runs[0].items():
+        np.testing.assert_array_equal(values, runs[1][name])  # held-out samples change no training
+    split = gan().fit(blobs(64), epochs=1, validation_split=0.5, verbose=0).history
+    assert "val_d_accuracy" in split
+    labelled = conditional()
+    kinds = np.arange(64) % 2
+    history = labelled.fit(blobs(64), kinds, verbose=0, validation_data=(blobs(64), kinds)).history
+    assert 0 <= history["val_accuracy_real"][0] <= 1
+    with pytest.raises(ValueError, match="evaluate: labels must be given: classes is 2"):
+        labelled.evaluate(blobs(64), verbose=0)
 
 
 def test_last_activation():

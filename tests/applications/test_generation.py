@@ -59,9 +59,9 @@ def test_without_an_encoder(method):
 
 def test_prompts_of_several_lengths():
     model, prompt = writer(), np.array([[3, 4, 5], [5, 0, 0]])
-    found = generate(model, prompt=prompt, max_length=6, end_token=99)
-    np.testing.assert_array_equal(found[0], generate(model, prompt=prompt[:1], max_length=6, end_token=99)[0])
-    np.testing.assert_array_equal(found[1], generate(model, prompt=prompt[1:, :1], max_length=8, end_token=99)[0])
+    found = generate(model, prompt=prompt, max_length=6, end_token=None)
+    np.testing.assert_array_equal(found[0], generate(model, prompt=prompt[:1], max_length=6, end_token=None)[0])
+    np.testing.assert_array_equal(found[1], generate(model, prompt=prompt[1:, :1], max_length=8, end_token=None)[0])
 
 
 def test_ends_and_padding():
@@ -176,7 +176,12 @@ def test_attention_of_each_block():
         ({"prompt": [[0, 1]]}, "row 0 of the prompt is empty"),
         ({"prompt": [[1, 0, 3]]}, "the prompt must be padded behind its tokens"),
         ({"prompt": [[1, 0]], "method": "beam"}, "beams need prompts of one length"),
-        ({"end_token": 12, "method": "beam"}, "end_token must be one of 12 tokens, got 12"),
+        *(
+            ({"end_token": token, "method": method}, f"end_token must be one .* tokens, from 1 to 11, got {token}")
+            for token in (12, 0, -1, 2.5)
+            for method in ("greedy", "sample", "beam")
+        ),
+        ({"end_token": None, "method": "beam"}, "end_token must be one of the model's tokens, from 1 to 11, got None"),
         ({"source": [[3] * 31]}, "there are 30 positions, from 0 to 29; got a sequence from 0 to 30"),
         ({"source": [[12]]}, "indices must be"),
         ({"beams": 0}, "beams must be a positive integer, got 0"),

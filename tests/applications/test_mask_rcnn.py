@@ -258,3 +258,20 @@ def test_on_a_gpu(scenes):
     for ours, wanted in zip(again.predict(scenes.images[:2], verbose=0), expected, strict=True):
         np.testing.assert_array_equal(ours["labels"], wanted["labels"])
         np.testing.assert_allclose(ours["masks"], wanted["masks"], atol=1e-5)
+
+
+@pytest.mark.parametrize(("part", "name"), [
+    ("rpn_head", "cls_logits"), ("rpn_head", "bbox_pred"), ("box_head", "cls_score"), ("box_head", "bbox_pred"),
+    ("mask_head", "mask_fcn_logits"),
+])  # fmt: skip
+def test_a_diverged_network_is_refused(scenes, part, name):
+    model = small()
+    (layer,) = [layer for layer in getattr(model, part).layers if layer.name.endswith(name)]
+    bias = layer.get_weights()[1]
+    layer.set_weights([layer.get_weights()[0], np.full_like(bias, np.nan)])
+    with pytest.raises(ValueError, match=r"mask_rcnn: .* are NaN: the network has diverged"):
+        model.predict(scenes.images[:1], verbose=0)
+    labels = scenes.labels[0] + 1
+    target = {"boxes": scenes.boxes[0], "labels": labels, "masks": scenes.masks[0]}
+    losses = model.losses_of(scenes.images[:1], [target])
+    assert any(np.isnan(loss.item()) for loss in losses.values())

@@ -43,3 +43,7 @@ def test_what_is_refused():
         best_spans(np.ones((1, 3)), np.ones((1, 3)), max_length=0)
     with pytest.raises(ValueError, match=r"one shape .N, 2., got .1, 2. and .2, 2."):
         span_f1([[1, 2]], [[1, 2], [3, 4]])
+    with pytest.raises(ValueError, match=r"span_f1: row 1 of spans, .5, 4., ends before it begins"):
+        span_f1([[1, 2], [5, 4]], [[1, 2], [5, 4]])
+    with pytest.raises(ValueError, match=r"span_f1: row 0 of truth, .5, 3., ends before it begins"):
+        span_f1([[1, 2]], [[5, 3]])

@@ -97,6 +97,8 @@ def test_saves_and_loads(tmp_path):
         ({"input_shape": (572, 572, None)}, TypeError, "channels must be an integer, got None"),
         ({"padding": "full"}, ValueError, 'padding must be "valid" or "same"'),
         ({"classes": 0}, ValueError, "classes must be at least 1"),
+        ({"classes": 1}, ValueError, 'the softmax of 1 class is 1 everywhere; give classifier_activation="sigmoid"'),
+        ({"classes": 1, "classifier_activation": lm.activations.softmax}, ValueError, "the softmax of 1 class"),
         ({"filters": 2.5}, TypeError, "filters must be an integer"),
         ({"depth": 11}, ValueError, "depth must be at most 10"),
     ],

@@ -151,6 +151,7 @@ OUTPUT = np.zeros((1, 2, 2, 255), "float32")
     (lambda: applications.YOLOv3((31, 32, 3)), "images must be at least 32 x 32 pixels"),
     (lambda: applications.YOLOv3Tiny((48, 64, 3)), "height and width must be multiples of 32"),
     (lambda: applications.YOLOv3Loss(3, ANCHORS, (9,), (64, 64)), "mask must name some of 9 anchors"),
+    (lambda: applications.YOLOv3Loss(3, ANCHORS, (0,), (64, 64), np.nan), "ignore_threshold must be from 0 to 1"),
     (lambda: applications.YOLOv3Loss(3, ((0, 4),), (0,), (64, 64)), "anchors must be positive widths and heights"),
     (lambda: applications.YOLOv3Loss(3, ANCHORS, (0,), (64, 64))(np.zeros((1, 1, 5)), OUTPUT),
      r"an output must have shape \(N, rows, columns, 8\) for 1 anchors and 3 classes"),
@@ -165,3 +166,29 @@ OUTPUT = np.zeros((1, 2, 2, 255), "float32")
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("version", [1, 3])
+def test_outputs_of_16_bits_are_decoded_in_float32(dtype, version):
+    outputs = lm.ops.cast(random.random((2, 13, 13, 3 * 7)).astype("f4"), dtype)
+    same = lm.ops.cast(outputs, "float32")  # the same numbers
+    if version == 1:
+        said, wanted = (applications.decode_yolo_v1(y, 6) for y in (outputs, same))
+    else:
+        said, wanted = (
+            applications.decode_yolo_v3([y], [(10, 13), (16, 30), (33, 23)], [[0, 1, 2]], (416, 416))
+            for y in (outputs, same)
+        )
+    for a, b in zip(said, wanted, strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.mark.parametrize("decode", [
+    lambda: applications.decode_yolo_v1(np.full((1, 2, 2, 7), np.nan, "f4"), 2),
+    lambda: applications.decode_yolo_v3([np.full((1, 2, 2, 7), np.nan, "f4")], [(9, 9)], [[0]], (64, 64)),
+])  # fmt: skip
+def test_a_diverged_network_is_refused(decode):
+    with pytest.raises(ValueError, match="8 of 8 scores are NaN: the network has diverged"):
+        applications.best_boxes(*decode(), size=(64, 64))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import lamina as lm
-from lamina import ops
+from lamina import backend, ops
+from lamina.autograd import tape
+from lamina.autograd.function import Function
 
 draw = np.random.default_rng(0)
 
@@ -135,6 +137,98 @@ def test_grad_of_what_is_no_leaf_and_leaves_nothing_behind():
     assert x.grad is None
     other = lm.tensor([1.0], requires_grad=True)
     assert lm.grad((x * 2).sum(), other) is None
+
+
+def test_grad_of_what_does_not_lead_there_and_of_itself():
+    x, other = (lm.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    y = x * other
+    for create in (True, False):
+        found = lm.grad(y, [y, other * 2, x, lm.tensor([1.0]), x], [3.0, 5.0], create_graph=create, retain_graph=True)
+        assert [None if g is None else g.numpy().tolist() for g in found] == [[3, 5], None, [3, 10], None, [3, 10]]
+        assert lm.grad(x, [other, x], [3.0, 5.0], create_graph=create)[1].numpy().tolist() == [3, 5]
+
+
+in_use = []
+
+
+class Watched(Function):
+    """y = x, and how much of the pool is in use when gradients come through."""
+
+    def forward(self, x):
+        return backend.from_pool(x)
+
+    def backward(self, dy):
+        in_use.append(lm._cpu.pool_stats()["in_use"])
+        return backend.from_pool(dy)
+
+
+@pytest.mark.parametrize("retain", [True, False])
+@pytest.mark.parametrize("depth", [10, 60])
+def test_grad_keeps_no_gradients_but_those_asked_for(depth, retain):
+    x = lm.tensor(np.ones(4096, np.float32), requires_grad=True)
+    empty = lm._cpu.pool_stats()["in_use"]
+    y = x
+    for _ in range(depth):
+        y = Watched.apply((y,))
+    held = lm._cpu.pool_stats()["in_use"]
+    assert held - empty >= depth * 4 * 4096
+    in_use.clear()
+    dx = lm.grad(y, x, np.ones(4096, np.float32), retain_graph=retain)
+    assert (dx.numpy() == 1).all()
+    some = 4 * 5 * 4096  # y, what comes and what goes
+    assert len(in_use) == depth
+    assert max(in_use) <= held + some
+    assert in_use[-1] <= (held if retain else empty) + some
+
+
+def test_gradients_of_rules_made_of_ops_walk_through_no_more_than_these(monkeypatch):
+    walked = []
+    ancestors = tape._ancestors
+
+    def counted(*args):
+        nodes = ancestors(*args)
+        walked.append(len(nodes))
+        return nodes
+
+    monkeypatch.setattr(tape, "_ancestors", counted)
+    x = lm.tensor(normal(2, 3), requires_grad=True)
+    gamma = lm.tensor(np.ones(3), requires_grad=True)
+    y = x
+    for _ in range(20):
+        y = ops.layer_norm(y, gamma)
+    dx, dgamma = lm.grad(y.sum(), [x, gamma], create_graph=True)
+    assert (dx.shape, dgamma.shape) == ((2, 3), (3,))
+    assert (walked[0], len(walked)) == (21, 21)
+    assert max(walked[1:]) == min(walked[1:]) < 20  # the ops of one layer_norm, wherever it is
+
+
+@pytest.mark.parametrize("create", [True, False], ids=["create_graph", "plain"])
+def test_gradients_to_begin_with(create):
+    x = lm.tensor([1.0, 2.0], requires_grad=True)
+    given = [3.0, 5.0], np.array([3.0, 5.0]), np.array([3, 5], np.int8), lm.tensor(np.array([3.0, 5.0]))
+    for gradient in given:  # all as float32, as y is
+        dx = lm.grad(x * x, x, gradient, create_graph=create)
+        assert (dx.dtype, dx.numpy().tolist()) == (np.float32, [6.0, 20.0])
+    for wrong, error, message in (
+        (None, ValueError, r"a gradient is needed for a tensor of shape \(2,\)"),
+        (np.ones(3), ValueError, r"expected a gradient of shape \(2,\), got \(3,\)"),
+        (1.0, ValueError, r"expected a gradient of shape \(2,\), got \(\)"),
+        ("one", TypeError, "expected an array of numbers"),
+    ):
+        with pytest.raises(error, match=message):
+            lm.grad(x * x, x, wrong, create_graph=create)
+        with pytest.raises(error, match=message):
+            (x * x).backward(wrong, create_graph=create)
+    with pytest.raises(RuntimeError, match="nothing here requires gradients"):
+        lm.tensor([1.0]).backward(create_graph=create)
+
+
+def test_the_gradient_to_begin_with_has_gradients_too():
+    x = lm.tensor([1.0, 2.0], requires_grad=True)
+    for dtype in (np.float32, np.float64):
+        u = lm.tensor(np.array([3.0, 5.0], dtype), requires_grad=True)
+        du = lm.grad(lm.grad(x * x, x, u, create_graph=True).sum(), u)
+        assert (du.dtype, du.numpy().tolist()) == (dtype, [2.0, 4.0])
 
 
 @pytest.mark.parametrize("function", [lambda a: ops.norm(a, axis=1), lambda a: ops.std(a, axis=1)], ids=["norm", "std"])

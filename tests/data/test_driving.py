@@ -143,6 +143,8 @@ def test_a_drive(road):
         (lambda: lm.data.drive(Road(), 3), TypeError, "drive: expected a function"),
         (lambda: lm.data.drive(Road(), lambda x: (1, 2, 3), size=(8, 8)), ValueError, "one|steering, or steering"),
         (lambda: lm.data.drive(Road(), lambda x: float("nan"), size=(8, 8)), ValueError, "must give steering"),
+        (lambda: lm.data.drive(Road(), lambda x: 0.0, seconds=float("inf")), ValueError, "finite, got 0.1 and inf"),
+        (lambda: lm.data.drive(Road(), lambda x: 0.0, seconds=float("nan")), ValueError, "finite, got 0.1 and nan"),
         (lambda: lm.data.drive(Road(), lambda x: 0.0, seconds=0), ValueError, "at least one step"),
     ],
 )

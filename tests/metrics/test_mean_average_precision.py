@@ -142,6 +142,9 @@ GOOD = found(A, scores=[0.9])
      r"true masks have shape \(4, 4\), predicted ones \(4, 5\)"),
     (lambda: AP(compare="masks")([{"masks": np.ones((2, 4, 4)), "labels": [0]}], [GOOD]),
      r"true masks must have shape \(1, H, W\), got \(2, 4, 4\)"),
+    (lambda: AP(compare="masks")([{"masks": np.full((1, 4, 4), np.nan), "labels": [0]}], [GOOD | {"masks": [0]}]),
+     "image 0: true masks hold NaN"),
+    (lambda: AP().curve(3), r"class 3 was neither there nor predicted, of \[\]"),
     (lambda: AP(rule="voc").report(), "the report is of the rule 'coco'"),
     (lambda: AP(rule="voc").per_class(0.75), "0.75 is none of the iou_thresholds"),
 ])  # fmt: skip

@@ -42,6 +42,7 @@ def test_a_class_that_does_not_occur_does_not_count():
     assert np.isnan(report.iou[2])
     assert report.mean_iou == 0.5
     assert "boat       -       -       -       -           0" in str(report)
+    assert repr(report) == "<SegmentationReport classes=3 pixels=3 mean_iou=0.500>"
 
 
 def test_confusion_matrix_ignores_a_class():

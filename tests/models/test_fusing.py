@@ -142,3 +142,48 @@ def test_shared_layers_and_saved_models(tmp_path):
     model.save(tmp_path / "model.safetensors")
     again = lm.models.load_model(tmp_path / "model.safetensors")
     assert np.array_equal(model.predict(data, verbose=0), again.predict(data, verbose=0))
+
+
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("training", [False, True])
+def test_convolutions_of_single_pixels_do_sums(relu, training):
+    inputs = Input((6, 5, 8))
+    first, second = Conv2D(16, 3, padding="same"), Conv2D(8, 1)
+    total = Add()([inputs, second(first(inputs))])
+    model = Model(inputs, ReLU()(total) if relu else total)
+    assert chains(model) == [2 + relu]
+    data = np.random.default_rng(0).standard_normal((3, 6, 5, 8)).astype("float32")
+
+    def apart(t, training):
+        y = t + second(first(t))
+        return lm.ops.relu(y) if relu else y
+
+    together = outputs_and_gradients(lambda t, training: model(t, training=training), model, data, training)
+    alone = outputs_and_gradients(apart, model, data, training)
+    assert all(np.array_equal(a, b) for a, b in zip(together, alone, strict=True))
+    assert np.array_equal(model.predict(data, verbose=0), together[0])
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Conv2D(3, 3, padding="same"),
+        Conv2D(3, 1, groups=3),
+        Conv2D(3, 1, activation="tanh"),
+        Conv2D(3, 1, activity_regularizer="l2"),
+        Conv2D(3, 1, dtype="mixed_bfloat16"),
+    ],
+)
+def test_other_convolutions_leave_sums_alone(layer):
+    inputs = Input((4, 4, 3))
+    assert chains(Model(inputs, Add()([layer(inputs), inputs]))) == []
+    strided = Conv2D(3, 1, strides=2)
+    assert chains(Model(inputs, Add()([strided(inputs), MaxPooling2D(2)(inputs)]))) == []
+
+
+def test_normalisation_comes_before_convolutions_in_sums():
+    inputs = Input((4, 4, 3))
+    normal = BatchNormalization()(inputs)
+    model = Model(inputs, Add()([normal, Conv2D(3, 1)(inputs)]))
+    (chain,) = [s[0].__self__ for s in model._graph._steps if isinstance(getattr(s[0], "__self__", None), Chain)]
+    assert type(chain.first) is BatchNormalization

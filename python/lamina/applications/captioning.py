@@ -136,7 +136,8 @@ def caption(
         Words (B, written + 1), integers: the start token, the words, the end token, then 0.
 
     Raises:
-        ValueError: for fewer than one beam or word, padding as the start token, or attention of a model that has none.
+        ValueError: for fewer than one beam or word, padding as the start token, an end token that is none of the
+            vocabulary's, or attention of a model that has none.
 
     Example:
         >>> import lamina as lm, numpy as np

@@ -13,6 +13,19 @@ from lamina.data.text_files import decoded
 
 Array = Any
 END = -1  # stands behind every sentence
+STEP = 1 << 16  # tokens or entries between two looks of the progress bar; a multiple of word2vec's kernel's block
+UNIT = 16  # columns of a table of vectors are filled up to a multiple
+
+
+def columns(numbers: int) -> int:
+    """How many columns a table of vectors of so many numbers has.
+
+    Example:
+        >>> from lamina.applications.corpus import columns
+        >>> columns(100)
+        112
+    """
+    return -(-numbers // UNIT) * UNIT
 
 
 class Corpus:

@@ -51,6 +51,9 @@ def sample(
     Returns:
         Tokens (rows, P + max_length) with the prompt and 0 behind the end, and the sum of the log-probabilities of what
         was written, (rows,).
+
+    Raises:
+        ValueError: for an end token that is none.
     """
     width, total = prompt.shape[1], prompt.shape[1] + max_length
     lengths = (prompt != PADDING).sum(1)
@@ -63,6 +66,8 @@ def sample(
         logits = steps.feed(written[:, fed:at])
         fed = at
         logs = log_probabilities(logits)
+        if end_token is not None:
+            _end(end_token, logs.shape[1])
         chosen = logs.argmax(1)
         if temperature > 0:
             kept = likeliest(logs / temperature, top_k, top_p)
@@ -77,7 +82,7 @@ def sample(
 
 
 def beam_search(
-    steps: Steps, prompt: Array, end_token: int, max_length: int, beams: int, length_penalty: float
+    steps: Steps, prompt: Array, end_token: int | None, max_length: int, beams: int, length_penalty: float
 ) -> tuple[Array, Array]:
     """Keeps the `beams` likeliest beginnings of every row, and of what has ended the best by score.
 
@@ -108,14 +113,13 @@ def beam_search(
     for at in range(width, width + max_length):
         logs = log_probabilities(steps.feed(written.reshape(rows * beams, -1)[:, fed:at])).reshape(rows, beams, -1)
         fed, vocabulary = at, logs.shape[2]
-        if not 0 <= end_token < vocabulary:
-            raise ValueError(f"beam_search: end_token must be one of {vocabulary} tokens, got {end_token}")
+        end = _end(end_token, vocabulary)
         penalty = _penalty(at + 1 - width, length_penalty)
         totals = alive[:, :, None] + logs
-        stopped = totals[:, :, end_token] / penalty
-        totals[:, :, end_token] = -np.inf
+        stopped = totals[:, :, end] / penalty
+        totals[:, :, end] = -np.inf
         ended, ended_scores = _best(
-            np.concatenate([ended, _with(written, at, end_token)], 1), np.concatenate([ended_scores, stopped], 1), beams
+            np.concatenate([ended, _with(written, at, end)], 1), np.concatenate([ended_scores, stopped], 1), beams
         )
         order = np.argsort(-totals.reshape(rows, -1), 1, kind="stable")[:, :beams]
         alive = np.take_along_axis(totals.reshape(rows, -1), order, 1)
@@ -156,6 +160,13 @@ def likeliest(logs: Array, top_k: int | None, top_p: float | None) -> Array:
     result = np.full(logs.shape, -np.inf)
     np.put_along_axis(result, order, np.where(kept, ranked, -np.inf), 1)
     return result
+
+
+def _end(token: Any, vocabulary: int) -> int:
+    """The end token; ValueError for what would never be written, so that nothing would end."""
+    if not is_integer(token) or not PADDING < token < vocabulary:
+        raise ValueError(f"end_token must be one of the model's tokens, from 1 to {vocabulary - 1}, got {token!r}")
+    return int(token)
 
 
 def _penalty(length: int, power: float) -> float:

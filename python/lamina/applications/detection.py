@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from lamina import ops
+from lamina.applications.networks import refuse_nan
 from lamina.autograd.tape import no_grad
+from lamina.data.checks import height_and_width
+from lamina.metrics.matching import shared_area
 from lamina.metrics.metric import array_of
 from lamina.ops.checks import integer, real_number
 
@@ -39,7 +42,7 @@ def pad_boxes(boxes: Sequence[Any], labels: Sequence[Any], size: tuple[int, int]
     """
     if len(boxes) != len(labels):
         raise ValueError(f"pad_boxes: boxes of {len(boxes)} pictures, labels of {len(labels)}")
-    height, width = _size(size, "pad_boxes")
+    height, width = height_and_width(size, "pad_boxes: size")
     largest = max([len(classes) for classes in labels], default=0)
     rows = max(largest, 1) if most is None else integer(most, "pad_boxes", "most", 1)
     padded = np.zeros((len(boxes), rows, 5), np.float32)
@@ -99,7 +102,7 @@ def best_boxes(
         float32; "labels" (n,), int64; "scores" (n,), float32; the best first.
 
     Raises:
-        ValueError: for other shapes, thresholds outside [0, 1], or max_detections below 1.
+        ValueError: for other shapes, scores that are NaN, thresholds outside [0, 1], or max_detections below 1.
 
     Example:
         >>> import lamina as lm
@@ -117,7 +120,8 @@ def best_boxes(
     if not 0 <= least <= 1:
         raise ValueError(f"best_boxes: score_threshold must be from 0 to 1, got {score_threshold!r}")
     most = integer(max_detections, "best_boxes", "max_detections", 1)
-    height, width = _size(size, "best_boxes")
+    height, width = height_and_width(size, "best_boxes: size")
+    refuse_nan(values, "best_boxes", "scores")
     found = []
     for x, value in zip(corners, values, strict=True):
         rows, labels = np.nonzero(value >= least)
@@ -129,14 +133,8 @@ def best_boxes(
     return found
 
 
-def _size(size: Any, who: str) -> tuple[int, int]:
-    if not isinstance(size, tuple | list) or len(size) != 2:
-        raise ValueError(f"{who}: size must be (height, width), got {size!r}")
-    return integer(size[0], who, "size", 1), integer(size[1], who, "size", 1)
-
-
 def pairwise_iou(a: Array, b: Array) -> Array:
-    """IoU of NumPy boxes (..., 4), pair by pair, broadcast: sums and products only, so the same bits everywhere."""
-    shared = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0).prod(axis=-1)
+    """IoU of NumPy boxes (..., 4), pair by pair, broadcast."""
+    shared = shared_area(a, b)
     union = sum(np.maximum(x[..., 2:] - x[..., :2], 0).prod(axis=-1) for x in (a, b)) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import ops
 from lamina.layers.checks import positive
+from lamina.metrics.metric import array_of
 from lamina.models.batches import permutation
 
 Array = Any
@@ -38,7 +39,7 @@ def picture_list(images: Any, channels: int | None, owner: str) -> list[Array]:
         ValueError: for no pictures, other shapes or channels, or floats beyond 0 and 1.
         TypeError: for another dtype than uint8 or one of floats.
     """
-    pictures = [image.array if hasattr(image, "array") else np.asarray(image) for image in images]
+    pictures = [array_of(image) for image in images]
     if not pictures:
         raise ValueError(f"{owner}: there are no images")
     found = []
@@ -110,7 +111,7 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
 
     Raises:
         ValueError: for missing keys, shapes that do not fit, boxes that are inverted, empty or outside the picture, and
-            labels that are no class.
+            labels that are no class, and masks that hold NaN.
         TypeError: for labels that are no integers, and targets that are no dictionaries.
     """
     keys = ("boxes", "labels", "masks")
@@ -126,7 +127,7 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
     for number, (target, image) in enumerate(zip(targets, pictures, strict=True)):
         where = f"{owner}: target {number}"
         _need(target, keys, where)
-        boxes, labels, masks = (np.asarray(getattr(target[k], "array", target[k])) for k in keys)
+        boxes, labels, masks = (array_of(target[k]) for k in keys)
         height, width = image.shape[:2]
         count = labels.size
         if not count:  # an empty list has no shape to speak of
@@ -137,6 +138,8 @@ def target_list(targets: Any, pictures: Sequence[Array], classes: int, owner: st
             raise ValueError(f"{where}: boxes must have shape (n, 4), labels (n,), got {boxes.shape}, {labels.shape}")
         if masks.shape != (count, height, width):
             raise ValueError(f"{where}: masks must have shape {(count, height, width)}, got {masks.shape}")
+        if (masks != masks).any():
+            raise ValueError(f"{where}: masks hold NaN")
         if labels.dtype.kind not in "iu":
             raise TypeError(f"{where}: labels must be integers, got {labels.dtype}")
         if count and not 1 <= labels.min() <= labels.max() < classes:

@@ -16,6 +16,7 @@ from typing import Any
 
 from lamina import ops
 from lamina.applications.building import image_input
+from lamina.applications.networks import check_softmax
 from lamina.applications.resnet import normalized, resnet_stages
 from lamina.applications.vgg import CONVOLUTIONS, FILTERS, UNITS, convolve
 from lamina.applications.weights import Weights, load_weights, torch_names
@@ -38,7 +39,7 @@ def FCN32s(
     """FCN-32s: VGG-16 as convolutions, its scores enlarged 32 times at once; 136,152,917 parameters for 21 classes.
 
     Args:
-        classes: how many, the background among them.
+        classes: how many, the background among them; 1 with a sigmoid: a softmax of one class is refused.
         weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's names, or the layers'
             (conv1_1, fc6, score_fr, upscore) with Keras's or PyTorch's layouts.
         input_shape: (H, W, C), of any size, None for H and W that may change; (224, 224, 3) by default.
@@ -134,7 +135,7 @@ def FCNResNet50(
     enlarged bilinearly.
 
     Args:
-        classes: how many, the background among them.
+        classes: how many, the background among them; 1 with a sigmoid: a softmax of one class is refused.
         weights: None for random ones, or a safetensors file, or arrays by name, with Lamina's or torchvision's names,
             with the auxiliary head or without.
         input_shape: (H, W, C), from 8 x 8 pixels on, None for H and W that may change; (224, 224, 3) by default.
@@ -158,6 +159,7 @@ def FCNResNet50(
         Long et al. 2015, arXiv:1411.4038; He et al. 2015, arXiv:1512.03385.
     """
     positive(classes, name, "classes")
+    check_softmax(classes, classifier_activation, name)
     inputs = image_input(input_shape, 8, name)
     stages = resnet_stages(inputs, 50, "backbone.", dilated=(False, True, True))
     outputs = [_head(stages[3], 512, classes, "classifier")]
@@ -182,6 +184,7 @@ def _head(x: Any, filters: int, classes: int, name: str) -> Any:
 
 def _fcn(stride: int, classes: int, weights: Any, input_shape: Any, activation: Any, name: str) -> Model:
     positive(classes, name, "classes")
+    check_softmax(classes, activation, name)
     x = inputs = image_input(input_shape, 1, name)
     pools = []
     for block, (filters, count) in enumerate(zip(FILTERS, CONVOLUTIONS[16], strict=True), 1):

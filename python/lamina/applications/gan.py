@@ -21,6 +21,7 @@ import numpy as np
 
 from lamina import backend, layers, losses, ops, optimizers, random
 from lamina.applications.gan_callbacks import CollapseWarning
+from lamina.applications.networks import last_activation, refuse_nan
 from lamina.autograd.gradients import grad
 from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor, as_tensor
@@ -41,7 +42,9 @@ class GAN(Model):
     A step shows the discriminator a batch of real and one of invented samples and changes it alone; then it changes the
     generator alone, so that what it invents passes. ``fit(x)``, or ``fit(x, labels)`` with `classes`, takes the data;
     the logs are d_loss, g_loss, d_accuracy (the mean of the next two), accuracy_real and accuracy_fake: how often the
-    discriminator is right before the step. Save the generator and the discriminator each by itself.
+    discriminator is right before the step. ``evaluate(x)`` and ``fit(x, validation_data=(x_held_out,))`` give the same
+    for other real samples in inference, without the gradient penalty, beside as many invented ones, of codes that are
+    the same at every call. Save the generator and the discriminator each by itself.
 
     Args:
         discriminator: model, samples -> one number each: a probability if its last activation is sigmoid, else a score.
@@ -77,7 +80,8 @@ class GAN(Model):
         self.discriminator, self.generator = discriminator, generator
         self.latent = integer(latent, self.name, "latent", 1)
         self.classes = None if classes is None else integer(classes, self.name, "classes", 1)
-        self.last_real: Any = None  # the last batch of real samples
+        self.last_real: Any = None  # the last batch of real samples, and its labels
+        self.last_labels: Any = None
         self._totals: dict[str, Any] = {}
 
     def call(self, x: Any, mask: Any = None) -> Any:
@@ -149,15 +153,18 @@ class GAN(Model):
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Trains on samples x, with labels y if there are classes; arguments and History as of `Model.fit`.
 
+        Raises:
+            ValueError: for samples that hold NaN, and labels that are missing or no classes.
+
         Warns:
             UserWarning: if samples lie outside of the range that the generator's last activation reaches; if after an
                 epoch its samples hardly differ from each other.
         """
         self._check_compiled("fit")
-        if (y is None) != (self.classes is None) and is_arrays(x):
-            raise ValueError(f"fit: labels y must {'not ' * (self.classes is None)}be given: classes is {self.classes}")
-        if is_arrays(x) and not isinstance(x, list | tuple | dict):
-            self._check_range(x)
+        if is_arrays(x):
+            self._check_labels(y, "fit")
+            if not isinstance(x, list | tuple | dict):
+                self._check_range(x)
         if len(args) > 3:
             raise TypeError("fit: give callbacks and what follows by name")
         kwargs["callbacks"] = [CollapseWarning(), *(kwargs.get("callbacks") or [])]
@@ -180,13 +187,28 @@ class GAN(Model):
 
     # A step
 
+    def _check_labels(self, y: Any, who: str) -> Any:
+        """Labels as an array; None for none."""
+        if (y is None) != (self.classes is None):
+            raise ValueError(f"{who}: labels must {'not ' * (y is not None)}be given: classes is {self.classes}")
+        labels = None if y is None else np.asarray(y)
+        if labels is not None and not ((labels >= 0) & (labels < self.classes) & (labels == np.floor(labels))).all():
+            raise ValueError(f"{who}: labels must be integers from 0 to {self.classes - 1}, the classes")  # type: ignore[operator]
+        return labels
+
+    def _given(self, data: Any, who: str) -> tuple[Tensor, Any]:
+        """Real samples and labels of a batch, checked."""
+        real, labels = as_tensor(data[0]), self._check_labels(data[1] if len(data) > 1 else None, who)
+        refuse_nan(real.array, who, "values of the samples", "")
+        return real, labels
+
     def train_step(self, data: Any) -> dict[str, float]:
-        real, labels = as_tensor(data[0]), None if len(data) < 2 or data[1] is None else np.asarray(data[1])
+        real, labels = self._given(data, "fit")
         count = real.shape[0]
         if count == 1 and self._batch_norms:
             raise ValueError(f"fit: a batch of one sample cannot be normalised in training by {self._batch_norms[0]}: "
                              "choose a batch_size that leaves no rest of one")  # fmt: skip
-        self.last_real = real.array
+        self.last_real, self.last_labels = real.array, labels
         d_weights, g_weights = self.discriminator.trainable_weights, self.generator.trainable_weights
         for step in range(self.d_steps):
             last = step == self.d_steps - 1
@@ -198,6 +220,17 @@ class GAN(Model):
         self.g_optimizer.step(g_weights)
         return self._averaged({**d_logs, "g_loss": g_loss.item()}, count)
 
+    def test_step(self, data: Any) -> dict[str, float]:
+        real, labels = self._given(data, "evaluate")
+        count = real.shape[0]
+        codes: Any = random.normal((count, self.latent), seed=int(self._totals.get("count", 0)))
+        with no_grad():
+            fake = self.generator(codes if labels is None else [codes, labels], training=False)
+            on_real, on_fake = (self._score(samples, labels, training=False) for samples in (real, fake))
+            loss = self._d_loss(on_real, on_fake).item()
+            g_loss = self._loss_of(on_fake, wanted=True, smoothing=0.0, generator=True).item()
+        return self._averaged({"d_loss": loss, **self._shares(on_real, on_fake), "g_loss": g_loss}, count)
+
     def _invented(self, count: int, labels: Any, record: bool) -> Tensor:
         codes: Any = random.normal((count, self.latent))
         given = codes if labels is None else [codes, labels]
@@ -206,17 +239,24 @@ class GAN(Model):
         with no_grad():
             return self.generator(given, training=True)
 
-    def _score(self, samples: Tensor, labels: Any) -> Tensor:
-        return self.discriminator(samples if labels is None else [samples, labels], training=True)
+    def _score(self, samples: Tensor, labels: Any, training: bool = True) -> Tensor:
+        return self.discriminator(samples if labels is None else [samples, labels], training=training)
+
+    def _d_loss(self, on_real: Tensor, on_fake: Tensor) -> Tensor:
+        return self._loss_of(on_real, True, self.label_smoothing) + self._loss_of(on_fake, False, 0.0)
 
     def _judge(self, real: Tensor, fake: Tensor, labels: Any, weights: list[Any]) -> dict[str, float]:
         """One step of the discriminator."""
         on_real, on_fake = self._score(real, labels), self._score(fake, labels)
-        loss = self._loss_of(on_real, True, self.label_smoothing) + self._loss_of(on_fake, False, 0.0)
+        loss = self._d_loss(on_real, on_fake)
         if self.gradient_penalty:
             loss = loss + self._penalty(real, fake, labels) * self.gradient_penalty
         loss.backward()
         self.d_optimizer.step(weights)
+        return {"d_loss": loss.item(), **self._shares(on_real, on_fake)}
+
+    def _shares(self, on_real: Tensor, on_fake: Tensor) -> dict[str, float]:
+        """How often the discriminator is right."""
         scores = on_real.numpy(), on_fake.numpy()
         middle = (1.0 - self.label_smoothing) / 2  # what the best judge says where both are as likely
         if self._from_logits:
@@ -224,12 +264,7 @@ class GAN(Model):
         if self.loss_name == "wasserstein":  # scores mean nothing but by their distance
             middle = (float(scores[0].mean()) + float(scores[1].mean())) / 2
         right = float((scores[0] > middle).mean()), float((scores[1] < middle).mean())
-        return {
-            "d_loss": loss.item(),
-            "d_accuracy": sum(right) / 2,
-            "accuracy_real": right[0],
-            "accuracy_fake": right[1],
-        }
+        return {"d_accuracy": sum(right) / 2, "accuracy_real": right[0], "accuracy_fake": right[1]}
 
     def _loss_of(self, scores: Tensor, wanted: bool, smoothing: float, generator: bool = False) -> Tensor:
         """How far scores are from what is wanted: those of real samples, or of fake ones."""
@@ -277,12 +312,11 @@ class GAN(Model):
             Array (count, ...).
 
         Raises:
-            ValueError: if labels are missing, or given to a network without classes.
+            ValueError: if labels are missing, no classes, or given to a network without classes.
         """
-        if (labels is None) != (self.classes is None):
-            raise ValueError(f"sample: labels must {'not ' * (labels is not None)}be given: classes is {self.classes}")
+        kinds = self._check_labels(labels, "sample")
         codes = random.normal((count, self.latent), seed=seed).numpy()
-        given = codes if labels is None else [codes, np.broadcast_to(np.asarray(labels), (count,)).copy()]
+        given = codes if kinds is None else [codes, np.broadcast_to(kinds, (count,)).copy()]
         return self.generator.predict(given, verbose=0)
 
 
@@ -304,24 +338,3 @@ def frozen(weights: Sequence[Any]) -> Iterator[None]:
     finally:
         for v in weights:
             v.requires_grad = True
-
-
-def last_activation(model: Any) -> str | None:
-    """The name of the activation that a model ends with; None for none, or one without a name.
-
-    Example:
-        >>> import lamina as lm
-        >>> lm.applications.gan.last_activation(lm.models.Sequential([lm.layers.Dense(3, activation="tanh")]))
-        'tanh'
-    """
-    layer = model
-    while isinstance(layer, Model) and layer.layers:
-        shaping = (layers.Reshape, layers.Flatten, layers.Permute)
-        inside = [part for part in layer.layers if not isinstance(part, shaping)]
-        if not inside:
-            return None
-        layer = getattr(inside[-1], "layer", inside[-1])  # what a wrapper, as SpectralNormalization, holds
-    if isinstance(layer, layers.ReLU):
-        return "relu"
-    activation = layer.get_config().get("activation") if hasattr(layer, "activation") else None
-    return activation if isinstance(activation, str) and activation != "linear" else None

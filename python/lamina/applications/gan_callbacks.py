@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lamina.models.callbacks import Callback
+from lamina.ops.checks import integer
 
 
 class EqualJudges(Callback):
@@ -58,12 +60,14 @@ class EqualJudges(Callback):
 class CollapseWarning(Callback):
     """Warns after an epoch whose samples hardly differ from each other, as those of a collapsed generator do.
 
-    `GAN.fit` adds one by itself. The spread is the standard deviation over samples, averaged over their values.
+    `GAN.fit` adds one by itself. The spread is the standard deviation over samples, averaged over their values; of a
+    conditional generator it is that within each class, beside that class's real samples in the epoch's last batch (at
+    least two: else the class is not looked at).
 
     Args:
         ratio: warn where the spread of invented samples is below this share of that of real ones.
         start: epochs before which nothing is said: the samples of an untrained generator differ little.
-        count: how many samples are invented.
+        count: how many samples are invented, shared among the classes: at least 8 of each.
 
     Example:
         >>> import lamina as lm
@@ -78,18 +82,26 @@ class CollapseWarning(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         model: Any = self.model
         real = model.last_real
-        if self._warned or epoch < self.start or len(real) < 2:
+        if self._warned or epoch < self.start:
             return
-        labels = None if model.classes is None else np.zeros(self.count, np.int64)
-        spread = model.sample(self.count, labels, seed=0).std(axis=0).mean()
-        if spread < self.ratio * real.std(axis=0).mean():
+        if model.classes is None:
+            collapsed = [""] if self._alike(model.sample(self.count, seed=0), real) else []
+        else:
+            kinds = np.repeat(np.arange(model.classes), max(8, self.count // model.classes))
+            found, own = model.sample(len(kinds), kinds, seed=0), np.asarray(model.last_labels).reshape(len(real))
+            collapsed = [str(k) for k in range(model.classes) if self._alike(found[kinds == k], real[own == k])]
+        if collapsed:
             self._warned = True
+            of = f" of class {', '.join(collapsed)}" if collapsed[0] else ""
             warnings.warn(
-                f"fit: after epoch {epoch + 1} the generator's samples hardly differ: it has collapsed to a few; "
+                f"fit: after epoch {epoch + 1} the generator's samples{of} hardly differ: it has collapsed to a few; "
                 'another seed, a slower generator, label smoothing or the loss "wasserstein" may help',
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def _alike(self, invented: Any, real: Any) -> bool:
+        return len(real) > 1 and bool(invented.std(axis=0).mean() < self.ratio * real.std(axis=0).mean())
 
 
 class SampleGrid(Callback):
@@ -105,6 +117,7 @@ class SampleGrid(Callback):
         seed: of the codes.
 
     Raises:
+        ValueError: unless low is below high, and rows, columns, every and scale are at least 1.
         ImportError: without Pillow: pip install "lamina[images]".
 
     Example:
@@ -117,9 +130,14 @@ class SampleGrid(Callback):
         self, folder: Any = None, gif: Any = None, rows: int = 6, columns: int = 10, every: int = 1,
         low: float = -1.0, high: float = 1.0, scale: int = 2, seed: int = 0,
     ) -> None:  # fmt: skip
+        if not -math.inf < low < high < math.inf:
+            raise ValueError(f"SampleGrid: low must be below high, got {low} and {high}")
         self.folder, self.gif = None if folder is None else Path(folder), gif
-        self.rows, self.columns, self.every = rows, columns, every
-        self.low, self.high, self.scale, self.seed = low, high, scale, seed
+        self.rows, self.columns, self.every, self.scale = (
+            integer(value, "SampleGrid", what, 1)
+            for value, what in ((rows, "rows"), (columns, "columns"), (every, "every"), (scale, "scale"))
+        )
+        self.low, self.high, self.seed = low, high, seed
         self.frames: list[Any] = []
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

@@ -13,6 +13,7 @@ from lamina.autograd.tape import no_grad
 from lamina.autograd.tensor import Tensor
 from lamina.kinds import is_integer
 from lamina.layers.transformer import TransformerDecoder, TransformerEncoder
+from lamina.metrics.metric import array_of
 from lamina.models.model import Model
 
 Array = np.ndarray[Any, Any]
@@ -25,7 +26,7 @@ def generate(
     prompt: Any = None,
     *,
     start_token: int = 1,
-    end_token: int = 2,
+    end_token: int | None = 2,
     max_length: int | None = None,
     method: str = "greedy",
     beams: int = 4,
@@ -44,7 +45,7 @@ def generate(
         source: tokens (B, S), 0 for padding, for a model with an encoder; else None.
         prompt: tokens (B, P) that the sequences begin with, padded with 0 behind. None for start_token (with a source).
         start_token: what sequences begin with that have no prompt.
-        end_token: what ends a sequence.
+        end_token: what ends a sequence; None for nothing (not with "beam").
         max_length: how many tokens to write at most. None for 50 more than the source has, as in the paper, or as many
             as there are positions, whichever is less.
         method: "greedy", "beam" or "sample".
@@ -64,7 +65,7 @@ def generate(
 
     Raises:
         ValueError: if the sequences would pass the model's positions, a prompt is missing, empty or padded (with
-            "beam"), or a setting makes no sense.
+            "beam"), the end token is none of the vocabulary's, or a setting makes no sense.
         TypeError: if tokens are no integers.
 
     Example:
@@ -234,7 +235,7 @@ def attention_to_source(model: Model, source: Any, target: Any, layer: int = -1)
 
 
 def _tokens(value: Any, name: str, caller: str = "generate") -> Array:
-    array = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
+    array = array_of(value)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{caller}: {name} must hold integers, got {array.dtype}")
     if array.ndim != 2 or not array.size:

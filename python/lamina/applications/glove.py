@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, random
-from lamina.applications.corpus import Corpus
+from lamina.applications.corpus import STEP, Corpus, columns
 from lamina.applications.word_vectors import WordVectors
 from lamina.autograd.tensor import Tensor
 from lamina.data.checks import positive
@@ -27,8 +27,6 @@ from lamina.ops.power import power
 
 Array = Any
 
-UNIT = 16  # a row's columns are filled up to a multiple
-STEP = 1 << 16  # entries between two looks of the progress bar
 WIDEST = 20  # a window: the least common multiple of more distances passes what sums can hold
 
 
@@ -141,7 +139,7 @@ class Glove:
 
     def _start(self, words: int, ones: int) -> Array:
         """Rows to begin with: vectors and biases of small random numbers, and the column that stays 1."""
-        width = -(-(self.vector_size + 2) // UNIT) * UNIT
+        width = columns(self.vector_size + 2)
         rows = backend.empty((words, width))
         half = 0.5 / self.vector_size
         backend.kernels(rows).random_uniform(rows, *self.seed.next(), -half, half)

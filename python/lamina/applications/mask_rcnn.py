@@ -218,7 +218,7 @@ class MaskRCNN(Model):
             (n,), float32, the best first; masks (n, H, W), float32 from 0 to 1: > 0.5 is the object.
 
         Raises:
-            ValueError: for no pictures, other shapes or numbers of channels.
+            ValueError: for no pictures, other shapes or numbers of channels, and a network that says NaN.
             TypeError: for other dtypes.
         """
         if unused:
@@ -246,8 +246,8 @@ class MaskRCNN(Model):
         maps, scores, codes = self._maps_of(batch, training=False)
         regions = self._proposals(scores, codes, self._anchors(maps, batch), batch.sizes, False)
         logits, deltas = self.box_head(self._cut(maps, batch, regions, BOX_BINS))
-        probabilities = ops.softmax(in_memory(logits)).numpy()
-        all_codes = in_memory(deltas).reshape(-1, self.classes, 4)
+        probabilities = ops.softmax(in_memory(logits, self.name)).numpy()
+        all_codes = in_memory(deltas, self.name).reshape(-1, self.classes, 4)
         results, start = [], 0
         for own, size in zip(regions, batch.sizes, strict=True):
             part = slice(start, start + len(own))
@@ -257,7 +257,7 @@ class MaskRCNN(Model):
             results.append(best_detections(boxes, probabilities[part], size, *limits))
         labels = np.concatenate([result["labels"] for result in results])
         features = self._cut(maps, batch, [result["boxes"] for result in results], MASK_BINS)
-        drawn = ops.sigmoid(in_memory(of_labels(self.mask_head(features), labels))).numpy()
+        drawn = ops.sigmoid(in_memory(of_labels(self.mask_head(features), labels), self.name)).numpy()
         ends = np.cumsum([len(result["labels"]) for result in results])[:-1]
         for result, masks, size, original in zip(
             results, np.split(drawn, ends), batch.sizes, batch.originals, strict=True
@@ -278,9 +278,10 @@ class MaskRCNN(Model):
 
     def _proposals(self, scores: Any, codes: Any, anchors: list[Array], sizes: Any, training: bool) -> list[Array]:
         s = self.settings
-        score = [in_memory(level) for level in scores]
+        owner = None if training else self.name  # a loss shows NaN
+        score = [in_memory(level, owner) for level in scores]
         boxes = [
-            [decode_boxes(code, anchor) for code in in_memory(level)]
+            [decode_boxes(code, anchor) for code in in_memory(level, owner)]
             for level, anchor in zip(codes, anchors, strict=True)
         ]
         before = s.rpn_pre_nms_top_n_train if training else s.rpn_pre_nms_top_n_test

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, ops
+from lamina.applications.networks import refuse_nan
 from lamina.autograd.tensor import Tensor
 from lamina.initializers import RandomNormal
 from lamina.layers import Conv2D, Input
@@ -35,9 +36,16 @@ BELOW, BETWEEN = -1, -2  # matches that are none
 BETA = 1 / 9  # where the smooth L1 loss becomes linear
 
 
-def in_memory(x: Tensor) -> Array:
-    """What a network says, as an array of float32: of its 16 bits a box would lose pixels, and scores their order."""
-    return backend.to_host(x.array).astype(np.float32, copy=False)
+def in_memory(x: Tensor, owner: str | None = None) -> Array:
+    """What a network says, as an array of float32: of its 16 bits a box would lose pixels, and scores their order.
+
+    Raises:
+        ValueError: if it says NaN, and there is an owner to name.
+    """
+    array = backend.to_host(x.array).astype(np.float32, copy=False)
+    if owner is not None:
+        refuse_nan(array, owner, "scores, codes of boxes or points of masks")
+    return array
 
 
 def rpn_head(channels: int, anchors: int, prefix: str = "rpn.head.") -> Model:

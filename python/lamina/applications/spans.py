@@ -66,7 +66,7 @@ def span_f1(spans: Any, truth: Any) -> Array:
         (N,), float64.
 
     Raises:
-        ValueError: if shapes differ.
+        ValueError: if shapes differ, or a span ends before it begins.
 
     Example:
         >>> from lamina.applications import span_f1
@@ -79,6 +79,11 @@ def span_f1(spans: Any, truth: Any) -> Array:
     given, right = array_of(spans), array_of(truth)
     if given.shape != right.shape or given.ndim != 2 or given.shape[1] != 2:
         raise ValueError(f"span_f1: spans and truth must have one shape (N, 2), got {given.shape} and {right.shape}")
+    for name, rows in (("spans", given), ("truth", right)):
+        whole = rows[:, 0] <= rows[:, 1]
+        if not whole.all():
+            row = int(whole.argmin())
+            raise ValueError(f"span_f1: row {row} of {name}, {rows[row].tolist()}, ends before it begins")
     common = np.minimum(given[:, 1], right[:, 1]) - np.maximum(given[:, 0], right[:, 0]) + 1
     lengths = (given[:, 1] - given[:, 0]) + (right[:, 1] - right[:, 0]) + 2
     return 2 * np.maximum(common, 0) / lengths

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.applications.networks import check_softmax
 from lamina.kinds import is_integer
 from lamina.layers import (
     Activation,
@@ -59,7 +60,8 @@ def UNet(
     Args:
         input_shape: (height, width, channels). With padding "same" height and width may be None: any that 2**depth
             divides.
-        classes: how many there are, background included; 1 with a sigmoid for one mask.
+        classes: how many there are, background included; 1 with a sigmoid for one mask (a softmax of one class would
+            be 1 everywhere, and is refused).
         filters: channels of the first level; each level down has twice as many.
         depth: how often it pools.
         padding: "valid" loses a pixel at each side in every convolution, crops, and gives less than it was given, for
@@ -75,7 +77,7 @@ def UNet(
     Raises:
         TypeError: if sizes are no integers.
         ValueError: for a size that does not halve evenly at every level (the message says the nearest ones that do), or
-            another padding.
+            another padding, and for a softmax of one class.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -90,6 +92,7 @@ def UNet(
         Ronneberger, Fischer & Brox 2015, arXiv:1505.04597.
     """
     _check(input_shape, classes, filters, depth, padding)
+    check_softmax(classes, classifier_activation, "UNet")
 
     def convolutions(x: Any, channels: int, at: str) -> Any:
         for number in (1, 2):

@@ -59,14 +59,13 @@ class Sampling(Seeded):
 
     def call(self, x: Any, training: bool = False) -> Any:
         mean, log_var = x
-        terms = 1.0 + log_var - ops.square(mean) - ops.exp(log_var)
-        self.add_loss(ops.sum(terms) * (-0.5 * self.beta / max(1, len(mean))))
-        if not training:
-            return mean
-        noise = backend.empty(mean.shape, mean.dtype, like=mean.array)
-        seed, stream = self._stream()
-        backend.kernels(noise).random_normal(noise, seed & WORD, stream & WORD, 0.0, 1.0)
-        return mean + ops.exp(log_var * 0.5) * Tensor(noise)
+        noise = backend.zeros(mean.shape, mean.dtype, like=mean.array)
+        if training:
+            seed, stream = self._stream()
+            backend.kernels(noise).random_normal(noise, seed & WORD, stream & WORD, 0.0, 1.0)
+        z, divergence = ops.normal_draw(mean, log_var, Tensor(noise), self.beta / max(1, len(mean)))
+        self.add_loss(divergence)
+        return z if training else mean
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape[0]

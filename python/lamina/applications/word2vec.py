@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lamina import backend, random
-from lamina.applications.corpus import Corpus
+from lamina.applications.corpus import STEP, Corpus, columns
 from lamina.applications.huffman import huffman_paths
 from lamina.applications.word_vectors import WordVectors
 from lamina.autograd.tensor import Tensor
@@ -29,9 +29,6 @@ from lamina.ops.checks import real_number
 from lamina.ops.power import power
 
 Array = Any
-
-UNIT = 16  # a row's columns are filled up to a multiple
-STEP = 1 << 16  # tokens between two looks of the progress bar; a multiple of the kernel's block
 
 
 class Word2Vec:
@@ -128,7 +125,7 @@ class Word2Vec:
         positive(epochs, "Word2Vec: epochs")
         shown = verbosity(verbose, "Word2Vec")
         corpus = self._corpus = Corpus(sentences, self.min_count, self.max_words, "Word2Vec")
-        words, width = len(corpus.words), -(-self.vector_size // UNIT) * UNIT
+        words, width = len(corpus.words), columns(self.vector_size)
         self._input, self._output = backend.empty((words, width)), backend.empty((words, width))
         half = 0.5 / self.vector_size
         backend.kernels(self._input).random_uniform(self._input, *self.seed.next(), -half, half)

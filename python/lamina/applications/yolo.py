@@ -23,6 +23,7 @@ from lamina.autograd.tensor import Tensor, as_tensor
 from lamina.initializers import HeNormal, RandomNormal
 from lamina.layers.checks import positive
 from lamina.losses import Loss
+from lamina.metrics.metric import array_of
 from lamina.models import Model
 
 Array = Any
@@ -213,7 +214,7 @@ def decode_yolo_v1(outputs: Any, classes: int) -> tuple[Tensor, Tensor]:
     """The boxes in the outputs of a YOLO v1, and their scores: confidence times class, at least 0.
 
     Args:
-        outputs: (N, rows, columns, 5 B + C).
+        outputs: (N, rows, columns, 5 B + C); of floats of 16 bits everything is computed in float32.
         classes: C.
 
     Returns:
@@ -230,7 +231,7 @@ def decode_yolo_v1(outputs: Any, classes: int) -> tuple[Tensor, Tensor]:
         ([[[0.375, 0.0, 0.625, 1.0]]], [[[0.0, 0.8999999761581421]]])
     """
     with no_grad():
-        y = backend.to_host(as_tensor(outputs).array)
+        y = array_of(as_tensor(outputs))
         if y.ndim != 4 or y.shape[3] <= classes or (y.shape[3] - classes) % 5:
             raise ValueError(
                 f"decode_yolo_v1: outputs must have shape (N, rows, columns, 5 B + {classes}), got {y.shape}"

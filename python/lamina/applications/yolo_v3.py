@@ -28,6 +28,7 @@ from lamina.initializers import HeNormal
 from lamina.layers.checks import positive
 from lamina.losses import Loss
 from lamina.models import Model
+from lamina.ops.checks import real_number
 
 Array = Any
 
@@ -152,6 +153,9 @@ class YOLOv3Loss(Loss):
         name: what the history calls it.
         reduction: see `lamina.losses.Loss`.
 
+    Raises:
+        ValueError: for masks and anchors that there are not, or an ignore_threshold outside [0, 1].
+
     Example:
         >>> import lamina as lm, numpy as np
         >>> loss = lm.applications.YOLOv3Loss(2, anchors=((10, 10), (20, 30)), mask=(0, 1), size=(64, 64))
@@ -179,7 +183,9 @@ class YOLOv3Loss(Loss):
         self.anchors = _anchors(anchors, name)
         self.mask = _mask(mask, len(self.anchors), name)
         self.size = height_and_width(size, f"{name}: size")
-        self.ignore_threshold = float(ignore_threshold)
+        self.ignore_threshold = real_number(ignore_threshold, name, "ignore_threshold")
+        if not 0 <= self.ignore_threshold <= 1:
+            raise ValueError(f"{name}: ignore_threshold must be from 0 to 1, got {ignore_threshold!r}")
 
     def call(self, y_true: Any, y_pred: Any) -> Tensor:
         said = _by_anchor(y_pred, len(self.mask), self.classes, self.name)
@@ -242,7 +248,8 @@ def decode_yolo_v3(
     x = (column + sigmoid(x')) / columns, and y alike; width = anchor's exp(w'), and height alike.
 
     Args:
-        outputs: those of the model, each (N, rows, columns, anchors (5 + C)).
+        outputs: those of the model, each (N, rows, columns, anchors (5 + C)); of floats of 16 bits everything is
+            computed in float32.
         anchors: (width, height) of all anchors, in pixels.
         masks: for each output which are its own.
         size: the pictures' height and width in pixels.
@@ -277,6 +284,7 @@ def decode_yolo_v3(
     with no_grad():
         for output, mask in zip(outputs, own, strict=True):
             y = as_tensor(output)
+            y = ops.cast(y, "float32") if backend.is_narrow(y.dtype) else y  # a box would lose pixels of its corners
             if y.ndim != 4 or y.shape[3] % len(mask) or y.shape[3] // len(mask) < 6:
                 raise ValueError(
                     f"{who}: an output of {len(mask)} anchors must have shape (N, rows, columns, {len(mask)} "

@@ -25,6 +25,7 @@ class Function:
 
     __slots__ = ("freed", "inputs", "needs", "number", "outputs", "parameters", "recording", "saved")
     takes_unpooled = False  # whether backward knows gradients that are `Unpooled`
+    takes_unsummed = False  # whether backward knows gradients that are `Unsummed`
     linear = False  # whether the one output is linear in the one input: then nothing else is needed for create_graph
     freed: bool
     inputs: tuple[Tensor | None, ...]

@@ -15,10 +15,12 @@ def grad(
 ) -> Any:  # fmt: skip
     """The gradients of y to some tensors, leaves or not, as tensors; nothing is left in any leaf's `grad`.
 
+    Without create_graph no other gradients are kept: memory does not grow with the length of the way.
+
     Args:
         y: what is differentiated.
         inputs: a tensor, or several, on the tape below y.
-        gradient: of y's shape; may be left out for a tensor of one element (then 1).
+        gradient: of y's shape, and cast to its dtype; may be left out for a tensor of one element (then 1).
         create_graph: record how the gradients come about, so that they have gradients themselves.
         retain_graph: keep what the ops saved, so that backward can run again; as create_graph, if None.
 
@@ -43,11 +45,10 @@ def grad(
         if not isinstance(x, Tensor):
             raise TypeError(f"grad: inputs must be tensors, got {type(x).__name__}")
     if create_graph:
-        leaves, outputs = tape.graph_backward(y, y._seed(gradient), wanted=wanted)
-        found = [leaves.get(x) if x.node is None else outputs.get((x.node, x.output)) for x in wanted]
+        leaves, outputs = tape.graph_backward(y, y._starting_gradient(gradient), wanted=wanted)
     else:
-        arrays: dict[Tensor, Any] = {}
-        seen = tape.backward(y, gradient, bool(retain_graph), arrays)
-        plain = [arrays.get(x) if x.node is None else seen.get((x.node, x.output)) for x in wanted]
-        found = [None if a is None else Tensor(a.dense() if hasattr(a, "dense") else a) for a in plain]
+        leaves, outputs = tape.backward(y, gradient, bool(retain_graph), wanted)
+    found = [leaves.get(x) if x.node is None else outputs.get((x.node, x.output)) for x in wanted]
+    if not create_graph:
+        found = [None if a is None else Tensor(a.dense() if hasattr(a, "dense") else a) for a in found]
     return found[0] if isinstance(inputs, Tensor) else found

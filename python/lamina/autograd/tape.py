@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lamina import backend
 from lamina.autograd import operators, row_sparse
 from lamina.autograd.unpooled import Unpooled
+from lamina.autograd.unsummed import Unsummed
 
 if TYPE_CHECKING:
     from lamina.autograd.function import Function
@@ -80,12 +81,8 @@ class enable_grad(no_grad):
     _records = True
 
 
-def backward(
-    root: Tensor, gradient: Any, retain_graph: bool, leaves: dict[Tensor, Any] | None = None
-) -> dict[tuple[Function, int], Any]:
-    """See Tensor.backward. With `leaves`, gradients of leaves go there, not to the leaves; and those of outputs of
-    nodes are returned.
-    """
+def starting_gradient(root: Tensor, gradient: Any) -> Any:
+    """What backward begins with: an array of the root's shape, dtype and device; of ones if there is no gradient."""
     if not root.requires_grad:
         raise RuntimeError(
             "backward: nothing here requires gradients (made under no_grad, or from inputs without them)"
@@ -93,25 +90,40 @@ def backward(
     if gradient is None:
         if root.size != 1:
             raise ValueError(f"backward: a gradient is needed for a tensor of shape {root.shape}")
-        array = backend.full(root.shape, 1.0, root.dtype, like=root.array)
-    else:
-        backend.refuse_mixed("backward", tensor=root.array, gradient=getattr(gradient, "array", None))
-        array = backend.as_array(getattr(gradient, "array", gradient), root.dtype, like=root.array)
-        if array.shape != root.shape:
-            raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
+        return backend.full(root.shape, 1.0, root.dtype, like=root.array)
+    backend.refuse_mixed("backward", tensor=root.array, gradient=getattr(gradient, "array", None))
+    array = backend.as_array(getattr(gradient, "array", gradient), root.dtype, like=root.array)
+    if array.shape != root.shape:
+        raise ValueError(f"backward: expected a gradient of shape {root.shape}, got {array.shape}")
+    return array
+
+
+def backward(
+    root: Tensor, gradient: Any, retain_graph: bool, wanted: list[Tensor] | None = None
+) -> tuple[dict[Tensor, Any], dict[tuple[Function, int], Any]]:
+    """See Tensor.backward. With `wanted`, the gradients of these tensors alone are kept, not in leaves, but returned.
+
+    Returns:
+        Those of leaves, and those of outputs of nodes; None for what the root does not depend on.
+    """
+    array = starting_gradient(root, gradient)
     lent = None if gradient is None else array  # the caller's: it may change later
+    leaves: dict[Tensor, Any] | None = None
+    outputs: dict[tuple[Function, int], Any] = {}
+    if wanted is not None:
+        leaves = dict.fromkeys(x for x in wanted if x.node is None)
+        outputs = {(x.node, x.output): None for x in wanted if x.node is not None}
     if root.node is None:
         _give(root, array, {}, lent, leaves)
-        return {}
-    seen: dict[tuple[Function, int], Any] = {}
+        return leaves or {}, outputs
     grads: dict[Function, list[Any]] = {}  # of the outputs of nodes still to come
     _give(root, array, grads, lent)
     for node in _ancestors(root.node):
         given = grads.pop(node, None)
         if given is None:  # no path from the root came through here
             continue
-        if leaves is not None:
-            seen.update({(node, i): grad for i, grad in enumerate(given)})
+        if outputs:
+            outputs.update({(node, i): grad for i, grad in enumerate(given) if (node, i) in outputs})
         found = node.backward(*given)
         if not isinstance(found, tuple):
             found = (found,)
@@ -124,7 +136,7 @@ def backward(
                 _give(tensor, grad, grads, lent, leaves)
         if not retain_graph:
             node.free()
-    return seen
+    return leaves or {}, outputs
 
 
 def graph_backward(
@@ -150,11 +162,11 @@ def graph_backward(
     recording, state.recording = state.recording, True
     try:
         give(root, gradient)
-        nodes = [] if root.node is None else _ancestors(root.node)
+        nodes = [] if root.node is None else _ancestors(root.node, after)
         useful = None if wanted is None else _on_the_way(nodes, wanted)
         for node in nodes:
             given = [outputs.get((node, i)) for i in range(node.outputs)]
-            if node.number < after or all(grad is None for grad in given):
+            if all(grad is None for grad in given):
                 continue
             if useful is None:
                 found = node.graph_backward(*given)
@@ -177,7 +189,8 @@ def graph_backward(
 def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any = None, leaves: Any = None) -> None:
     """Adds a gradient to the leaf itself, or to what the tensor's node is going to be given.
 
-    No leaf keeps memory of `lent`: functions may have handed that on as it is, or a view of it.
+    With `leaves`, only those that are in there take gradients, and do so there. No leaf keeps memory of `lent`:
+    functions may have handed that on as it is, or a view of it.
     """
     if grad.shape != tensor.array.shape:
         raise RuntimeError(f"backward: a gradient of shape {grad.shape} for a tensor of shape {tensor.shape}")
@@ -185,7 +198,12 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any
     if type(grad) is Unpooled and (node is None or not node.takes_unpooled):
         grad = grad.dense()
     if node is None:
-        before = tensor.grad_array if leaves is None else leaves.get(tensor)
+        if leaves is None:
+            before = tensor.grad_array
+        elif tensor in leaves:
+            before = leaves[tensor]
+        else:
+            return
         if before is not None:
             grad = _sum(before, grad)
         if type(grad) is not row_sparse.RowSparse:
@@ -201,12 +219,15 @@ def _give(tensor: Tensor, grad: Any, grads: dict[Function, list[Any]], lent: Any
     if given is None:
         grads[node] = given = [None] * node.outputs
     before = given[tensor.output]
-    given[tensor.output] = grad if before is None else _sum(before, grad)
+    if before is not None:
+        plain = leaves is None and node.takes_unsummed and Unsummed.holds(before, grad)
+        grad = Unsummed(before, grad) if plain else _sum(before, grad)
+    given[tensor.output] = grad
 
 
-def _ancestors(node: Function) -> list[Function]:
-    """The node and all that it came from, youngest first."""
-    nodes = [node]
+def _ancestors(node: Function, after: int = -1) -> list[Function]:
+    """The node and all that it came from, youngest first; only those born after the number `after`."""
+    nodes = [node] if node.number > after else []
     seen = {node}
     for current in nodes:  # grows as it goes
         if current.freed:
@@ -216,7 +237,7 @@ def _ancestors(node: Function) -> list[Function]:
         for tensor in current.inputs:
             if tensor is not None:
                 parent = tensor.node
-                if parent is not None and parent not in seen:
+                if parent is not None and parent.number > after and parent not in seen:
                     seen.add(parent)
                     nodes.append(parent)
     nodes.sort(key=operator.attrgetter("number"), reverse=True)
@@ -239,15 +260,13 @@ def _on_the_way(nodes: list[Function], wanted: list[Tensor]) -> dict[Function, l
 
 def _sum(a: Any, b: Any) -> Any:
     """A new array: either may be held elsewhere too, so neither is written to."""
-    if type(a) is Unpooled or type(b) is Unpooled:
-        a, b = (g.dense() if type(g) is Unpooled else g for g in (a, b))
+    a, b = (g.dense() if type(g) in (Unpooled, Unsummed) else g for g in (a, b))
     if a.dtype != b.dtype:
         raise RuntimeError(f"backward: gradients of {a.dtype} and {b.dtype} for one tensor")
     if type(a) is row_sparse.RowSparse or type(b) is row_sparse.RowSparse:
         return row_sparse.add(a, b)
-    total = backend.empty(a.shape, a.dtype, like=a)
     if backend.narrow and backend.is_narrow(a.dtype):
+        total = backend.empty(a.shape, a.dtype, like=a)
         total[...] = backend.cast(a, backend.float32) + backend.cast(b, backend.float32)
         return total
-    backend.kernels(a).add(backend.contiguous(a), backend.contiguous(b), total)
-    return total
+    return Unsummed(a, b).dense()

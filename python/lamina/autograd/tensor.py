@@ -172,7 +172,8 @@ class Tensor:
         """Runs the tape backwards from here and adds gradients to every leaf that requires them.
 
         Args:
-            gradient: d(loss)/d(self), of this tensor's shape; may be left out for a tensor of one element (then 1).
+            gradient: d(loss)/d(self), of this tensor's shape, and cast to its dtype; may be left out for a tensor of
+                one element (then 1).
             retain_graph: keep what the ops saved, so that backward can run again.
             create_graph: record how the gradients come about, so that they have gradients themselves (gradient
                 penalties need that): ``x.grad`` is then a tensor on the tape, and the graph is retained. See also
@@ -186,25 +187,17 @@ class Tensor:
         if not create_graph:
             tape.backward(self, gradient, retain_graph)
             return
-        for leaf, grad in tape.graph_backward(self, self._seed(gradient))[0].items():
+        for leaf, grad in tape.graph_backward(self, self._starting_gradient(gradient))[0].items():
             if leaf.grad_array is not None:
                 grad = operators.add(leaf.grad, grad)
             leaf.grad_array, leaf._grad_tensor = grad.array, grad
 
-    def _seed(self, gradient: Any) -> Tensor:
-        """What backward begins with, as a tensor."""
-        if not self.requires_grad:
-            raise RuntimeError(
-                "backward: nothing here requires gradients (made under no_grad, or from inputs without them)"
-            )
-        if gradient is None:
-            if self.size != 1:
-                raise ValueError(f"backward: a gradient is needed for a tensor of shape {self.shape}")
-            return Tensor(backend.full(self.shape, 1.0, self.dtype, like=self.array))
-        given = as_tensor(gradient, like=self)
-        if given.shape != self.shape:
-            raise ValueError(f"backward: expected a gradient of shape {self.shape}, got {given.shape}")
-        return given
+    def _starting_gradient(self, gradient: Any) -> Tensor:
+        """What backward begins with, as a tensor: that which was given, if it will do, with the tape that it is on."""
+        array = tape.starting_gradient(self, gradient)
+        if not isinstance(gradient, Tensor):
+            return Tensor(array)
+        return gradient if gradient.dtype == self.dtype else operators.cast(gradient, self.dtype)
 
     # Operators
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,7 +36,8 @@ class LabelledImage:
         crowd: (n,) of bool, or None.
 
     Raises:
-        ValueError: if the parts do not fit together, or a box is inverted, has no area or lies outside.
+        ValueError: if the parts do not fit together, a box is inverted, has no area or lies outside, classes are no
+            whole numbers, or masks hold NaN.
 
     Example:
         >>> import lamina as lm, numpy as np
@@ -71,18 +73,22 @@ class LabelledImage:
                 [checked_box(box, size, f"LabelledImage: box {i}") for i, box in enumerate(boxes)], np.float32
             ).reshape(-1, 4)
         if self.masks is not None:
-            parts["masks"] = masks = np.asarray(self.masks, bool)
+            given = np.asarray(self.masks)
+            if (given != given).any():
+                raise ValueError("LabelledImage: masks hold NaN")
+            parts["masks"] = masks = given.astype(bool, copy=False)
             if masks.ndim != 3 or masks.shape[1:] != size:
                 raise ValueError(f"LabelledImage: masks must have shape (n, {size[0]}, {size[1]}), the picture's size, "
                                  f"got {masks.shape}")  # fmt: skip
-        for name, kind in (("labels", np.int64), ("crowd", bool)):
-            if getattr(self, name) is not None:
-                parts[name] = np.asarray(getattr(self, name), kind).reshape(-1)
+        if self.labels is not None:
+            parts["labels"] = _whole(self.labels, "labels").astype(np.int64, copy=False).reshape(-1)
+        if self.crowd is not None:
+            parts["crowd"] = np.asarray(self.crowd, bool).reshape(-1)
         counts = {name: len(part) for name, part in parts.items() if name != "image"}
         if len(set(counts.values())) > 1:
             raise ValueError(f"LabelledImage: expected as many of each, got {counts}")
         if self.semantic is not None:
-            parts["semantic"] = np.asarray(self.semantic)
+            parts["semantic"] = _whole(self.semantic, "semantic")
             if parts["semantic"].shape != size:
                 raise ValueError(f"LabelledImage: semantic must have the picture's size, {size}, "
                                  f"got {parts['semantic'].shape}")  # fmt: skip
@@ -175,7 +181,15 @@ class LabelledImage:
             brightness: in ranges of values: 0.1 adds a tenth of white.
             contrast: 1 leaves them.
             saturation: 0 is grey, 1 leaves them; for pictures of three channels.
+
+        Raises:
+            ValueError: for numbers that are not finite.
         """
+        if not math.isfinite(brightness + contrast + saturation):
+            raise ValueError(
+                "recolor: brightness, contrast and saturation must be finite, got "
+                f"{brightness}, {contrast} and {saturation}"
+            )
         most = 255.0 if self.image.dtype == np.uint8 else 1.0
         values = self.image.astype(np.float64)
         if saturation != 1.0 and values.shape[2] == 3:
@@ -256,11 +270,13 @@ class Augment:
             if not 0 <= share <= 1:
                 raise ValueError(f"Augment: {name} must be from 0 to 1, got {share!r}")
         for name, pair, least in (("zoom", zoom, 1e-3), ("contrast", contrast, 0), ("saturation", saturation, 0)):
-            if not isinstance(pair, tuple | list) or len(pair) != 2 or not least <= pair[0] <= pair[1]:
-                raise ValueError(f"Augment: {name} must be (least, most), at least {least:g}, got {pair!r}")
+            if not isinstance(pair, tuple | list) or len(pair) != 2 or not least <= pair[0] <= pair[1] < math.inf:
+                raise ValueError(f"Augment: {name} must be (least, most), at least {least:g}, finite, got {pair!r}")
         for name, value in (("shift", shift), ("rotation", rotation), ("brightness", brightness)):
             if not 0 <= value <= 1:
                 raise ValueError(f"Augment: {name} must be from 0 to 1, got {value!r}")
+        if not math.isfinite(fill):
+            raise ValueError(f"Augment: fill must be finite, got {fill!r}")
         self.flip, self.flip_vertical = flip, flip_vertical
         self.zoom, self.contrast, self.saturation = tuple(zoom), tuple(contrast), tuple(saturation)
         self.shift, self.rotation, self.brightness = shift, rotation, brightness
@@ -302,6 +318,14 @@ class Augment:
             return generator(element.mixed(place[0], self.seed), place[1])
         self._calls += 1
         return generator(self.seed, self._calls)
+
+
+def _whole(values: Any, name: str) -> Array:
+    """Classes as an array; ValueError for other numbers than whole ones."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biu" and (array.dtype.kind != "f" or not (array == np.floor(array)).all()):
+        raise ValueError(f"LabelledImage: {name} must hold whole numbers, classes, got {array.dtype}: {values!r:.100}")
+    return array
 
 
 def _after(first: Array, second: Array) -> Array:

@@ -254,7 +254,8 @@ def drive(
 
     Raises:
         TypeError: if the driver cannot be called.
-        ValueError: if it gives anything but one or two finite numbers.
+        ValueError: if it gives anything but one or two finite numbers; for seconds that are not finite, or less than
+            a step.
 
     Example:
         >>> import lamina as lm
@@ -267,8 +268,10 @@ def drive(
     """
     check_function(driver, "drive")
     positive(keep, "drive: keep")
-    if not (step > 0 and seconds >= step):
-        raise ValueError(f"drive: step must be positive and seconds at least one step, got {step} and {seconds}")
+    if not 0 < step <= seconds < math.inf:
+        raise ValueError(
+            f"drive: step must be positive, seconds at least one step and finite, got {step} and {seconds}"
+        )
     car = Car(*road.at(0.0, road.lane), TOP_SPEED / 2)
     rows: list[tuple[float, ...]] = []
     interventions: list[int] = []

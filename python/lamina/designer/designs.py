@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from lamina import data, optimizers, random
-from lamina.applications.gan import last_activation
 from lamina.applications.gan_callbacks import shades
+from lamina.applications.networks import last_activation
 from lamina.applications.variational_autoencoder import VariationalAutoencoder
 from lamina.models.saving import load_model
 
@@ -141,10 +141,13 @@ def load_generator(path: Any) -> tuple[Any, float]:
 
 
 def train_generator(epochs: int = 30, seed: int = 1, verbose: int = 1) -> Any:
-    """The decoder of a small variational autoencoder that has learned the drawn garments (synthetic)."""
+    """The decoder of a small variational autoencoder that has learned the drawn garments (synthetic).
+
+    They are plain ones: it would average their stripes away. Its pictures have soft edges all the same.
+    """
     random.set_seed(seed)
-    x = data.load_garments(3000, size=32, seed=0).images.astype("float32") / 255
+    x = data.load_garments(3000, size=32, style="plain", seed=0).images.astype("float32") / 255
     model = VariationalAutoencoder(x.shape[1:], 12, units=(128,), filters=(16, 32), beta=1.0)
-    model.compile(optimizers.Adam(1e-3))
+    model.compile(optimizers.Adam(optimizers.schedules.CosineDecay(2e-3, epochs * -(-len(x) // 64))))
     model.fit(x, x, epochs=epochs, batch_size=64, verbose=verbose)
     return model.decoder

@@ -14,6 +14,7 @@ from lamina.layers.layer import Layer, register
 from lamina.layers.pooling import MaxPooling2D
 from lamina.layers.shapes import Shape
 from lamina.ops.conv2d_pool import conv2d_pool
+from lamina.ops.conv2d_sum import conv2d_sum
 
 
 class Conv(ConvolutionLayer):
@@ -144,8 +145,16 @@ class Conv2D(Conv):
 
     rank = 2
 
-    def call(self, x: Any, pool: MaxPooling2D | None = None) -> Any:
-        """With `pool`, what that layer makes of the output: one op does the work of both."""
+    def call(
+        self, x: Any, pool: MaxPooling2D | None = None, residual: Any = None, activation: str | None = None
+    ) -> Any:
+        """With `pool`, what that layer makes of the output; with `residual`, activation(output + residual): one op does
+        the work of all, where `takes_pool` and `takes_sum` say so."""
+        if residual is not None:
+            return conv2d_sum(
+                x, self.kernel, self.bias, self.strides, self.padding, self.dilation_rate, self.groups, residual,
+                activation,
+            )  # fmt: skip
         if pool is None or backend.is_narrow(x.dtype):
             y = super().call(x)
             return y if pool is None else pool.call(y)
@@ -165,6 +174,17 @@ class Conv2D(Conv):
             and self.activity_regularizer is None
             and after.activity_regularizer is None
         )
+
+    def takes_sum(self, *after: Layer) -> bool:
+        """Whether `call` does the work of the layers that come next, an Add and perhaps a relu, in one kernel: those
+        of single pixels, which are products of matrices."""
+        single = self.kernel_size == (1, 1) and self.strides == (1, 1) and self.groups == 1
+        unpadded = isinstance(self.padding, str) or not any(map(any, self.padding))
+        if not (single and unpadded and self.built and self._activation_name == "linear"):
+            return False
+        if self._dtype.itemsize < 4 or self._policy.mixed:  # 16 bits: what lies between is rounded
+            return False
+        return all(layer._dtype == self._dtype and layer.activity_regularizer is None for layer in (self, *after))
 
 
 @register

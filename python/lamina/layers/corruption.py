@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina import backend, ops
+from lamina import ops
 from lamina.autograd.tensor import Tensor
 from lamina.layers.checks import number, share
 from lamina.layers.layer import register
 from lamina.layers.regularization import Noise
-from lamina.ops.dropout import WORD
+from lamina.ops.noise import units
 
 
 class Corruption(Noise):
@@ -20,10 +20,7 @@ class Corruption(Noise):
         self.rate = share(rate, self.name, "rate")
 
     def _units(self, x: Any) -> Any:
-        seed, stream = self._stream()
-        units = backend.empty(x.shape, x.dtype, like=x.array)
-        backend.kernels(units).random_uniform(units, seed & WORD, stream & WORD, 0.0, 1.0)
-        return units
+        return units(x.shape, x, *self._stream())
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-import string
 from typing import Any
 
 from lamina import constraints, initializers, ops, regularizers
 from lamina.layers import activations
 from lamina.layers.layer import Layer, register
 from lamina.layers.shapes import Shape
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @register
@@ -116,7 +117,7 @@ class EinsumDense(Layer):
         missing = rank - len(x)
         if missing < 0 or (missing and not dots):
             raise ValueError(f"{self.name}: {self.equation!r} does not fit x of {rank} axes")
-        more = "".join(letter for letter in string.ascii_letters if letter not in self.equation)[:missing]
+        more = "".join(letter for letter in LETTERS if letter not in self.equation)[:missing]
         return (more + x, kernel, more + y) if dots == "left" else (x + more, kernel, y + more)
 
     def _sizes(self, input_shape: Any) -> dict[str, Any]:

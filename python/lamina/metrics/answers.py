@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from lamina.metrics.texts import pairs_of_texts
 from lamina.ops import checks
 
 ARTICLES = re.compile(r"\b(a|an|the)\b")
-PUNCTUATION = str.maketrans("", "", string.punctuation)
+PUNCTUATION = str.maketrans("", "", "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 WORDS = re.compile(r"\w+")
 
 

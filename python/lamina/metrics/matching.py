@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Array = Any
 
 
-@dataclass(frozen=True)
-class Matches:
+class Matches(NamedTuple):
     """Detections of a class, best first, in one image: what is needed for precision and recall over many.
 
     scores (n,); right and counted (thresholds, n), bool: whether a detection is right, and whether it counts at all;
@@ -27,9 +25,12 @@ class Matches:
 
 def box_overlap(boxes: Array, objects: Array, crowd: Array) -> Array:
     """(n, m): intersection over union; over a detection's own area where the object is a crowd. float64."""
-    corner = np.maximum(boxes[:, None, :2], objects[None, :, :2])
-    shared = np.maximum(np.minimum(boxes[:, None, 2:], objects[None, :, 2:]) - corner, 0).prod(axis=2)
-    return _share(shared, areas_of(boxes), areas_of(objects), crowd)
+    return _share(shared_area(boxes[:, None], objects), areas_of(boxes), areas_of(objects), crowd)
+
+
+def shared_area(a: Array, b: Array) -> Array:
+    """What boxes (..., 4), broadcast, have in common: sums and products only, so the same bits everywhere."""
+    return np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0).prod(axis=-1)
 
 
 def mask_overlap(masks: Array, objects: Array, crowd: Array) -> Array:

@@ -121,9 +121,16 @@ class MeanAveragePrecision(Metric):
         return found
 
     def curve(self, label: int, iou_threshold: float = 0.5) -> tuple[Array, Array]:
-        """Recall and precision of a class after each of its detections, best first: what to plot."""
+        """Recall and precision of a class after each of its detections, best first: what to plot.
+
+        Raises:
+            ValueError: for a class that was neither there nor predicted, or a threshold that is none of the metric's.
+        """
         (threshold,) = self._chosen(iou_threshold)
-        right, wrong, objects = curve(self._matched("", self.max_detections)[label], threshold)
+        matched = self._matched("", self.max_detections)
+        if label not in matched:
+            raise ValueError(f"{self.name}: class {label!r} was neither there nor predicted, of {sorted(matched)}")
+        right, wrong, objects = curve(matched[label], threshold)
         return right / max(objects, 1), right / np.maximum(right + wrong, 1)
 
     def report(self) -> dict[str, float]:
@@ -249,6 +256,8 @@ def _entries(given: Any, compare: str, where: str, predicted: bool) -> dict[str,
     else:
         if not (shapes.ndim == 3 and len(shapes) == n):
             raise ValueError(f"{where}: {what} masks must have shape ({n}, H, W), got {shapes.shape}")
+        if (shapes != shapes).any():
+            raise ValueError(f"{where}: {what} masks hold NaN")
         found = {"masks": shapes.astype(bool)}
     found["labels"] = labels.astype(np.int64)
     rest: dict[str, Array] = {"scores": given["scores"]} if predicted else {

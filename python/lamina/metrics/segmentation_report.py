@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from lamina.metrics.confusion_matrix import ConfusionMatrix
 from lamina.metrics.metric import Array, divide
 
 
-@dataclass(frozen=True)
 class SegmentationReport:
     """What `segmentation_report` found; its text is a table.
 
@@ -25,21 +23,20 @@ class SegmentationReport:
         >>> report = lm.metrics.SegmentationReport([[3, 1], [0, 4]], ("sky", "sea"))
         >>> report.pixel_accuracy, report.iou.tolist()
         (0.875, [0.75, 0.8])
+        >>> report
+        <SegmentationReport classes=2 pixels=8 mean_iou=0.775>
     """
 
-    confusion: Array
-    class_names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        confusion = np.asarray(self.confusion, np.float64)
-        names = tuple(str(name) for name in self.class_names)
+    def __init__(self, confusion: Any, class_names: Sequence[str]) -> None:
+        confusion = np.asarray(confusion, np.float64)
+        names = tuple(str(name) for name in class_names)
         if confusion.shape != (len(names), len(names)):
             raise ValueError(
                 f"SegmentationReport: confusion must be {len(names)}x{len(names)}, a row and a column for each of "
                 f"class_names, got shape {confusion.shape}"
             )
-        object.__setattr__(self, "confusion", confusion)
-        object.__setattr__(self, "class_names", names)
+        self.confusion: Array = confusion
+        self.class_names: tuple[str, ...] = names
 
     @property
     def pixels(self) -> Array:
@@ -94,6 +91,10 @@ class SegmentationReport:
     @property
     def _right(self) -> Array:
         return np.diagonal(self.confusion)
+
+    def __repr__(self) -> str:
+        classes, pixels = len(self.class_names), self.confusion.sum()
+        return f"<SegmentationReport classes={classes} pixels={pixels:.0f} mean_iou={self.mean_iou:.3f}>"
 
     def __str__(self) -> str:
         width = max(len("mean"), *map(len, self.class_names))

@@ -8,7 +8,7 @@ import numpy as np
 
 from lamina import backend
 from lamina.autograd.symbolic import Node, map_leaves, record, symbols_in
-from lamina.layers.conv import Conv
+from lamina.layers.conv import Conv, Conv2D
 from lamina.layers.conv_transpose import ConvTranspose
 from lamina.layers.core import Dense, InputLayer
 from lamina.layers.layer import Layer
@@ -22,8 +22,9 @@ def fold_batch_norm(model: Model) -> Model:
 
     Out of y = gamma (x * kernel + bias - mean) / sqrt(variance + epsilon) + beta become one kernel and one bias, which
     are rounded once; a relu that follows becomes the convolution's. Where a sum comes between, as at the end of a
-    residual block, normalisation stays: it does the sum and the relu in the same pass. Convolutions of every kind and
-    Dense layers are folded, in models inside too.
+    residual block, a 1x1 convolution on the CPU does the sum and the relu as it writes; behind other convolutions
+    normalisation stays, which does them in the same pass. Convolutions of every kind and Dense layers are folded, in
+    models inside too.
 
     Args:
         model: a Sequential, or a Model of a graph. It stays as it is.
@@ -66,7 +67,7 @@ def fold_batch_norm(model: Model) -> Model:
             continue
         args, kwargs = map_leaves(lambda leaf: values.get(id(leaf), leaf), (node.args, node.kwargs))
         normal = _normalization_behind(node, readers, calls)
-        normal = None if normal in summing else normal
+        normal = None if normal in summing and not _sums(operation, normal.operation) else normal
         if not isinstance(operation, Layer):
             result, last = record(operation.name, args, kwargs), node
         elif normal is not None:
@@ -97,6 +98,11 @@ def _normalization_behind(node: Node, readers: Readers, calls: dict[Any, int]) -
     if calls[after.operation] > 1 or not after.operation.takes_sum():
         return None
     return after
+
+
+def _sums(layer: Any, normal: Any) -> bool:
+    """Whether a convolution can do the sum that its normalisation does."""
+    return type(layer) is Conv2D and layer.takes_sum(normal) and backend.on_host(layer.kernel.array)
 
 
 def _folded(layer: Any, normal: Any, relu: bool) -> Layer:

@@ -1,4 +1,4 @@
-"""Calls of a graph that one op does together: convolution and pooling; normalisation, addition and relu."""
+"""Calls of a graph that one op does together: convolution and pooling; normalisation or convolution, addition, relu."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lamina.layers.core import Activation
 from lamina.layers.layer import Layer
 from lamina.layers.merging import Add
 from lamina.layers.normalization import BatchNormalization
+from lamina.layers.pooling import MaxPooling2D
 
 
 class Chain:
@@ -31,7 +32,7 @@ class Chain:
         self.args = self.inputs = [*nodes[0].inputs, *others]
         self.kwargs: dict[str, Any] = {}
         self.outputs = nodes[-1].outputs
-        self.operation = self._pooled if type(self.first) is Conv2D else self._summed
+        self.operation = self._pooled if type(nodes[1].operation) is MaxPooling2D else self._summed
         self.relu = "relu" if is_relu(nodes[-1].operation) else None
 
     def _pooled(self, x: Tensor) -> Any:
@@ -39,7 +40,8 @@ class Chain:
         return self._apart(x) if x._mask is not None else self.first(x, pool=pool)
 
     def _summed(self, x: Tensor, residual: Tensor | None = None) -> Any:
-        plain = x._mask is None and (residual is None or (residual._mask is None and residual.shape == x.shape))
+        alike = residual is None or (residual._mask is None and residual.shape[:-1] == x.shape[:-1])
+        plain = x._mask is None and alike
         return self.first(x, residual=residual, activation=self.relu) if plain else self._apart(x, residual)
 
     def _apart(self, x: Any, residual: Tensor | None = None) -> Any:
@@ -94,11 +96,12 @@ def fused(calls: list[Node], outputs: list[SymbolicTensor]) -> list[Any]:
     readers = Readers(calls, outputs)
     last: dict[Node, Chain] = {}
     taken: set[Node] = set()
-    for node in reversed(calls):  # of two that meet in a sum, the one that is computed last
-        chain = _chain(node, readers)
-        if len(chain) > 1 and not taken.intersection(chain):
-            taken.update(chain)
-            last[chain[-1]] = Chain(chain)
+    for kind in (BatchNormalization, Conv2D):  # the one has a pass of its own to save, training too
+        for node in reversed(calls):  # of two that meet in a sum, the one that is computed last
+            chain = _chain(node, readers) if type(node.operation) is kind else []
+            if len(chain) > 1 and not taken.intersection(chain):
+                taken.update(chain)
+                last[chain[-1]] = Chain(chain)
     return [last.get(node, node) for node in calls if node in last or node not in taken]
 
 
@@ -110,8 +113,11 @@ def _chain(node: Node, readers: Readers) -> list[Node]:
     if type(layer) is Conv2D:
         after = readers.only(node)
         pool = after.operation if after is not None and simple(after) else None
-        return [node, after] if after is not None and layer.takes_pool(pool) else chain
-    if type(layer) is not BatchNormalization:
+        if after is not None and layer.takes_pool(pool):
+            return [node, after]
+        if after is None or not sum_of_two(after):
+            return chain
+    elif type(layer) is not BatchNormalization:
         return chain
     after = readers.only(node)
     if after is not None and sum_of_two(after):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from typing import Any
 
@@ -107,6 +106,8 @@ class Encoder:
         if known and not isinstance(value, Variable):
             array = np.asarray(backend.to_host(value.array if isinstance(value, Tensor) else value))
             if array.dtype.name in DTYPES and array.nbytes <= MOST:
+                import base64
+
                 data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
                 kind = "tensor" if isinstance(value, Tensor) else "array"
                 return {"array": data, "dtype": array.dtype.name, "shape": list(array.shape), "kind": kind}
@@ -147,5 +148,7 @@ def decode(value: Any, outputs: list[Any], loose: list[Any]) -> Any:
     dtype = backend.dtype_of(value["dtype"])
     if "array" not in value:
         return dtype
+    import base64
+
     array = np.frombuffer(base64.b64decode(value["array"]), dtype).reshape(value["shape"]).copy()
     return Tensor(array) if value.get("kind") == "tensor" else array

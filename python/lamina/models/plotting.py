@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,14 @@ DIRECTIONS = ("TB", "BT", "LR", "RL")
 LINE, CHARACTER, GAP_ACROSS, GAP_ALONG = 0.19, 0.083, 0.3, 0.42  # inches
 
 
-@dataclass(eq=False)
 class Box:
     """One call in the picture, or (without text) a place where a long line bends."""
 
-    text: str = ""
-    kind: str = "layer"
-    sources: list[Box] = field(default_factory=list)
-    rank: int = 0
-    place: float = 0.0
-    depth: float = 0.0  # of its rank, in inches
+    place = 0.0
+    depth = 0.0  # of its rank, in inches
+
+    def __init__(self, text: str = "", kind: str = "layer", sources: Sequence[Box] = (), rank: int = 0) -> None:
+        self.text, self.kind, self.sources, self.rank = text, kind, list(sources), rank
 
     def size(self) -> tuple[float, float]:
         lines = self.text.split("\n") if self.text else []

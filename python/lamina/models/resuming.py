@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass
-class Resume:
+class Resume(NamedTuple):
     """Where training goes on.
 
     Attributes:

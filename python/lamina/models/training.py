@@ -15,6 +15,7 @@ from lamina.autograd.variable import Variable
 from lamina.layers.checks import real
 from lamina.models.batches import Batches, Weighed, as_arrays, is_arrays, make_batches, placed, split_end
 from lamina.models.callbacks import CallbackList, History
+from lamina.models.callbacks.base import loss_in
 from lamina.models.class_weights import class_weights
 from lamina.models.compiling import number_of
 from lamina.models.evaluating import Evaluated, Logs, checked_batch, packed, result
@@ -170,7 +171,7 @@ class Trained(Evaluated):
                 hooks.call("on_train_batch_begin", step, {})
             if own_step:
                 self._own_logs = self.train_step(packed(x, y, sample_weight))
-                loss = float(self._own_logs.get("loss", 0.0))
+                loss = loss_in(self._own_logs)
             else:
                 loss = self._train_batch(x, y, sample_weight, weights)
                 weights = weights or self.trainable_weights

@@ -169,6 +169,7 @@ from lamina.ops.nms import nms as nms
 from lamina.ops.noise import alpha_dropout as alpha_dropout
 from lamina.ops.noise import gaussian_dropout as gaussian_dropout
 from lamina.ops.noise import gaussian_noise as gaussian_noise
+from lamina.ops.normal_draw import normal_draw as normal_draw
 from lamina.ops.norms import logsumexp as logsumexp
 from lamina.ops.norms import norm as norm
 from lamina.ops.one_hot import multi_hot as multi_hot

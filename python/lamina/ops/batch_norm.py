@@ -8,6 +8,7 @@ from lamina import backend
 from lamina.autograd import operators
 from lamina.autograd.function import Function
 from lamina.autograd.tensor import Tensor
+from lamina.autograd.unsummed import Unsummed
 from lamina.ops.checks import float_tensor, real_number, same_dtype
 from lamina.ops.normalized import gradients_through, normalized, scaled_and_shifted
 
@@ -22,6 +23,11 @@ class Settings(NamedTuple):
 class BatchNormFunction(Function):
     __slots__ = ("epsilon",)
     epsilon: float
+
+    @property
+    def takes_unsummed(self) -> bool:  # type: ignore[override]
+        """With a residual and relu: the sum is needed in one pass alone, which writes the residual's gradient."""
+        return self.saved[5] is not None
 
     def forward(
         self, x: Any, gamma: Any, beta: Any, residual: Any, moving_mean: Any, moving_variance: Any, settings: Settings
@@ -42,6 +48,8 @@ class BatchNormFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         x, gamma, beta, mean, inverse, y, training, relu = self.saved
+        dy, more_dy = (dy.a, dy.b) if type(dy) is Unsummed else (dy, None)
+        arguments = {} if more_dy is None else {"more_dy": backend.contiguous(more_dy)}
         dy = backend.contiguous(dy)
         wants_x, wants_gamma, wants_beta, wants_residual = self.needs
         dz = None if y is None else backend.empty_like(x)
@@ -49,7 +57,7 @@ class BatchNormFunction(Function):
         dgamma = backend.empty_like(inverse) if wants_gamma else None
         dbeta = backend.empty_like(inverse) if wants_beta else None
         backend.kernels(x).batch_norm_backward(
-            x, gamma, beta, mean, inverse, y, dy, dz, dx, dgamma, dbeta, training, relu
+            x, gamma, beta, mean, inverse, y, dy, dz, dx, dgamma, dbeta, training, relu, **arguments
         )
         return dx, dgamma, dbeta, (dy if dz is None else dz) if wants_residual else None
 

@@ -20,6 +20,13 @@ def _normal(x: Tensor, mean: float, stddev: float, seed: int, stream: int) -> Te
     return Tensor(noise)
 
 
+def units(shape: tuple[int, ...], x: Tensor, seed: int, stream: int) -> Any:
+    """An array of uniform numbers from 0 to 1, of x's dtype and on its device."""
+    drawn = backend.empty(shape, x.dtype, like=x.array)
+    backend.kernels(drawn).random_uniform(drawn, seed & WORD, stream & WORD, 0.0, 1.0)
+    return drawn
+
+
 def below_one(rate: Any, op: str) -> float:
     """A rate in [0, 1).
 
@@ -121,9 +128,7 @@ def alpha_dropout(x: Any, rate: float, seed: int, stream: int, noise_shape: Any 
     x = float_tensor(x, "alpha_dropout")
     rate = below_one(rate, "alpha_dropout")
     shape = x.shape if noise_shape is None else mask_shape("alpha_dropout", noise_shape, x.shape)
-    drawn = backend.empty(shape, x.dtype, like=x.array)
-    backend.kernels(drawn).random_uniform(drawn, seed & WORD, stream & WORD, 0.0, 1.0)
-    kept = drawn >= rate
+    kept = units(shape, x, seed, stream) >= rate
     lowest = -ALPHA * SCALE
     a = 1 / math.sqrt((1 - rate) * (1 + rate * lowest * lowest))
     b = -a * lowest * rate

@@ -82,6 +82,9 @@ def test_files(tmp_path):
     tokenizer.save(tmp_path / "all.json")
     assert Tokenizer.load(tmp_path / "all.json").get_config() == tokenizer.get_config()
 
+    merges.write_text("#version: 0.2\nl o\nq qqq\n")
+    with pytest.raises(ValueError, match=r"merges\.txt: BytePairTokenizer: the vocabulary lacks 'qqq' of merge 1"):
+        BytePairTokenizer.from_files(vocabulary, merges)
     merges.write_text("#version: 0.2\nl o\nl o w\n")
     with pytest.raises(ValueError, match=r"merges\.txt: line 3 must hold two tokens, got 'l o w'"):
         BytePairTokenizer.from_files(vocabulary, merges)

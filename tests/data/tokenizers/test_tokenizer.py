@@ -1,10 +1,14 @@
 """What all tokenizers share: vocabularies, special tokens, pairs, truncation, padding, files, bad input."""
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
 import lamina as lm
 from lamina.data import Tokenizer, WordPieceTokenizer, WordTokenizer
+from lamina.data.tokenizers import remembered
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -200,3 +204,21 @@ def test_saved_and_loaded(tmp_path):
         (tmp_path / "t.json").write_text(broken)
         with pytest.raises(ValueError, match="is no saved tokenizer"):
             Tokenizer.load(tmp_path / "t.json")
+    contents = {"format": "lamina tokenizer 1", "class": "WordTokenizer", "config": {}}
+    for vocabulary, message in ((["a", "a"], "the vocabulary holds 'a' twice"), ([], "the vocabulary is empty")):
+        (tmp_path / "t.json").write_text(json.dumps({**contents, "vocabulary": vocabulary}))
+        with pytest.raises(ValueError, match=rf"t\.json: WordTokenizer: .*{message}"):
+            Tokenizer.load(tmp_path / "t.json")
+
+
+def test_pieces_are_remembered_and_forgotten(monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 2)
+    asked = []
+    known = remembered.Remembered(lambda part: asked.append(part) or [(len(asked), 0, 1)])
+    assert [known[part] for part in "aba"] == [[(1, 0, 1)], [(2, 0, 1)], [(1, 0, 1)]]
+    assert known["c"] == [(3, 0, 1)]  # full: all are forgotten
+    assert known["a"] == [(4, 0, 1)]
+    assert asked == ["a", "b", "c", "a"]
+    tokenizer = WordPieceTokenizer.train("ab ab abc", 20)
+    again = pickle.loads(pickle.dumps(tokenizer))  # with what it remembers
+    assert again.tokenize("abc ab") == tokenizer.tokenize("abc ab")

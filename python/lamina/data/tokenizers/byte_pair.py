@@ -14,10 +14,10 @@ from typing import Any
 from lamina.data.text_files import decoded_all, read_text
 from lamina.data.tokenizers import byte_level as level
 from lamina.data.tokenizers.merges import learn_merges
-from lamina.data.tokenizers.tokenizer import Piece, Tokenizer
+from lamina.data.tokenizers.remembered import Piece, Remembered
+from lamina.data.tokenizers.tokenizer import Tokenizer
 from lamina.data.tokenizers.words import special_first
 
-REMEMBERED = 1 << 16  # parts whose tokens are kept
 SPACED = re.compile(f"[^{level.SPACES}]+")
 
 
@@ -86,33 +86,29 @@ class BytePairTokenizer(Tokenizer):
                 raise ValueError(f"{self.name}: the vocabulary lacks {missing[0]!r} of merge {place}, {left} + {right}")
             self.merges.append((left, right))
             self._ranks.setdefault((self._ids[left], self._ids[right]), (place, self._ids[left + right]))
-        self._known: dict[str, list[Piece]] = {}
+        self._known = Remembered(self._found)
 
     def _pieces(self, text: str) -> Iterable[Piece]:
         if not self.byte_level:
             for found in SPACED.finditer(text):
-                for number, begin, end in self._pieces_of(found.group()):
+                for number, begin, end in self._known[found.group()]:
                     yield number, found.start() + begin, found.start() + end
             return
         shift = int(self.add_prefix_space and not text.startswith(" "))
         for start, part in level.parts(" " * shift + text):
             start -= shift
             places = None if part.isascii() else [i for i, c in enumerate(part) for _ in c.encode()]
-            for number, begin, end in self._pieces_of(part):
+            for number, begin, end in self._known[part]:
                 if places is not None:
                     begin, end = places[begin], places[end - 1] + 1
                 yield number, max(0, start + begin), max(1, start + end)  # the space added stands at the first
 
-    def _pieces_of(self, part: str) -> list[Piece]:
-        pieces = self._known.get(part)
-        if pieces is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            symbols = list(level.spelled(part) if self.byte_level else part)
-            if not self.byte_level:
-                symbols[-1] += self.suffix
-            pieces = self._known[part] = self._joined_up([self._number_of(symbol) for symbol in symbols])
-        return pieces
+    def _found(self, part: str) -> list[Piece]:
+        """The pieces of a part."""
+        symbols = list(level.spelled(part) if self.byte_level else part)
+        if not self.byte_level:
+            symbols[-1] += self.suffix
+        return self._joined_up([self._number_of(symbol) for symbol in symbols])
 
     def _joined_up(self, ids: list[int]) -> list[Piece]:
         """Joins neighbours, the pair of the earliest merge first, of equal ones the first in the row."""
@@ -228,7 +224,10 @@ class BytePairTokenizer(Tokenizer):
                 pairs.append(line.split(" "))
                 if len(pairs[-1]) != 2:
                     raise ValueError(f"{merges}: line {i} must hold two tokens, got {line!r}")
-        return cls(sorted(numbers, key=numbers.__getitem__), pairs, **arguments)
+        try:
+            return cls(sorted(numbers, key=numbers.__getitem__), pairs, **arguments)
+        except ValueError as error:
+            raise ValueError(f"{vocabulary} and {merges}: {error}") from None
 
     def save_files(self, vocabulary: str | os.PathLike[str], merges: str | os.PathLike[str]) -> None:
         """Writes GPT-2's two files: vocab.json and merges.txt."""

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from lamina.data.text_files import decoded_all
-from lamina.data.tokenizers.tokenizer import Piece, Tokenizer
+from lamina.data.tokenizers.remembered import Piece
+from lamina.data.tokenizers.tokenizer import Tokenizer
 from lamina.data.tokenizers.words import frequent, special_first
 
 

@@ -15,10 +15,10 @@ from lamina.data.checks import positive
 from lamina.data.near_matches import unknown_word
 from lamina.data.text_files import decoded, read_text
 from lamina.data.tokenizers.encoding import TRUNCATIONS, EncodedBatch, Encoding, kept_lengths
+from lamina.data.tokenizers.remembered import Piece
 from lamina.kinds import is_integer
 
 FORMAT = "lamina tokenizer 1"
-Piece = tuple[int, int, int]  # a token's number, and from where to where it stands in the text
 
 
 class Tokenizer:
@@ -366,6 +366,8 @@ class Tokenizer:
             return kind(contents["vocabulary"], **contents["config"])
         except (KeyError, TypeError) as error:
             raise ValueError(f"{path}: is no saved tokenizer: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
 
 def _checked_vocabulary(vocabulary: Any, who: str) -> list[str]:

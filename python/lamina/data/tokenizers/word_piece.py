@@ -13,10 +13,10 @@ from lamina.data.checks import positive
 from lamina.data.text_files import decoded_all, read_text
 from lamina.data.tokenizers.basic_words import BasicWords
 from lamina.data.tokenizers.merges import learn_merges
-from lamina.data.tokenizers.tokenizer import Piece, Tokenizer
+from lamina.data.tokenizers.remembered import Piece, Remembered
+from lamina.data.tokenizers.tokenizer import Tokenizer
 from lamina.data.tokenizers.words import special_first
 
-REMEMBERED = 1 << 16  # words whose pieces are kept
 CLEANED = re.compile(r" ([.?!,]|n't|'m|'s|'ve|'re)")
 
 
@@ -81,16 +81,11 @@ class WordPieceTokenizer(Tokenizer):
         self.lowercase, self.strip_accents, self.split_ideographs = lowercase, strip_accents, split_ideographs
         self._words = BasicWords(lowercase, strip_accents, split_ideographs)
         self._longest = max(map(len, self._tokens))
-        self._known: dict[str, list[Piece]] = {}
+        self._known = Remembered(self._pieces_of_word)
 
     def _pieces(self, text: str) -> Iterable[Piece]:
         for word in self._words(text):
-            pieces = self._known.get(word.text)
-            if pieces is None:
-                if len(self._known) >= REMEMBERED:
-                    self._known.clear()
-                pieces = self._known[word.text] = self._pieces_of_word(word.text)
-            for number, first, last in pieces:
+            for number, first, last in self._known[word.text]:
                 yield number, word.begins[first], word.ends[last - 1]
 
     def _pieces_of_word(self, word: str) -> list[Piece]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from lamina.data.checks import positive
 from lamina.data.text_files import decoded_all
-from lamina.data.tokenizers.tokenizer import Piece, Tokenizer
+from lamina.data.tokenizers.remembered import Piece
+from lamina.data.tokenizers.tokenizer import Tokenizer
 
 WORDS = re.compile(r"\w+|[^\w\s]")
 WHITESPACE = re.compile(r"\S+")

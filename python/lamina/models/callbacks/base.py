@@ -16,6 +16,13 @@ HOOKS = (
 )  # fmt: skip
 
 
+def loss_in(logs: Logs) -> float:
+    """The loss among logs; where several networks have one each, as d_loss and g_loss, and none together, their sum."""
+    if "loss" in logs:
+        return float(logs["loss"])
+    return sum(float(value) for name, value in logs.items() if name.endswith("_loss") and not name.startswith("val_"))
+
+
 class Callback:
     """A subclass overrides the hooks it wants. ``self.model`` is the model; ``self.model.stop_training = True`` ends
     training after the epoch. Epochs and batches count from 0; logs hold the means so far.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lamina.models.callbacks.base import HOOKS, Callback, Logs
+from lamina.models.callbacks.base import HOOKS, Callback, Logs, loss_in
 
 
 class LambdaCallback(Callback):
@@ -66,7 +65,7 @@ class TerminateOnNaN(Callback):
         self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        loss = (logs or {}).get("loss", 0.0)
+        loss = loss_in(logs or {})
         if not math.isfinite(loss):
             if self.raise_error:
                 raise RuntimeError(f"TerminateOnNaN: the loss is {loss} in batch {batch + 1}")
@@ -153,8 +152,7 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.keys = None
         if self.append and self.filename.exists():
-            with open(self.filename, newline="", encoding="utf-8") as file:
-                self.keys = next(csv.reader(file, delimiter=self.separator), ["epoch"])[1:] or None
+            self.keys = next(iter(self._read()), ["epoch"])[1:] or None
         else:
             self._write([], "w")
 
@@ -168,13 +166,20 @@ class CSVLogger(Callback):
         if later:
             raise ValueError(f"CSVLogger: {self.filename} has the columns {self.keys}, got {later} as well")
         if unknown:  # validation that comes every few epochs: its columns are added to the lines before
-            with open(self.filename, newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file, delimiter=self.separator))
+            rows = self._read()
             self.keys = [*self.keys, *unknown]
             self._write([["epoch", *self.keys], *[row + [""] * len(unknown) for row in rows[1:]]], "w")
         self._write([[epoch, *[logs.get(name, "") for name in self.keys]]])
 
+    def _read(self) -> list[list[str]]:
+        import csv
+
+        with open(self.filename, newline="", encoding="utf-8") as file:
+            return list(csv.reader(file, delimiter=self.separator))
+
     def _write(self, rows: list[list[Any]], mode: str = "a") -> None:
+        import csv
+
         with open(self.filename, mode, newline="", encoding="utf-8") as file:
             csv.writer(file, delimiter=self.separator, lineterminator="\n").writerows(rows)
 
