@@ -53,12 +53,15 @@ FAMILIES = {
 
 
 def cpu_name() -> str:
+    """As the system has it; hypervisors hide names, so with the family, which tells how wide the units are."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
-        return names[0] if names else platform.machine()
+            fields = [line.split(":", 1) for line in file if ":" in line]
     except OSError:
         return platform.processor() or platform.machine()
+    first = {key.strip(): value.strip() for key, value in reversed(fields)}
+    name = first.get("model name", platform.machine())
+    return f"{name} (family {first['cpu family']})" if "cpu family" in first else name
 
 
 def arguments() -> argparse.Namespace:
@@ -94,6 +97,15 @@ def measure(name: str, settings: harness.Settings) -> dict[str, Any]:
     return {"machine": machine, "rows": rows}
 
 
+def raise_peaks(families: dict[str, Any]) -> None:
+    """A machine's peaks are the highest that any family's run found on it: a neighbour can only lower them."""
+    for family in families.values():
+        machine = family["machine"]
+        same = [other["machine"] for other in families.values() if other["machine"].get("cpu") == machine.get("cpu")]
+        for peak in ("one_core_flops", "all_cores_flops", "one_core_bandwidth", "all_cores_bandwidth"):
+            machine[peak] = max(other[peak] for other in same)
+
+
 def write(results: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cpu.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -123,6 +135,7 @@ def main() -> None:
             print(report.summary(family["rows"]))
         results["families"][name] = family
         results["families"] = {known: results["families"][known] for known in FAMILIES if known in results["families"]}
+        raise_peaks(results["families"])
         if not options.match:
             write(results, options.output)  # after each family: a long run that is cut short keeps what it has
     for process in kept or []:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import harness, report
+from bench import harness, report, run
 from bench.worker import MOST, sampled
 
 MACHINE = {
@@ -68,3 +68,12 @@ def test_tables_say_rates_shares_and_ratios(tmp_path: Path) -> None:
     assert "1.00 in the geometric mean, 0.50 to 2.00" in text
     report.roofline({"families": {"some": family}}, tmp_path / "roofline.png")
     assert (tmp_path / "roofline.png").stat().st_size > 1000
+
+
+def test_a_machine_has_the_highest_peaks_of_its_runs():
+    names = ("one_core_flops", "all_cores_flops", "one_core_bandwidth", "all_cores_bandwidth")
+    measured = {"a": ("x", 3), "b": ("x", 5), "c": ("y", 9)}
+    families = {key: {"machine": {"cpu": cpu, **dict.fromkeys(names, peak)}} for key, (cpu, peak) in measured.items()}
+    run.raise_peaks(families)
+    assert [families[key]["machine"]["all_cores_flops"] for key in "abc"] == [5, 5, 9]
+    assert families["a"]["machine"] == families["b"]["machine"]
