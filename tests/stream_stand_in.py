@@ -192,7 +192,8 @@ def done(function: Callable[..., Any], *args: Any, writes: list[np.ndarray] | No
             capture.made(part)
 
     def again() -> None:
-        found = _arrays(function(*args, **kwargs))
+        with np.errstate(all="ignore"):  # a GPU warns of nothing
+            found = _arrays(function(*args, **kwargs))
         for part, again, is_new in zip(_flat(result), _flat(found), new, strict=True):
             if is_new:
                 np.copyto(part, again)

@@ -196,6 +196,51 @@ def test_two_optimizers_and_two_steps_in_one_graph():
     assert run(True) == run(False)
 
 
+def test_steps_that_are_left_out_for_one_of_two_optimizers():
+    def run(captured: bool) -> Any:
+        weights = [lm.Variable(np.float32([1.0, -2.0])) for _ in range(2)]
+        for w in weights:
+            w.place("cuda")
+        two = [optimizers.LossScaleOptimizer(optimizers.SGD(0.125), 8.0, growth) for growth in (2, 3)]
+
+        def step(x: Any, y: Any) -> Any:
+            for w, given, optimizer in zip(weights, (x, y), two, strict=True):
+                loss = (w * w * given).sum()
+                optimizer.scale_loss(loss).backward()
+                optimizer.step([w])
+            return loss
+
+        wrapped = lm.cuda_graph(step) if captured else step
+        found = []
+        for i in range(12):
+            x, y = (gpu(np.float32([1.0, np.inf if i % every == every - 1 else 0.5])) for every in (5, 4))
+            loss = wrapped(x, y).item()
+            found.append((loss if np.isfinite(loss) else None, [w.numpy().tolist() for w in weights],
+                          [(o.iterations, o.dynamic_scale, o.step_counter) for o in two]))  # fmt: skip
+        return found
+
+    assert run(True) == run(False)
+    assert [state[0] for state in run(True)[-1][2]] == [10, 9]
+
+
+def test_two_steps_of_an_optimizer_that_leaves_some_out_are_refused():
+    w = lm.Variable(np.float32([1.0, -2.0]))
+    w.place("cuda")
+    optimizer = optimizers.LossScaleOptimizer(optimizers.SGD(0.1))
+
+    @lm.cuda_graph
+    def step(x: Any) -> Any:
+        for _ in range(2):
+            optimizer.scale_loss((w * x).sum()).backward()
+            optimizer.step([w])
+        return x
+
+    step(gpu([1.0]))
+    step(gpu([1.0]))
+    with pytest.raises(RuntimeError, match="capture: loss_scale_optimizer: a second step, which hangs on whether"):
+        step(gpu([1.0]))
+
+
 # The stand-in
 
 

@@ -152,7 +152,6 @@ class _Graph:
             try:
                 self.result = map_tensors(_off_the_tape, run(self.inputs))
                 self.recorder.finish()
-                self.graph = stream.end_capture()
             except BaseException as error:
                 with contextlib.suppress(Exception):  # CUDA may have ended it; what is told is the error above
                     stream.end_capture()
@@ -161,15 +160,13 @@ class _Graph:
                 raise
 
     def replay(self, arrays: list[Array]) -> Any:
+        """The step that the host has come to, on the current stream."""
         for inside, array in zip(self.inputs, arrays, strict=True):
             inside[...] = self.module.asarray(array)
-        self.recorder.advance()
-        return self.launch()
+        return self.launch(again=True)
 
-    def launch(self) -> Any:
-        """Launches the graph on the current stream, for the step that the host has come to."""
-        self.recorder.upload()
-        self.graph.launch(self.module.cuda.get_current_stream())
+    def launch(self, again: bool = False) -> Any:
+        self.recorder.launch(again)
         return self.result
 
 

@@ -3,12 +3,14 @@ whatever changes from step to step must lie in device memory, and be put there b
 
 While a step is captured, `state.recorder` is the list of what a replay does first: numbers that are told anew
 (`floats`, `number`), counters that go on (`act`), and conditions under which the graph still is the step (`guard`).
+Where the host must look at a result to know how the step goes on, the step is several graphs (`only_if`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -48,8 +50,17 @@ class _Block:
             self.device.set(self.host, stream)
 
 
+class _Part:
+    """A stretch of the step: one graph, and what the host does before it."""
+
+    def __init__(self, condition: Callable[[], bool] | None = None) -> None:
+        self.condition = condition  # asked when all before it is launched: whether this part is
+        self.actions: list[Callable[[], Any]] = []
+        self.graph: Any = None
+
+
 class Recorder:
-    """The host's part of a captured step.
+    """A captured step: its graphs, and the host's part.
 
     Args:
         module: CuPy.
@@ -60,7 +71,7 @@ class Recorder:
         self.kept: list[Array] = []  # what the graph reads and nobody else may hold
         self._stream = module.cuda.Stream(non_blocking=True)  # for what is not part of the graph
         self._blocks = [_Block(module, WORDS)]
-        self._actions: list[Callable[[], Any]] = []
+        self._parts = [_Part()]
         self._guards: list[Callable[[], bool]] = []
         self._conditions: list[Callable[[], bool]] = []
         self._endings: list[Callable[[], Any]] = []
@@ -79,7 +90,7 @@ class Recorder:
         def fill() -> None:
             place[:] = function()
 
-        self._actions.append(fill)
+        self._parts[-1].actions.append(fill)
         block.copy(self._stream)
         return block.device[first : first + len(values)]
 
@@ -98,7 +109,7 @@ class Recorder:
         def fill() -> None:
             place[0] = function()
 
-        self._actions.append(fill)
+        self._parts[-1].actions.append(fill)
         block.copy(self._stream)
         drawn.cell = block.device.view("uint64")[first : first + 1]
         if draws:
@@ -106,8 +117,26 @@ class Recorder:
         return drawn
 
     def act(self, function: Callable[[], Any]) -> None:
-        """What each replay does on the host, in the order of the step; the captured step has done it by itself."""
-        self._actions.append(function)
+        """What each replay does on the host, in the order of the step; the captured step has done it by itself, but
+        not what stands in `only_if`."""
+        self._parts[-1].actions.append(function)
+
+    @contextlib.contextmanager
+    def only_if(self, condition: Callable[[], bool]) -> Iterator[None]:
+        """Work that is only done where `condition` says so, which each launch asks, the first one too.
+
+        It may look at what the step has computed until there, for which the program waits. Everything on the host that
+        the body changes beside `act` must be taken back behind it: whether that is to be is not known yet.
+        """
+        self._cut(condition)
+        yield
+        self._cut(None)
+
+    def _cut(self, condition: Callable[[], bool] | None) -> None:
+        stream = self.module.cuda.get_current_stream()
+        self._parts[-1].graph = stream.end_capture()
+        self._parts.append(_Part(condition))
+        stream.begin_capture()
 
     def guard(self, function: Callable[[], bool], lasting: bool = False) -> None:
         """Before a replay: whether the step would launch these kernels on this memory.
@@ -134,6 +163,7 @@ class Recorder:
         """The end of the captured step."""
         for function in self._endings:
             function()
+        self._parts[-1].graph = self.module.cuda.get_current_stream().end_capture()
         self._stream.synchronize()
         if any(not drawn.used for drawn in self._drawn):
             raise RuntimeError(
@@ -151,14 +181,25 @@ class Recorder:
         """Whether it is the next step."""
         return all(function() for function in self._guards)
 
-    def advance(self) -> None:
-        """The host's part of the next step."""
-        for function in self._actions:
-            function()
+    def launch(self, again: bool) -> None:
+        """The step, on the current stream.
 
-    def upload(self) -> None:
-        """Copies the numbers, on the current stream; nobody waits."""
+        Args:
+            again: whether it is a replay, and the host has not done its part yet.
+        """
         stream = self.module.cuda.get_current_stream()
+        for part in self._parts:
+            if part.condition is not None and not part.condition():
+                continue
+            if again or part.condition is not None:
+                for function in part.actions:
+                    function()
+            if part.actions:
+                self._upload(stream)
+            part.graph.launch(stream)
+
+    def _upload(self, stream: Any) -> None:
+        """Copies the numbers; nobody waits."""
         for block in self._blocks:
             if block.taken:
                 block.copy(stream)

@@ -305,23 +305,39 @@ def test_copies_of_a_compiled_model():
     assert copied._captured.graphs is None
 
 
+def of_policy(policy: str) -> Any:
+    before = lm.dtype_policy()
+    lm.set_dtype_policy(policy)
+    try:
+        return mlp()
+    finally:
+        lm.set_dtype_policy(before)
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy: str) -> None:
-    """The scale that float16 needs goes by whether gradients are finite, for which the program waits."""
+    check(lambda: of_policy(policy), X, LABELS, OPTIMIZERS["adam"], 2)
 
-    def make() -> Any:
-        before = lm.dtype_policy()
-        lm.set_dtype_policy(policy)
-        try:
-            return mlp()
-        finally:
-            lm.set_dtype_policy(before)
 
-    if policy == "mixed_bfloat16":
-        check(make, X, LABELS, OPTIMIZERS["adam"], 2)
-        return
-    with pytest.raises(RuntimeError, match="capture: loss_scale_optimizer: whether gradients are finite: this cannot"):
-        trained(make, X, LABELS, True, OPTIMIZERS["adam"])
+@pytest.mark.parametrize(("inner", "graphs"), [
+    ({}, 2), ({"clipnorm": 0.1, "weight_decay": 0.01}, 2), ({"global_clipnorm": 0.1}, 2),
+    ({"gradient_accumulation_steps": 2, "use_ema": True}, 6),
+])  # fmt: skip
+def test_steps_that_are_left_out(inner: dict[str, Any], graphs: int) -> None:
+    """The scale is too large at first, and grows beyond what float16 holds again and again."""
+    made = []
+
+    def optimizer() -> Any:
+        adam = optimizers.Adam(ExponentialDecay(0.05, 3, 0.5), **inner)
+        made.append(optimizers.LossScaleOptimizer(adam, initial_scale=2.0**24, dynamic_growth_steps=2))
+        return made[-1]
+
+    model = check(lambda: of_policy("mixed_float16"), X, LABELS, optimizer, graphs, epochs=6)
+    assert model.optimizer is made[0]
+    assert {(o.iterations, o.dynamic_scale, o.step_counter) for o in made} == {
+        (made[0].iterations, made[0].dynamic_scale, made[0].step_counter)
+    }
+    assert 0 < made[0].iterations * inner.get("gradient_accumulation_steps", 1) < 36 - 10
 
 
 def test_a_mean_over_the_weights() -> None:

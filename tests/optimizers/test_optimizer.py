@@ -298,6 +298,15 @@ def test_accumulation():
     np.testing.assert_array_equal(a.numpy(), -1.0)
 
 
+def test_the_average_of_a_weight_that_joins_later():
+    early, late = lm.Variable([1.0]), lm.Variable([8.0])
+    optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75)
+    for weights in ([early], [early], [early, late]):
+        optimizer.apply([np.ones(1, "float32")] * len(weights), weights)
+    optimizer.finalize_variable_values([late])
+    assert late.item() == 0.75 * 8 + 0.25 * 7  # begins as the weight itself, not as 0
+
+
 def test_averages():
     a = lm.Variable(np.zeros(1))
     optimizer = SGD(1.0, use_ema=True, ema_momentum=0.75)

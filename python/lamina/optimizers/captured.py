@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lamina import recording
@@ -9,15 +10,23 @@ from lamina import recording
 SETTINGS = 6  # numbers that the kernels of the rules take, the step behind them
 
 
-def settings(optimizer: Any) -> Any:
-    """The rule's settings and the step, on the device: told anew before each replay."""
+def told(numbers: Callable[[], list[float]]) -> Any:
+    """The numbers; in a captured step an array on the device, told anew before each replay."""
+    recorder = recording.state.recorder
+    return numbers() if recorder is None else recorder.floats(numbers)
+
+
+def settings(values: Callable[[], tuple[float, ...]], step: Callable[[], int] = lambda: 1) -> Any:
+    """A rule's settings; in a captured step with the step, on the device."""
+    recorder = recording.state.recorder
+    if recorder is None:
+        return values()
 
     def numbers() -> list[float]:
-        values = optimizer.settings()
-        return [*values, *[0.0] * (SETTINGS - len(values)), float(optimizer.iterations + 1)]
+        found = values()
+        return [*found, *[0.0] * (SETTINGS - len(found)), float(step())]
 
-    assert recording.state.recorder is not None
-    return recording.state.recorder.floats(numbers)
+    return recorder.floats(numbers)
 
 
 def watch(optimizer: Any) -> None:

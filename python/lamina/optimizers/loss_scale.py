@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import backend, recording
 from lamina.autograd.row_sparse import RowSparse
+from lamina.autograd.tensor import Tensor
 from lamina.autograd.variable import Variable
 from lamina.optimizers import preparation
 from lamina.optimizers.checks import positive, whole
@@ -23,7 +24,8 @@ class LossScaleOptimizer(Optimizer):
 
     The loss is multiplied by the scale before `backward` (`scale_loss`), and gradients are divided by it again in the
     step. The scale goes by what it meets: where a gradient is not finite the step is left out and the scale halved;
-    after `dynamic_growth_steps` steps without such a one it is doubled. On a GPU the program waits for that one number.
+    after `dynamic_growth_steps` steps without such a one it is doubled. On a GPU the program waits for these sums, in a
+    captured step too (`jit_compile`), which is several graphs then.
 
     `compile` puts it around the optimizer of a model whose policy is "mixed_float16" (`auto_scale_loss`), and `fit`
     scales losses. bfloat16 has the range of float32 and needs none of this.
@@ -119,7 +121,11 @@ class LossScaleOptimizer(Optimizer):
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times the scale, to be called before `backward`."""
-        return loss * self.dynamic_scale
+        recorder = recording.state.recorder
+        if recorder is None:
+            return loss * self.dynamic_scale
+        scale = recorder.floats(lambda: [self.dynamic_scale])
+        return loss * Tensor(backend.cast(scale, loss.dtype).reshape(()))
 
     def exclude_from_weight_decay(
         self, var_list: Iterable[Variable] | None = None, var_names: Iterable[str] | None = None
@@ -136,19 +142,15 @@ class LossScaleOptimizer(Optimizer):
     def apply(self, grads: Any, variables: Any = None) -> None:
         """See Optimizer. The gradients are those of a scaled loss."""
         grads = list(grads)
-        if self._go_on([_values(g) for g in grads]):
-            with _divided(self.inner_optimizer, self.dynamic_scale):
-                self.inner_optimizer.apply(grads, variables)
-            self._grow()
+        given = self.inner_optimizer._given if variables is None else list(variables)
+        self._step_if_finite([_values(g) for g in grads], given, lambda: self.inner_optimizer.apply(grads, given))
 
     def step(self, variables: Any = None) -> None:
         """See Optimizer. The gradients are those of a scaled loss; they are used up even where the step is left out."""
         variables = self.inner_optimizer._given if variables is None else list(variables)
         self.inner_optimizer._given = variables  # whether or not this step is left out
-        if self._go_on([v.grad_array for v in variables]):
-            with _divided(self.inner_optimizer, self.dynamic_scale):
-                self.inner_optimizer.step(variables)
-            self._grow()
+        grads = [v.grad_array for v in variables]
+        self._step_if_finite(grads, variables, lambda: self.inner_optimizer.step(variables))
         for variable in variables:
             variable.grad_array = None
 
@@ -160,12 +162,45 @@ class LossScaleOptimizer(Optimizer):
         """See Optimizer."""
         self.inner_optimizer.finalize_variable_values(var_list)
 
-    def _go_on(self, grads: list[Array]) -> bool:
-        """Whether all gradients are finite; where they are not, the scale is halved."""
-        if all_finite(grads):
+    def _step_if_finite(self, grads: list[Array], variables: list[Variable], step: Callable[[], None]) -> None:
+        """Has the inner optimizer take the step, by divided gradients, if they are finite."""
+        sums, recorder, inner = sums_of_squares(grads), recording.state.recorder, self.inner_optimizer
+        if recorder is None:
+            if self._go_on(sums):
+                with self._dividing():
+                    step()
+                self._grow()
+            else:  # a later one may be captured, where no state can be made
+                seen = [v for g, v in zip(grads, variables, strict=False) if g is not None]
+                if any(v not in inner._slots for v in seen):
+                    inner._gather(seen)
+            return
+        if recorder.steps.get(inner):
+            recording.refused(f"{self.name}: a second step, which hangs on whether the first was left out")
+        calls = inner._calls
+        with recorder.only_if(lambda: self._go_on(sums)):
+            with self._dividing():
+                step()
+            recorder.act(self._grow)
+        inner._calls = calls  # until it is known that the step is taken
+
+    def _go_on(self, sums: list[Any]) -> bool:
+        """Whether all sums are finite; where they are not, the scale is halved."""
+        if all_finite(sums):
             return True
         self.dynamic_scale, self.step_counter = self.dynamic_scale / 2, 0
         return False
+
+    @contextmanager
+    def _dividing(self) -> Iterator[None]:
+        """Has the inner optimizer divide gradients by the scale."""
+        inner = self.inner_optimizer
+        before = inner._plain
+        inner._divisor, inner._plain = lambda: self.dynamic_scale, False
+        try:
+            yield
+        finally:
+            inner._divisor, inner._plain = None, before
 
     def _grow(self) -> None:
         """Counts a step that was taken, and doubles the scale in time."""
@@ -214,33 +249,25 @@ class LossScaleOptimizer(Optimizer):
         return cls(**config)
 
 
-def all_finite(grads: list[Array]) -> bool:
-    """Whether all gradients, of those that are not None, are finite: one reduction a dtype; it waits for a GPU.
+def sums_of_squares(grads: list[Array]) -> list[list[float] | Array]:
+    """Finite where all gradients, of those that are not None, are: one reduction a dtype.
 
-    What is looked at are sums of squares, so that gradients beyond 1e18, which no training wants, count as infinite.
+    Gradients beyond 1e18, which no training wants, have sums that count as infinite.
     """
-    recording.refuse("loss_scale_optimizer: whether gradients are finite")
     arrays = [backend.contiguous(a) for a in preparation.values_of([g for g in grads if g is not None])]
     arrays = [backend.cast(a, backend.float32) if backend.is_narrow(a.dtype) else a for a in arrays]
     groups = [[a for a in arrays if a.dtype == dtype] for dtype in dict.fromkeys(a.dtype for a in arrays)]
-    sums = [preparation.sums_of_squares(group) for group in groups]
+    return [preparation.sums_of_squares(group) for group in groups]
+
+
+def all_finite(sums: list[Any]) -> bool:
+    """Whether all sums are finite; waits for those on a GPU."""
     return all(np.isfinite(s if isinstance(s, list) else backend.to_host(s)).all() for s in sums)
 
 
 def _values(grad: Any) -> Any:
     """A gradient as `Optimizer.apply` takes it, as an array; None and row-sparse ones as they are."""
     return grad if grad is None or isinstance(grad, RowSparse) else backend.as_array(getattr(grad, "array", grad))
-
-
-@contextmanager
-def _divided(optimizer: Optimizer, scale: float) -> Iterator[None]:
-    """Has the optimizer divide gradients by the scale."""
-    before = optimizer._plain
-    optimizer.loss_scale_factor, optimizer._plain = scale, False
-    try:
-        yield
-    finally:
-        optimizer.loss_scale_factor, optimizer._plain = None, before
 
 
 def _kinds(cls: type[Any]) -> Iterator[type[Any]]:

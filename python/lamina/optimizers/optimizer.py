@@ -121,6 +121,7 @@ class Optimizer:
         self._placement = placement.version  # of the lists above: weights may go to another device
         self._prepared: tuple[Any, ...] = UNPREPARED  # scales, decays and clip for the kernel, where any are needed
         self._row_sparse = False  # whether a gradient of this step is
+        self._divisor: Callable[[], float] | None = None  # of gradients, where LossScaleOptimizer goes by them
 
     def _optional(self, value: Any, name: str, minimum: int) -> int | None:
         return None if value is None else whole(value, self.name, name, minimum)
@@ -190,7 +191,7 @@ class Optimizer:
         if self._row_sparse:
             rows = [self._rows_of(grad, i) for i, grad in enumerate(grads)]
             grads = preparation.values_of(grads)
-        settings = captured.settings(self) if recording.state.recorder is not None else self.settings()
+        settings = captured.settings(self.settings, lambda: self.iterations + 1)
         kernel(weights, grads, self.kernel_slots(slots), settings, self.iterations + 1, *self._prepared, rows)
 
     def kernel_slots(self, slots: tuple[list[Array], ...]) -> tuple[Any, ...]:
@@ -331,16 +332,21 @@ class Optimizer:
 
     def _prepared_step(self, grads: list[Array]) -> None:
         """A step with anything beside the rule: accumulation, clipping, weight decay, averages."""
-        scale = 1.0 / (self.loss_scale_factor or 1.0)
-        steps = self.gradient_accumulation_steps
+        divisor, steps = self._divisor, self.gradient_accumulation_steps
+
+        def of_call() -> float:
+            return 1.0 / ((self.loss_scale_factor or 1.0) if divisor is None else divisor())
+
+        share: Callable[[], float] = of_call  # what gradients are multiplied by
         if steps:
             sums = [self._state(ACCUMULATOR, v) for v in self._variables]
             for places, _, _ in self._groups:
                 chosen = [sums[i] for i in places]
-                preparation.add(chosen, [grads[i] for i in places], scale)
-            grads, scale, self._row_sparse = sums, 1.0 / steps, False
+                settings = captured.settings(lambda: (-of_call(), 0.0, 0.0))
+                preparation.add(chosen, [grads[i] for i in places], settings)
+            grads, share, self._row_sparse = sums, lambda: 1.0 / steps, False
         if not steps or (self._calls + 1) % steps == 0:
-            scales = self._scales(grads, scale)
+            scales = self._scales(grads, share)
             for places, weights, slots in self._groups:
                 chosen = [grads[i] for i in places]
                 decays = self._shares([self._variables[i] for i in places])
@@ -371,15 +377,16 @@ class Optimizer:
             return recording.state.recorder.floats(shares)
         return shares() if self.learning_rate * weight_decay else None
 
-    def _scales(self, grads: list[Array], scale: float) -> list[float] | Array | None:
+    def _scales(self, grads: list[Array], share: Callable[[], float]) -> list[float] | Array | None:
         """What each gradient is multiplied by: for the loss's scale, the accumulated steps, and its norm."""
         limit = self.clipnorm or self.global_clipnorm
         if limit is None:
-            return None if scale == 1 else [scale] * len(grads)
+            return None if share() == 1 and self._divisor is None else captured.told(lambda: [share()] * len(grads))
         found = [(places, preparation.sums_of_squares([grads[i] for i in places])) for places, _, _ in self._groups]
         squares = preparation.together(found, len(grads))
         rule = preparation.scales_by_norm if self.clipnorm else preparation.scales_by_global_norm
-        return rule(squares, scale, limit)
+        scale = captured.told(lambda: [share()])
+        return rule(squares, scale[0] if isinstance(scale, list) else scale, limit)
 
     def _average(self) -> None:
         """Takes the weights into their moving averages; the first time, an average is the weight itself."""
@@ -403,6 +410,8 @@ class Optimizer:
         if variable not in known:
             recording.refuse(f"{self.name}: state for weights that it has not seen before")
             known[variable] = backend.zeros(variable.shape, preparation.state_dtype(variable), like=variable.array)
+            if kind == AVERAGE:  # at first the weight itself
+                known[variable][...] = backend.cast(variable.array, known[variable].dtype)
         return known[variable]
 
     def _gather(self, variables: list[Variable]) -> None:
@@ -415,6 +424,10 @@ class Optimizer:
                 self._slots[variable] = self.new_slots(preparation.in_float32(variable))
             elif self._placement is not placement.version:
                 self._follow(variable)
+            if self.use_ema:
+                self._state(AVERAGE, variable)
+            if self.gradient_accumulation_steps:
+                self._state(ACCUMULATOR, variable)
         if len({id(v) for v in variables}) != len(variables):
             raise ValueError(f"{self.name}: a weight was given twice")
         self._groups = []

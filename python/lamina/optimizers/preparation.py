@@ -22,10 +22,10 @@ def values_of(grads: list[Array]) -> list[Array]:
     return [g.values if isinstance(g, RowSparse) else g for g in grads]
 
 
-def add(sums: list[Array], grads: list[Array], scale: float) -> None:
-    """sums += scale * grads: SGD with a rate of -scale."""
+def add(sums: list[Array], grads: list[Array], settings: tuple[float, ...] | Array) -> None:
+    """sums += scale * grads: SGD with the settings (-scale, 0, 0)."""
     rows = [(g.rows, False) if isinstance(g, RowSparse) else None for g in grads]
-    backend.kernels(sums[0]).sgd_step(sums, values_of(grads), (), (-scale, 0.0, 0.0), rows=rows)
+    backend.kernels(sums[0]).sgd_step(sums, values_of(grads), (), settings, 1, rows=rows)
 
 
 def decay(weights: list[Array], shares: list[float] | Array) -> None:
@@ -49,7 +49,7 @@ def sums_of_squares(grads: list[Array]) -> list[float] | Array:
     return squares.tolist() if backend.on_host(squares) else squares
 
 
-def scales_by_norm(squares: list[float] | Array, scale: float, clipnorm: float) -> list[float] | Array:
+def scales_by_norm(squares: list[float] | Array, scale: float | Array, clipnorm: float) -> list[float] | Array:
     """What each gradient is multiplied by, so that the norm of none is larger; NaN where the norm is."""
     if not isinstance(squares, list):
         xp = backend.array_module(squares)
@@ -58,7 +58,7 @@ def scales_by_norm(squares: list[float] | Array, scale: float, clipnorm: float) 
     return [scale * clipnorm / max(clipnorm, norm) if norm == norm else math.nan for norm in norms]
 
 
-def scales_by_global_norm(squares: list[float] | Array, scale: float, clipnorm: float) -> list[float] | Array:
+def scales_by_global_norm(squares: list[float] | Array, scale: float | Array, clipnorm: float) -> list[float] | Array:
     """What all gradients are multiplied by, so that their norm together is not larger; NaN where it is not finite.
 
     The squares are added in order, by chains of 512, as `reduce_sum` does it on a GPU.
