@@ -74,6 +74,13 @@ IN_PLACE = words("""
 """)
 
 
+class Capsule:
+    """What a kernel takes an array from."""
+
+    def __init__(self, host: np.ndarray) -> None:
+        self.host = host
+
+
 class ndarray:
     """An array "on the GPU"."""
 
@@ -100,7 +107,13 @@ class ndarray:
         return {**self._host.__array_interface__, "version": 3, "stream": streams.current().ptr}
 
     def __dlpack__(self, *, stream: Any = None, **kwargs: Any) -> Any:
-        return self._host.__dlpack__(**kwargs)
+        self.ordered(stream)
+        return Capsule(self._host) if stream == -1 else self._host.__dlpack__(**kwargs)
+
+    def ordered(self, stream: int | None = None) -> None:
+        """The order that __dlpack__ makes: without a word about it the default stream waits for the current one."""
+        if stream != -1 and streams.current().ptr != streams.DEFAULT:
+            streams.waits()
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (2, 0)
@@ -399,8 +412,8 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
 
         def call(*args: Any, stream: int, **kwargs: Any) -> Any:
             assert stream == streams.current().ptr, f"{name}: stream {stream}"
-            inside = {key: _inside(value) for key, value in kwargs.items()}
-            given = [_inside(a) for a in args]
+            inside = {key: _taken_in(value) for key, value in kwargs.items()}
+            given = [_taken_in(a) for a in args]
             return streams.done(run, *given, **inside, writes=streams.arrays_in([given, inside]))
 
         return call
@@ -412,6 +425,17 @@ def kernels_module(kernels: ModuleType = _cpu, emulated: bool = False) -> Module
     module.sixteen_bit = getattr(kernels, "sixteen_bit", dict)
     module.device_count = lambda: 1
     return module
+
+
+def _taken_in(value: Any) -> Any:
+    """An argument as the module takes it: arrays by DLPack, capsules as they are."""
+    if isinstance(value, Capsule):
+        return value.host
+    if isinstance(value, ndarray):
+        value.ordered()
+    if isinstance(value, tuple | list):
+        return type(value)([_taken_in(item) for item in value])
+    return _inside(value)
 
 
 def _with_bits(value: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-DEFAULT = 7  # the default stream's number
+DEFAULT = 0  # the default stream's number
 
 
 class CaptureRefused(RuntimeError):

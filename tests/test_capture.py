@@ -289,6 +289,20 @@ def test_the_stand_in_refuses_what_a_gpu_does(call: Any) -> None:
         cupy.empty(3)
 
 
+@stand_in
+def test_the_stand_in_orders_streams_as_cupy_does():
+    """An array that is asked for without a word about streams has the default stream wait, which no capture allows."""
+    import cupy
+
+    x, stream = cupy.asarray([1.0, 2.0]), Stream()
+    with stream:
+        x.__dlpack__()
+        stream.begin_capture()
+        x.__dlpack__(stream=-1)
+        with pytest.raises(RuntimeError, match="cudaErrorStreamCaptureUnsupported"):
+            x.__dlpack__()
+
+
 def test_a_method():
     class Scale:
         factor = 3.0

@@ -199,7 +199,7 @@ def _on_device(name: str, value: Any) -> Any:
 @contextlib.contextmanager
 def _recording(device: Cuda, recorder: Recorder) -> Any:
     usual = device.kernels
-    device.kernels = _CapturingKernels(usual.module, device.module.cuda.get_current_stream)
+    device.kernels = _CapturingKernels(usual.module, usual.cupy)
     recording.state.recorder = recorder
     try:
         yield

@@ -21,11 +21,15 @@ class Kernels:
     """The functions of lamina._cuda with the arguments of lamina._cpu's; the current stream is added behind them.
 
     A function is made when it is first asked for, and kept.
+
+    Args:
+        module: lamina._cuda.
+        cupy: whose arrays it is given.
     """
 
-    def __init__(self, module: ModuleType, current_stream: Callable[[], Any]) -> None:
+    def __init__(self, module: ModuleType, cupy: ModuleType) -> None:
         self.module = module
-        self._current_stream = current_stream
+        self.cupy = cupy
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name.startswith("_"):
@@ -33,13 +37,30 @@ class Kernels:
         kernel = getattr(self.module, name, None)
         if kernel is None:
             raise NotImplementedError(f'{name}: there is no kernel for the device "cuda"; move the tensors to "cpu"')
-        current_stream = self._current_stream
+        current_stream, array_type = self.cupy.cuda.get_current_stream, self.cupy.ndarray
 
         def on_stream(*args: Any, **kwargs: Any) -> Any:
-            return kernel(*args, stream=current_stream().ptr, **kwargs)
+            stream = current_stream().ptr
+            if stream:
+                args = tuple([_in_order(a, array_type) for a in args])
+                kwargs = {key: _in_order(a, array_type) for key, a in kwargs.items()}
+            return kernel(*args, stream=stream, **kwargs)
 
         self.__dict__[name] = on_stream
         return on_stream
+
+
+def _in_order(value: Any, array_type: type[Any]) -> Any:
+    """DLPack's capsule of an array for a kernel on the array's own stream, which is not the default one; in lists too.
+
+    The module asks for an array without a word about streams. CuPy takes that for the default stream and has it wait
+    for the current one: once for each array, and an error where the current one is captured.
+    """
+    if isinstance(value, array_type):
+        return value.__dlpack__(stream=-1)  # -1: nobody waits
+    if type(value) in (list, tuple):
+        return type(value)([_in_order(item, array_type) for item in value])
+    return value
 
 
 class Cuda:
@@ -66,7 +87,7 @@ class Cuda:
         # The kernels that take floats of 16 bits as they are.
         self.narrow_kernels: frozenset[str] = frozenset(getattr(kernels, "sixteen_bit", tuple)())
         self.array_type: type = self.module.ndarray
-        self.kernels = Kernels(kernels, self.module.cuda.get_current_stream)
+        self.kernels = Kernels(kernels, self.module)
         self.here: Array = self.module.empty(0, "float32")
         capability = getattr(self.module.cuda.Device(), "compute_capability", "80")  # "75" for sm_75
         self.narrow_dtypes = ("float16", "bfloat16") if int(capability) >= 80 else ("float16",)  # that kernels know
