@@ -457,6 +457,8 @@ def _of_the_host(name: str, args: tuple[Any, ...]) -> list[Any]:
         if isinstance(given[3], np.ndarray):
             given[3:5] = tuple(given[3][:6].tolist()), int(given[3][6])
         given[5:7] = [a.tolist() if isinstance(a, np.ndarray) else a for a in given[5:7]]
+    elif "cross_entropy" in name and isinstance(given[3], np.ndarray):
+        given[3] = float(given[3].item())
     return [_number(a) for a in given]
 
 

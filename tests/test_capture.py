@@ -173,6 +173,35 @@ def test_random_numbers_go_on_and_can_be_repeated():
     assert len({tuple(r) for r in results[0]}) == 6
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("op", [lm.ops.softmax_cross_entropy, lm.ops.cross_entropy_from_probabilities])
+def test_class_weights_and_ignored_labels_of_the_cross_entropies(op: Any, dtype: str) -> None:
+    """The samples that count are counted on the GPU: the CPU's bits, in a graph too."""
+    random = np.random.default_rng(0)
+    x, weight = random.uniform(0.1, 1, (6, 4)).astype(dtype), random.uniform(0.5, 2, 4)
+    labels = [random.integers(0, 4, 6) for _ in range(3)] + [np.full(6, 3)]
+    for options in [
+        {"ignore_index": 3}, {"class_weight": weight}, {"ignore_index": 3, "class_weight": weight},
+        {"class_weight": weight, "label_smoothing": 0.1}, {"ignore_index": 3, "label_smoothing": 0.1},
+        {"ignore_index": 3, "class_weight": weight, "label_smoothing": 0.1},
+        {"class_weight": weight, "sample_weight": random.uniform(0, 2, 6)},
+    ]:  # fmt: skip
+
+        def step(x: Any, y: Any, options: Any = options) -> Any:
+            x.requires_grad = True
+            loss = op(x, y, **options)
+            loss.backward()
+            return loss, x.grad
+
+        captured = lm.cuda_graph(step, warm_up=1)
+        for y in labels:
+            wanted = [t.numpy() for t in step(lm.tensor(x), y)]
+            for run in (step, captured):
+                found = [t.numpy() for t in run(gpu(x), gpu(y))]
+                for a, b in zip(found, wanted, strict=True):
+                    np.testing.assert_array_equal(a, b)
+
+
 def test_two_optimizers_and_two_steps_in_one_graph():
     def run(captured: bool) -> Any:
         weights = [lm.Variable(np.float32([1.0, -2.0])) for _ in range(2)]

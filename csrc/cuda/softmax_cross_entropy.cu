@@ -14,12 +14,13 @@ struct Arrays {
   int64_t ignored;
   const S* t;
   const T* weights;
-  T divisor;
+  Setting<double> divisor;
   T* losses;
   S* dx;
 
   __device__ S* gradient(int64_t row) const { return dx ? dx + row * n : nullptr; }
-  __device__ T weight(int64_t row) const { return weights ? weights[row] : T(1); }
+  /// The row's part of the mean.
+  __device__ T share(int64_t row) const { return (weights ? weights[row] : T(1)) / T(divisor); }
   __device__ void put(int64_t row, RowLane lane, T loss) const {
     if (lane.lane == 0) losses[row] = weights ? weights[row] * loss : loss;
   }
@@ -64,7 +65,7 @@ struct FromLabels {
     s.put(r, lane, fma(T(1), log(sum), -rest));
     S* const to = s.gradient(r);
     if (!to) return;
-    const T weight = s.weight(r) / s.divisor, scale = weight / sum, taken = weight * each;
+    const T weight = s.share(r), scale = weight / sum, taken = weight * each;
     each_of_row(n, lane, [&](int64_t i) {
       const T power = exp(row[i] - most);
       to[i] = (i == label ? power - (1 - smoothing) * sum : power) * scale - taken;
@@ -84,7 +85,7 @@ struct FromSoftLabels {
     s.put(r, lane, fma(all, log(sum), -rest));
     S* const to = s.gradient(r);
     if (!to) return;
-    const T weight = s.weight(r) / s.divisor, scale = weight * all / sum;
+    const T weight = s.share(r), scale = weight * all / sum;
     each_of_row(n, lane, [&](int64_t i) { to[i] = fnma(target[i], weight, exp(row[i] - most) * scale); });
   }
 };
@@ -109,7 +110,7 @@ struct ProbabilitiesFromLabels {
     S* const to = s.gradient(r);
     if (!to) return;
     // p is normalised: every place has a share of 1 / sum in it, the label's own one of 1 / (p sum) less.
-    const T share = cut ? T(0) : s.weight(r) / s.divisor / sum;
+    const T share = cut ? T(0) : s.share(r) / sum;
     each_of_row(n, lane, [&](int64_t i) { to[i] = i != label ? share : cut ? T(0) : share - share / p; });
   }
 };
@@ -131,7 +132,7 @@ struct ProbabilitiesFromSoftLabels {
     // dL/dp[j] = -t[j] / p[j] where c does not cut, and p is normalised: dq[j] = (dL/dp[j] - sum dL/dp p) / sum q.
     const auto inside = [&](T p, T value) { return p < low || high < p ? T(0) : value; };
     const T inner = sum_row<T>(n, lane, [&](int64_t i, T& total) { total = total + inside(row[i] / sum, target[i]); });
-    const T scale = s.weight(r) / s.divisor / sum;
+    const T scale = s.share(r) / sum;
     each_of_row(n, lane, [&](int64_t i) {
       const T p = row[i] / sum;
       to[i] = (inner - inside(p, target[i] / p)) * scale;
@@ -144,60 +145,60 @@ using namespace softmax_cross_entropy_op;
 
 template <class S, class T>
 void softmax_cross_entropy(int64_t rows, int64_t n, const S* x, const int64_t* labels, int64_t ignored, T smoothing,
-                           const T* weights, T divisor, T* losses, S* dx, Stream stream) {
+                           const T* weights, Setting<double> divisor, T* losses, S* dx, Stream stream) {
   each_row(rows, stream, FromLabels<S>{{n, x, labels, ignored, nullptr, weights, divisor, losses, dx}, smoothing});
 }
 
 template <class S, class T>
-void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
-                                S* dx, Stream stream) {
+void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights,
+                                Setting<double> divisor, T* losses, S* dx, Stream stream) {
   each_row(rows, stream, FromSoftLabels<S>{{n, x, nullptr, NONE_IGNORED, t, weights, divisor, losses, dx}});
 }
 
 template <class S, class T>
 void cross_entropy_from_probabilities(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored,
-                                      const T* weights, T divisor, T* losses, S* dq, Stream stream) {
+                                      const T* weights, Setting<double> divisor, T* losses, S* dq, Stream stream) {
   each_row(rows, stream, ProbabilitiesFromLabels<S>{{n, q, labels, ignored, nullptr, weights, divisor, losses, dq}});
 }
 
 template <class S, class T>
-void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights, T divisor,
-                                           T* losses, S* dq, Stream stream) {
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights,
+                                           Setting<double> divisor, T* losses, S* dq, Stream stream) {
   each_row(rows, stream,
            ProbabilitiesFromSoftLabels<S>{{n, q, nullptr, NONE_IGNORED, t, weights, divisor, losses, dq}});
 }
 
-template void softmax_cross_entropy(int64_t, int64_t, const float*, const int64_t*, int64_t, float, const float*, float,
-                                    float*, float*, Stream);
-template void softmax_cross_entropy_soft(int64_t, int64_t, const float*, const float*, const float*, float, float*,
-                                         float*, Stream);
+template void softmax_cross_entropy(int64_t, int64_t, const float*, const int64_t*, int64_t, float, const float*,
+                                    Setting<double>, float*, float*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const float*, const float*, const float*, Setting<double>,
+                                         float*, float*, Stream);
 template void cross_entropy_from_probabilities(int64_t, int64_t, const float*, const int64_t*, int64_t, const float*,
-                                               float, float*, float*, Stream);
-template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const float*, const float*, const float*, float,
-                                                    float*, float*, Stream);
+                                               Setting<double>, float*, float*, Stream);
+template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const float*, const float*, const float*,
+                                                    Setting<double>, float*, float*, Stream);
 template void softmax_cross_entropy(int64_t, int64_t, const double*, const int64_t*, int64_t, double, const double*,
-                                    double, double*, double*, Stream);
-template void softmax_cross_entropy_soft(int64_t, int64_t, const double*, const double*, const double*, double, double*,
-                                         double*, Stream);
+                                    Setting<double>, double*, double*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const double*, const double*, const double*, Setting<double>,
+                                         double*, double*, Stream);
 template void cross_entropy_from_probabilities(int64_t, int64_t, const double*, const int64_t*, int64_t, const double*,
-                                               double, double*, double*, Stream);
+                                               Setting<double>, double*, double*, Stream);
 template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const double*, const double*, const double*,
-                                                    double, double*, double*, Stream);
+                                                    Setting<double>, double*, double*, Stream);
 template void softmax_cross_entropy(int64_t, int64_t, const Float16*, const int64_t*, int64_t, float, const float*,
-                                    float, float*, Float16*, Stream);
-template void softmax_cross_entropy_soft(int64_t, int64_t, const Float16*, const Float16*, const float*, float, float*,
-                                         Float16*, Stream);
+                                    Setting<double>, float*, Float16*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const Float16*, const Float16*, const float*,
+                                         Setting<double>, float*, Float16*, Stream);
 template void cross_entropy_from_probabilities(int64_t, int64_t, const Float16*, const int64_t*, int64_t, const float*,
-                                               float, float*, Float16*, Stream);
+                                               Setting<double>, float*, Float16*, Stream);
 template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const Float16*, const Float16*, const float*,
-                                                    float, float*, Float16*, Stream);
+                                                    Setting<double>, float*, Float16*, Stream);
 template void softmax_cross_entropy(int64_t, int64_t, const BFloat16*, const int64_t*, int64_t, float, const float*,
-                                    float, float*, BFloat16*, Stream);
-template void softmax_cross_entropy_soft(int64_t, int64_t, const BFloat16*, const BFloat16*, const float*, float,
-                                         float*, BFloat16*, Stream);
+                                    Setting<double>, float*, BFloat16*, Stream);
+template void softmax_cross_entropy_soft(int64_t, int64_t, const BFloat16*, const BFloat16*, const float*,
+                                         Setting<double>, float*, BFloat16*, Stream);
 template void cross_entropy_from_probabilities(int64_t, int64_t, const BFloat16*, const int64_t*, int64_t, const float*,
-                                               float, float*, BFloat16*, Stream);
+                                               Setting<double>, float*, BFloat16*, Stream);
 template void cross_entropy_from_probabilities_soft(int64_t, int64_t, const BFloat16*, const BFloat16*, const float*,
-                                                    float, float*, BFloat16*, Stream);
+                                                    Setting<double>, float*, BFloat16*, Stream);
 
 }  // namespace lamina::cuda

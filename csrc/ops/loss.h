@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -20,9 +21,9 @@ void scale_rows(int64_t rows, int64_t n, const T* x, const T* factors, int64_t s
 
 namespace cuda {  // the same, and the same bits, over device memory
 
-/// To *total, in device memory.
+/// To *total, in device memory. divisor: a number, or a place in device memory.
 template <class T>
-void loss_sum(int64_t n, const T* losses, T divisor, T* total, Stream stream);
+void loss_sum(int64_t n, const T* losses, Setting<double> divisor, T* total, Stream stream);
 
 /// S: float16 and bfloat16 too, with T = float.
 template <class S, class T>

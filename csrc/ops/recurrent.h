@@ -36,7 +36,8 @@ constexpr int64_t kept_of(RecurrentKind kind) { return kind == RecurrentKind::si
 
 /// Where step t of row r lies: saved row slot(t, r), row y_row(t, r) of y.
 /// Dense: rows and steps are strides apart. Packed (`at` is given): rows lie in the order `order`, longest first, steps
-/// one after the other; step t has the leading active[t] rows.
+/// one after the other; step t has the leading active[t] rows. Slots behind those of all steps belong to none: where x,
+/// h_before and, for backward, gates are 0 there, gradients have the bits that they have without them.
 struct RecurrentRows {
   int64_t steps, count;              // count: the rows of the batch
   int64_t slots;                     // saved rows in all

@@ -9,6 +9,7 @@
 #pragma once
 #include <cstdint>
 
+#include "support/setting.h"
 #include "support/stream.h"
 
 namespace lamina {
@@ -42,25 +43,25 @@ void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const T* q, 
                                            T* losses, T* dq);
 
 namespace cuda {  // the same, and the same bits, over device memory. S: float16 and bfloat16 too, with
-                  // T = float: weights and losses stay float32
+                  // T = float: weights and losses stay float32. divisor: a number, or a place in device memory
 
 /// A row whose label is out of range has a loss and a gradient of NaN: the host does not look at labels.
 template <class S, class T>
 void softmax_cross_entropy(int64_t rows, int64_t n, const S* x, const int64_t* labels, int64_t ignored, T smoothing,
-                           const T* weights, T divisor, T* losses, S* dx, Stream stream);
+                           const T* weights, Setting<double> divisor, T* losses, S* dx, Stream stream);
 
 template <class S, class T>
-void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights, T divisor, T* losses,
-                                S* dx, Stream stream);
+void softmax_cross_entropy_soft(int64_t rows, int64_t n, const S* x, const S* t, const T* weights,
+                                Setting<double> divisor, T* losses, S* dx, Stream stream);
 
 /// Labels out of range: as above.
 template <class S, class T>
 void cross_entropy_from_probabilities(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored,
-                                      const T* weights, T divisor, T* losses, S* dq, Stream stream);
+                                      const T* weights, Setting<double> divisor, T* losses, S* dq, Stream stream);
 
 template <class S, class T>
-void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights, T divisor,
-                                           T* losses, S* dq, Stream stream);
+void cross_entropy_from_probabilities_soft(int64_t rows, int64_t n, const S* q, const S* t, const T* weights,
+                                           Setting<double> divisor, T* losses, S* dq, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

@@ -36,6 +36,9 @@ def test_softmax_cross_entropy(dtype: Any) -> None:
             check_kernel("softmax_cross_entropy", **named, smoothing=smoothing, **outputs(x, False))
             named["x"] = np.abs(x)
             check_kernel("cross_entropy_from_probabilities", **named, **outputs(x))
+            named["divisor"] = np.array(3.0)
+            check_kernel("cross_entropy_from_probabilities", **named, **outputs(x))
+            check_kernel("softmax_cross_entropy", **named | {"x": x}, smoothing=smoothing, **outputs(x))
     x = np.array([[np.nan, 1, 2], [np.inf, 0, 1], [-np.inf, -np.inf, -np.inf], [-np.inf, 0, 3]], dtype)
     check_kernel("softmax_cross_entropy", x=x, labels=np.arange(4) % 3, weights=None, divisor=1.0, **outputs(x))
 
@@ -75,6 +78,8 @@ def test_rows(name: str, dtype: Any) -> None:
             named = {"x": x, "targets": t, "weights": weights, "divisor": 2.5, "scale": 0.3, "shift": 0.01}
             check_kernel(name, **named, gamma=gamma, **outputs(x))
         check_kernel(name, **named, gamma=gamma, **outputs(x, False))
+        if name.endswith("_soft"):
+            check_kernel(name, **named | {"divisor": np.array(2.5)}, **outputs(x))
 
 
 #: name: the range of its targets

@@ -113,6 +113,22 @@ def test_packed_rows_of_both_directions(kind: Kind, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", Kind)
+def test_slots_and_steps_that_no_row_has(kind: Kind) -> None:
+    """As where only a GPU knows how many there are."""
+    mask = np.random.default_rng(2).random((6, 5)) < 0.4
+    rows = masked_rows(mask, False, False, True, False, np.zeros(1))
+    spare, more = np.zeros(4, np.int64), 7 - rows.kernel[0]
+    at, active, order, y_rows, repeats = rows.kernel[8:]
+    packed = np.append(at, [at[-1]] * more), np.append(active, [0] * more), order
+    packed = (*packed, np.append(y_rows, spare), np.append(repeats, spare + 1))
+    packed[0][len(at) :] = len(y_rows)
+    longer = rows._replace(kernel=(7, *rows.kernel[1:8], *packed), source=np.append(rows.source, spare))
+    layer = Layer(kind, longer, (6, 5, 3, 10), np.float32, 1)
+    for keep in (True, False):
+        check_kernel("recurrent_forward", kind=kind, activation=3, layers=[layer.forward(keep)], schedules=FEW)
+
+
+@pytest.mark.parametrize("kind", Kind)
 def test_no_rows_and_no_steps(kind: Kind) -> None:
     for shape in [(0, 3, 2, 4), (3, 0, 2, 4)]:
         rows = dense_rows(*shape[:2], False, False, False)

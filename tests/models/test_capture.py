@@ -115,6 +115,68 @@ def test_networks(make: Any, x: Any) -> None:
     check(make, x, LABELS[:10], OPTIMIZERS["adam"], 2)
 
 
+def masked(*inner: Any) -> Any:
+    return lambda: Sequential([layers.Input((5,), dtype="int64"), layers.Embedding(4, 3, mask_zero=True), *inner,
+                               layers.Dense(3)])  # fmt: skip
+
+
+class Plain(layers.SimpleRNNCell):
+    """A cell that is no op's."""
+
+    def call(self, x: Any, states: Any, training: bool = False) -> Any:
+        return super().call(x, states, training)
+
+
+MASKED = {
+    "lstm and gru": lambda: [layers.LSTM(4, return_sequences=True, dropout=0.3), layers.GRU(4)],
+    "backwards": lambda: [layers.SimpleRNN(4, go_backwards=True, return_sequences=True), layers.LSTM(3)],
+    "both ways": lambda: [layers.Bidirectional(layers.GRU(3, return_sequences=True)), layers.LSTM(3)],
+    "a cell of one's own": lambda: [layers.RNN(Plain(4), return_sequences=True), layers.LSTM(3)],
+    "step by step": lambda: [layers.TimeDistributed(layers.Dense(3)), layers.Bidirectional(layers.LSTM(3))],
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masked_sequences(name: str) -> None:
+    words = np.random.default_rng(4).integers(0, 4, (22, 5))
+    words[3] = 0
+    words[8:12] = 1  # of a whole batch none
+    check(lambda: masked(*MASKED[name]())(), words, LABELS, OPTIMIZERS["sgd"], 2)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_ignored_labels(reduction: str, smoothing: float) -> None:
+    labels = LABELS.copy()
+    labels[[1, 4, 9]] = -1
+    labels[12:16] = -1  # a whole batch
+    loss = lm.losses.SparseCategoricalCrossentropy(True, -1, reduction, label_smoothing=smoothing)
+    check(mlp, X, labels, OPTIMIZERS["sgd"], 2, compiled={"loss": loss, "metrics": []}, shuffle=False)
+    loss = lm.losses.SparseCategoricalCrossentropy(False, -1, reduction, label_smoothing=smoothing)
+    make = lambda: Sequential([mlp(), layers.Softmax(), layers.Activation("linear")])  # noqa: E731
+    check(make, X, labels, OPTIMIZERS["sgd"], 2, compiled={"loss": loss, "metrics": []}, shuffle=False)
+
+
+def test_class_weights_of_labels_that_are_on_the_gpu() -> None:
+    """As arrays, as batches, one-hot, and in train_on_batch: the weights that NumPy's labels have."""
+    table = {2: 0.25, 0: 3, 7: 9.0}
+    for kind in (lambda y: y, lambda y: y.astype("float32")[:, None], lambda y: np.eye(3, dtype="float32")[y]):
+        loss = "categorical_crossentropy" if kind(LABELS).shape[-1] == 3 else "sparse_categorical_crossentropy"
+        results = []
+        for place, jit in (("cpu", False), ("cuda", False), ("cuda", True)):
+            lm.set_seed(2)
+            model = Sequential([mlp(), layers.Softmax()]).to(place)
+            model.compile("sgd", loss, jit_compile=jit)
+            x, y = lm.tensor(X, device=place), lm.tensor(kind(LABELS), device=place)
+            model.fit(x, y, batch_size=4, epochs=3, verbose=0, class_weight=table)
+            model.fit(((x[i : i + 4], y[i : i + 4]) for i in range(0, 20, 4)), class_weight=table, verbose=0)
+            losses = [model.train_on_batch(x[:4], y[:4], class_weight=table) for _ in range(2)]
+            results.append([*[w.numpy() for w in model.weights], *losses])
+        for other in results[1:]:
+            for a, b in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.skipif(device_stand_in.at_hand() == "GPU", reason="of the stand-in")
 def test_graphs_are_launched_and_nothing_else_is_said():
     before = Graph.launches
@@ -267,8 +329,8 @@ def test_frozen_layers_moved_models_and_compile_drop_graphs():
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: [layers.LSTM(3, stateful=True)], "capture: lstm.*: states that go on from batch to batch: this cannot"),
-    (lambda: [layers.Masking(), layers.LSTM(3)],
-     r"capture: lamina\.layers\.masks\.step_mask in the layer lstm\w* waits for the GPU"),
+    (lambda: [layers.Masking(), layers.LSTM(3, recurrent_dropout=0.5)],
+     r"capture: lamina\.ops\.recurrent_rows\.given_mask in the layer lstm\w* waits for the GPU"),
     (lambda: [layers.Flatten(), layers.Lambda(lambda x: x * x.sum().item())],
      r"capture: lamina\.autograd\.tensor\.Tensor\.item in the layer lambda\w* waits for the GPU"),
     (lambda: [layers.Flatten(), layers.Lambda(lambda x: x * lm.random.bernoulli((15,), 0.5).to(x.device))],

@@ -406,3 +406,94 @@ def test_backward_runs_again_where_the_graph_is_retained(kind):
     (y * y).sum().backward()
     for t, wanted in zip(tensors, found, strict=True):
         np.testing.assert_array_equal(t.grad.numpy(), wanted)
+
+
+def bits_of(op, device, given, in_graph):
+    """Outputs and gradients; in_graph: of a captured call's replay."""
+
+    def call(*tensors):
+        for tensor in tensors:
+            tensor.requires_grad = True
+        results = op(*tensors)
+        lm.ops.sum(sum(lm.ops.sum(result * (i + 1)) for i, result in enumerate(results))).backward()
+        return [*results, *(tensor.grad for tensor in tensors)]
+
+    tensors = [lm.tensor(a, device=device) for a in given]
+    if in_graph:
+        call = lm.cuda_graph(call, warm_up=1)
+        call(*[lm.tensor(np.zeros_like(a), device=device) for a in given])
+        call(*[lm.tensor(np.zeros_like(a), device=device) for a in given])
+    return [t.numpy() for t in call(*tensors)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mask": 0.6},
+        {"mask": 0.6, "go_backwards": True},
+        {"mask": 0.6, "zero_output_for_mask": True},
+        {"mask": 0.0},
+        {"mask": 1.0},
+        {"lengths": np.array([3, 0, 5, 1, 5, 2])},
+    ],
+    ids=lambda options: "-".join(map(str, options)),
+)
+def test_masks_on_a_gpu_stay_there(kind, options):
+    """The CPU's bits, in a captured call too: nobody waits. What is masked does not count, whatever it holds."""
+    options = dict(options)
+    given = [a.astype(np.float32) for a in sequences(kind, 6, 5, 3, 7)]
+    if "mask" in options:
+        options["mask"] = np.random.default_rng(3).random((6, 5)) < options["mask"]
+        given[0][~options["mask"]] = np.nan
+    wanted = bits_of(op_of(kind, **options), "cpu", given, False)
+    place = "mask" if "mask" in options else "lengths"
+    there = options | {place: lm.tensor(options[place], device="cuda")}
+    for in_graph in (False, True):
+        for a, b in zip(bits_of(op_of(kind, **there), "cuda", given, in_graph), wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("time_major", [False, True])
+def test_masks_on_a_gpu_in_both_directions(time_major):
+    x = np.random.default_rng(1).normal(size=(4, 5, 3)).astype(np.float32)
+    given = [x, *[a.astype(np.float32) for seed in (1, 2) for a in weights("lstm", 3, 6, seed)]]
+    mask = np.random.default_rng(2).random((5, 4) if time_major else (4, 5)) < 0.5
+    for shape in (mask.shape, (mask.shape[0], 0), (0, mask.shape[1])):
+        kept = mask[: shape[0], : shape[1]]
+        given[0] = x[: kept.shape[1], : kept.shape[0]] if time_major else x[: kept.shape[0], : kept.shape[1]]
+
+        def op(place, in_use, *rest, kept=kept):
+            forward, backward = lm.ops.bidirectional_lstm(
+                in_use, rest[:3], rest[3:], mask=lm.tensor(kept, device=place), time_major=time_major
+            )
+            return (*forward, *backward)
+
+        wanted = bits_of(lambda *t: op("cpu", *t), "cpu", given, False)
+        for a, b in zip(bits_of(lambda *t: op("cuda", *t), "cuda", given, False), wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_gradients_of_a_masked_layer_twice():
+    """Backward again where a graph is retained: rows that are of no step are cleared again."""
+    given = [lm.tensor(a.astype(np.float32), device="cuda") for a in sequences("gru", 4, 3, 2, 5)]
+    given[1].requires_grad = True
+    mask = lm.tensor(np.random.default_rng(0).random((4, 3)) < 0.5, device="cuda")
+    y, _ = op_of("gru", mask=mask)(*given)
+    loss = lm.ops.sum(y)
+    loss.backward(retain_graph=True)
+    first = given[1].grad.numpy()
+    given[1].grad = None
+    loss.backward()
+    np.testing.assert_array_equal(given[1].grad.numpy(), first)
+
+
+def test_with_a_recurrent_scale_the_order_is_the_cpus_work():
+    given = [a.astype(np.float32) for a in sequences("lstm", 6, 5, 3, 7)]
+    mask, scale = np.random.default_rng(3).random((6, 5)) < 0.6, np.full((6, 7), 2, np.float32)
+    wanted = bits_of(op_of("lstm", mask=mask, recurrent_scale=scale), "cpu", given, False)
+    there = op_of("lstm", mask=lm.tensor(mask, device="cuda"), recurrent_scale=lm.tensor(scale, device="cuda"))
+    for a, b in zip(bits_of(there, "cuda", given, False), wanted, strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(RuntimeError, match=r"capture: lamina\.ops\.\w+\.\w+ waits"):
+        bits_of(there, "cuda", given, True)

@@ -48,7 +48,7 @@ static RecurrentRows rows_of(const py::tuple& t, int64_t slots, int64_t y_rows) 
             "rows out of order");
     sum += q.active[step];
   }
-  require(q.active[q.steps] == 0 && sum == slots, "rows out of order");
+  require(q.active[q.steps] == 0 && sum <= slots, "rows out of order");
   std::vector<bool> seen(size_t(q.count));
   for (int64_t r = 0; r < q.count; ++r) {
     require(q.order[r] >= 0 && q.order[r] < q.count && !seen[size_t(q.order[r])], "order is no order");

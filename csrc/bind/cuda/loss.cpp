@@ -2,6 +2,7 @@
 #include "ops/loss.h"
 
 #include "bind/cuda/bind.h"
+#include "bind/cuda/setting.h"
 #include "bind/names.h"
 #include "ops/focal_cross_entropy.h"
 #include "ops/pointwise_loss.h"
@@ -9,6 +10,8 @@
 #include "ops/softmax_cross_entropy.h"
 
 namespace lamina::bind::loss_op {
+
+using cuda::Setting;
 
 /// x as (rows, n).
 struct Sizes {
@@ -20,21 +23,32 @@ struct Sizes {
   }
 };
 
+/// What a mean divides by, for a kernel: T where it is the host's, else as it is.
+template <class T>
+static T divisor_of(double divisor) {
+  return T(divisor);
+}
+template <class T>
+static Setting<double> divisor_of(Setting<double> divisor) {
+  return divisor;
+}
+
 /// name(x, labels, weights, divisor, losses, total, dx, ignored, smoothing). total: the sum of the losses, if wanted.
+/// divisor: a number, or an array of one float64, where samples that count are counted on the device.
 template <class Kernel>
 static void define_labels(nb::module_& m, const char* name, Kernel kernel) {
   takes_sixteen_bits({name}, {"weights", "losses", "total"});
   m.def(
       name,
-      [kernel](const In& x, const In& labels, const OptionalIn& weights, double divisor, const Out& losses,
+      [kernel](const In& x, const In& labels, const OptionalIn& weights, Setting<double> divisor, const Out& losses,
                const OptionalOut& total, const OptionalOut& dx, int64_t ignored, double smoothing, uintptr_t stream) {
         const Sizes s(x);
         launch_any(x, [&]<class S>(S) {
           using T = Computed<S>;
           T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
           kernel(int64_t(s.rows), int64_t(s.n), in<S>(x, s.size), in<int64_t>(labels, s.rows), ignored, T(smoothing),
-                 in<T>(weights, s.rows), T(divisor), each, out<S>(dx, s.size), stream_of(stream));
-          if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
+                 in<T>(weights, s.rows), divisor, each, out<S>(dx, s.size), stream_of(stream));
+          if (sum) cuda::loss_sum(int64_t(s.rows), each, divisor, sum, stream_of(stream));
         });
         return -1;
       },
@@ -44,13 +58,13 @@ static void define_labels(nb::module_& m, const char* name, Kernel kernel) {
 }
 
 /// name(x, targets, weights, divisor, losses, total, dx, scale, shift, a, b, gamma); returns true. Parameters that a
-/// loss does not read mean nothing.
-template <class Start, class Kernel>
+/// loss does not read mean nothing. Divisor: double, or Setting<double> as above.
+template <class Divisor = double, class Start, class Kernel>
 static void define(Start start, nb::module_& m, const char* name, Kernel kernel) {
   if (std::is_same_v<Start, AnyWidth>) takes_sixteen_bits({name}, {"weights", "losses", "total"});
   m.def(
       name,
-      [start, kernel](const In& x, const In& targets, const OptionalIn& weights, double divisor, const Out& losses,
+      [start, kernel](const In& x, const In& targets, const OptionalIn& weights, Divisor divisor, const Out& losses,
                       const OptionalOut& total, const OptionalOut& dx, double scale, double shift, double a, double b,
                       double gamma, uintptr_t stream) {
         const Sizes s(x);
@@ -58,9 +72,9 @@ static void define(Start start, nb::module_& m, const char* name, Kernel kernel)
           using T = Computed<S>;
           T *const each = out<T>(losses, s.rows), *const sum = out<T>(total, 1);
           kernel(LossParameters<T>{T(scale), T(shift), T(a), T(b), T(gamma)}, stream_of(stream), int64_t(s.rows),
-                 int64_t(s.n), in<S>(x, s.size), in<S>(targets, s.size), in<T>(weights, s.rows), T(divisor), each,
-                 out<S>(dx, s.size));
-          if (sum) cuda::loss_sum(int64_t(s.rows), each, T(divisor), sum, stream_of(stream));
+                 int64_t(s.n), in<S>(x, s.size), in<S>(targets, s.size), in<T>(weights, s.rows), divisor_of<T>(divisor),
+                 each, out<S>(dx, s.size));
+          if (sum) cuda::loss_sum(int64_t(s.rows), each, divisor, sum, stream_of(stream));
         });
         return true;
       },
@@ -82,15 +96,17 @@ static const Registration registration([](nb::module_& m) {
   define_labels(m, "softmax_cross_entropy", [](auto... arguments) { cuda::softmax_cross_entropy(arguments...); });
   define_labels(m, "cross_entropy_from_probabilities",
                 []<class S, class T>(int64_t rows, int64_t n, const S* q, const int64_t* labels, int64_t ignored, T,
-                                     const T* weights, T divisor, T* losses, S* dq, Stream stream) {
+                                     const T* weights, Setting<double> divisor, T* losses, S* dq, Stream stream) {
                   cuda::cross_entropy_from_probabilities(rows, n, q, labels, ignored, weights, divisor, losses, dq,
                                                          stream);
                 });
-  define(AnyWidth{}, m, "softmax_cross_entropy_soft",
-         [](const auto&, Stream stream, auto... arrays) { cuda::softmax_cross_entropy_soft(arrays..., stream); });
-  define(AnyWidth{}, m, "cross_entropy_from_probabilities_soft", [](const auto&, Stream stream, auto... arrays) {
-    cuda::cross_entropy_from_probabilities_soft(arrays..., stream);
+  define<Setting<double>>(AnyWidth{}, m, "softmax_cross_entropy_soft", [](const auto&, Stream stream, auto... arrays) {
+    cuda::softmax_cross_entropy_soft(arrays..., stream);
   });
+  define<Setting<double>>(AnyWidth{}, m, "cross_entropy_from_probabilities_soft",
+                          [](const auto&, Stream stream, auto... arrays) {
+                            cuda::cross_entropy_from_probabilities_soft(arrays..., stream);
+                          });
   define(FullWidth{}, m, "softmax_focal_cross_entropy", [](const auto& p, Stream stream, auto... arrays) {
     cuda::softmax_focal_cross_entropy(arrays..., p.scale, p.shift, p.gamma, stream);
   });

@@ -85,7 +85,7 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask",
         shape: what it must have.
         owner: the layer that asks, for the error.
         name: what the mask is called there.
-        x: what it masks, on whose device it shall be; None: the CPU, for which the program waits.
+        x: what it masks, on whose device it shall be; None: it stays where it is.
 
     Raises:
         TypeError: if it holds something else than booleans or numbers.
@@ -94,7 +94,7 @@ def step_mask(mask: Any, shape: tuple[int, ...], owner: str, name: str = "mask",
     if mask is None:
         return None
     given: Any = mask.array if isinstance(mask, Tensor) else np.asarray(mask)
-    array: Any = backend.moved(given, None if x is None else x.array)
+    array: Any = given if x is None else backend.moved(given, x.array)
     if array.shape != shape:
         if array.shape != (*shape, 1):
             raise ValueError(f"{owner}: {name} must have shape {shape}, got {array.shape}")

@@ -213,7 +213,7 @@ class RNN(Layer):
         for t in reversed(range(length)) if self.go_backwards else range(length):
             y, new = step(steps[t], states)
             new = list(new) if isinstance(new, list | tuple) else [new]
-            if mask is not None and not mask[:, t].all():
+            if mask is not None and not (backend.on_host(mask) and mask[:, t].all()):
                 counts = mask[:, t]
                 if before is None or self.zero_output_for_mask:
                     before = Tensor(backend.zeros(y.shape, y.dtype, like=y.array))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina import backend
 from lamina.layers.checks import real
 from lamina.models.compiling import by_names, is_array, only
 
@@ -43,7 +44,8 @@ def _values(y: Any) -> Any:
 
 
 def _class_weights(y: Any, table: dict[Any, float]) -> Any:
-    labels = np.asarray(y)
+    labels = y if backend.is_array(y) else np.asarray(y)
+    shape = labels.shape
     strange = [key for key in table if isinstance(key, bool) or not hasattr(key, "__index__")]
     if strange:
         raise ValueError(f"fit: class_weight must be by class numbers, {{0: 1.0, 1: 2.0}}, got the keys {strange}")
@@ -55,7 +57,16 @@ def _class_weights(y: Any, table: dict[Any, float]) -> Any:
     if labels.ndim > 1 and labels.shape[-1] > 1:
         labels = labels.argmax(axis=-1)
     if labels.ndim == 0 or labels.size != labels.shape[0]:
-        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {np.shape(y)}")
-    classes, places = np.unique(labels.reshape(-1), return_inverse=True)
-    weights = np.array([float(table.get(int(c), 1.0)) for c in classes], np.float32)
-    return weights[places]
+        raise ValueError(f"fit: class_weight needs one class a sample, got y of shape {shape}")
+    return _looked_up(labels.reshape(-1).astype(np.int64), {int(key): float(table[key]) for key in sorted(table)})
+
+
+def _looked_up(classes: Any, table: dict[int, float]) -> Any:
+    """The table's value for each class, 1 for those that it lacks, on their device: nobody waits for a GPU."""
+    if not table:
+        return backend.full(classes.shape, 1, backend.float32, classes)
+    known = backend.moved(np.array(list(table), np.int64), classes)
+    weights = backend.moved(np.array(list(table.values()), np.float32), classes)
+    xp = backend.array_module(classes)
+    places = xp.searchsorted(known, classes).clip(0, len(table) - 1)
+    return xp.where(known[places] == classes, weights[places], np.float32(1))

@@ -25,18 +25,17 @@ class LossFunction(Function):
     __slots__ = ()
     name: ClassVar[str]
 
-    def forward(
-        self, x: Any, targets: Any, weights: Any, reduction: str, count: float | None = None, *parameters: float
-    ) -> Any:
-        """count: what a mean divides by, if not the number of losses; parameters: what the kernel takes at its end."""
+    def forward(self, x: Any, targets: Any, weights: Any, reduction: str, count: Any = None, *parameters: float) -> Any:
+        """count: what a mean divides by, if not the number of losses: a number, or an array of one on the device of x;
+        parameters: what the kernel takes at its end."""
         x = backend.contiguous(x)
         shape = x.shape[:-1]
         losses = backend.empty(shape, x.dtype, like=x)
         total = None if reduction == "none" else backend.empty((), x.dtype, like=x)
         dx = backend.empty_like(x) if self.needs[0] else None
-        divisor = 1.0
+        divisor: Any = 1.0
         if reduction == "mean":
-            divisor = float(losses.size if count is None else count) or 1.0
+            divisor = float(losses.size) or 1.0 if count is None else _divisor(count)
         kernel = getattr(backend.kernels(x), self.name)
         self.check(kernel(x, targets, weights, divisor, losses, total, dx, *parameters), x, targets)
         self.saved = dx
@@ -47,6 +46,14 @@ class LossFunction(Function):
 
     def backward(self, dy: Any) -> Any:
         return scaled(self.saved, dy)
+
+
+def _divisor(count: Any) -> Any:
+    """The count, or 1 where it is 0. One on a GPU stays there, where the kernels read it."""
+    if backend.on_host(count):
+        return float(count) or 1.0
+    count = count.astype(backend.float64)
+    return count + (count == 0)
 
 
 def scaled(dx: Any, dy: Any) -> Any:
@@ -144,11 +151,11 @@ def place_in(shape: tuple[int, ...], index: int) -> str:
     return "" if not shape else f" at {place[0] if len(place) == 1 else place}"
 
 
-def sum_of(array: Any) -> float:
-    """The sum of a floating array, in an order that depends on its shape alone; the program waits for a GPU."""
-    total = backend.empty(1, array.dtype, like=array)
+def sum_of(array: Any) -> Any:
+    """The sum of a floating array, in an order that depends on its shape alone, as an array without axes."""
+    total = backend.empty((), array.dtype, like=array)
     backend.kernels(array).reduce_sum(backend.contiguous(array).reshape(1, -1, 1), total)
-    return float(total[0])
+    return total
 
 
 def with_axis_last(x: Tensor, targets: Any, axis: int, op: str) -> tuple[Tensor, Any]:

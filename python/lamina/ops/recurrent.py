@@ -45,12 +45,12 @@ class RecurrentFunction(Function):
             steps = flat
             if order.source is not None:
                 steps = backend.empty((len(order.source), x.shape[2]), **like)
-                steps[...] = flat[order.source]
+                steps[...] = _cleared(flat[order.source], order.used if self.recording else None)
             slots = len(steps)
             gates = backend.empty((slots, units if kind is Kind.simple else 4 * units), **like)
             kept_c = kept_h = None
             if self.recording:
-                kept_h = backend.empty((slots, units), **like)
+                kept_h = (backend.empty if order.used is None else backend.zeros)((slots, units), **like)
                 kept_c = backend.empty_like(kept_h) if kind is Kind.lstm else None
             bias, recurrent_bias = (b[0], b[1]) if b is not None and b.ndim == 2 else (b, None)
             y = (backend.empty if order.complete else backend.zeros)((*x.shape[:2], units), **like)
@@ -59,7 +59,7 @@ class RecurrentFunction(Function):
             kept = order.kernel, steps, w, u, bias, recurrent_bias, h, c, scale, gates, kept_c, kept_h
             layers.append((*kept, y, last, last_c))
             results += [y, last] if last_c is None else [y, last, last_c]
-            sources.append((kept, order.source, None if b is None else b.shape))
+            sources.append((kept, order, None if b is None else b.shape))
         backend.kernels(x).recurrent_forward(kind, activation, layers)
         if self.recording:
             self.saved, self.spent = (kind, activation, x.shape, sources), False
@@ -72,8 +72,10 @@ class RecurrentFunction(Function):
             self._restore()
         self.spent = True
         layers, results, dx_rows = [], [], []
-        for i, (kept, _, bias_shape) in enumerate(sources):
+        for i, (kept, order, bias_shape) in enumerate(sources):
             x, w, u, h, c = kept[1], kept[2], kept[3], kept[6], kept[7]
+            if order.used is not None:
+                kept[9][...] = _cleared(kept[9], order.used)
             needs_w, needs_u, needs_b, needs_h, needs_c = self.needs[1 + i * INPUTS : 1 + (i + 1) * INPUTS]
             given = [None if g is None else backend.contiguous(g) for g in grads[i * outputs : (i + 1) * outputs]]
             db = backend.empty(bias_shape, x.dtype, like=x) if needs_b else None
@@ -88,7 +90,7 @@ class RecurrentFunction(Function):
             results += [*own[:2], db, *own[2:]]
             dx_rows.append(dx)
         backend.kernels(layers[0][1]).recurrent_backward(kind, activation, layers)
-        return (_joined(dx_rows, [s[1] for s in sources], shape), *results)
+        return (_joined(dx_rows, [order.source for _, order, _ in sources], shape), *results)
 
     def _restore(self) -> None:
         """Forward again, for the saved gates: backward runs twice where a graph is retained."""
@@ -100,6 +102,11 @@ class RecurrentFunction(Function):
             y = backend.empty((*shape[:2], len(u)), x.dtype, like=x)
             layers.append((*kept, y, last, backend.empty_like(last) if kind is Kind.lstm else None))
         backend.kernels(layers[0][1]).recurrent_forward(kind, activation, layers)
+
+
+def _cleared(saved: Any, used: Any) -> Any:
+    """Saved rows with 0 in those that are of no step."""
+    return saved if used is None else backend.array_module(saved).where(used, saved, saved.dtype.type(0))
 
 
 def _joined(parts: list[Any], sources: list[Any], shape: tuple[int, ...]) -> Any:
@@ -197,7 +204,9 @@ def recurrent(
     arrays = []
     rows: list[Rows] = []
     units: list[int] = []
-    mask = given_mask(op, mask, lengths, count, steps)
+    # The kernels leave h times its scale as it comes in saved rows that are of no step: the CPU leaves these out.
+    to_host = backend.on_host(x.array) or any(scale is not None for scale in scales)
+    mask = given_mask(op, mask, lengths, count, steps, to_host)
     for i, own in enumerate(weights):
         prefix = ("forward ", "backward ")[i] if both else ""
         states = _states(op, kind, initial_states[i], f"{prefix}initial_state")

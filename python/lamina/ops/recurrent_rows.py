@@ -17,11 +17,13 @@ class Rows(NamedTuple):
     Attributes:
         kernel: the tuple that the kernel takes.
         source: for masked sequences, the row of x for each saved row; None where they are the rows of x, in order.
+        used: which saved rows are of steps, (rows, 1), where only a GPU knows how many there are; None: all.
         complete: whether every row of y is written.
     """
 
     kernel: tuple[Any, ...]
     source: Any = None
+    used: Any = None
     complete: bool = True
 
 
@@ -41,71 +43,88 @@ def masked_rows(mask: Any, go_backwards: bool, time_major: bool, in_time: bool, 
     """Masked steps are left out: rows keep their other steps, sorted by their number, packed step by step.
 
     Args:
-        mask: (count, steps) of booleans, in the order of x's time.
+        mask: (count, steps) of booleans, in the order of x's time. One on a GPU is not looked at: masked steps then
+            have saved rows too, behind the others.
         go_backwards: whether steps are taken from the end.
         time_major: whether x and y are (steps, count, ...).
         in_time: see dense_rows.
         zero_output: whether y is 0 at a masked step; else it repeats what came before.
         x: the arrays of the order go to its device.
     """
-    if mask.all():
-        return dense_rows(*mask.shape, go_backwards, time_major, in_time)
     count, steps = mask.shape
+    if mask.size == 0:
+        return dense_rows(count, steps, go_backwards, time_major, in_time)
+    looked_at = backend.on_host(mask)
+    xp = backend.array_module(mask)
+    slots = count * steps
     if go_backwards:
         mask = mask[:, ::-1]
     kept = mask.sum(1)
-    order = np.argsort(-kept, kind="stable")
-    longest = int(kept.max(initial=0))
-    active = np.zeros(longest + 1, np.int64)
-    active[:longest] = (kept[:, None] > np.arange(longest)).sum(0)
-    at = np.cumsum(active) - active
-    row, time = np.nonzero(mask[order])
-    step = (np.cumsum(mask[order], 1) - 1)[row, time]
-    slot = at[step] + row
-    following = np.append(time[1:], steps)
-    following[np.append(row[1:] != row[:-1], True)[: len(row)]] = steps
-    source, y_rows, repeats = (np.empty(len(row), np.int64) for _ in range(3))
+    order = xp.argsort(-kept, kind="stable")
+    mask = mask[order]
+    active = (kept[:, None] > xp.arange(steps + 1)).sum(0)
+    at = xp.cumsum(active) - active
+    step = xp.cumsum(mask, 1, dtype=np.int64) - 1  # of a masked one: the step before it
+    behind = at[-1] + xp.cumsum(~mask.reshape(-1), dtype=np.int64).reshape(mask.shape) - 1
+    slot = xp.where(mask, at[step] + xp.arange(count)[:, None], behind)
+    place = xp.empty(slots, np.int64)  # of each slot in mask
+    place[slot.reshape(-1)] = xp.arange(slots)
+    longest, used = steps, None
+    if looked_at:
+        longest, slots = int(kept.max(initial=0)), int(at[-1])
+        place = place[:slots]
+    else:
+        used = (xp.arange(slots) < at[-1])[:, None]
+    row, time = place // steps, place % steps
+    step = step.reshape(-1)[place] + 1
+    following = time[(at[step] + row).clip(0, slots - 1)]
+    following = xp.where(row < active[step], following, steps)
     x_time = steps - 1 - time if go_backwards else time
-    y_time = x_time if in_time else time
     across, along = (1, count) if time_major else (steps, 1)
-    source[slot] = order[row] * across + x_time * along
-    y_rows[slot] = order[row] * across + y_time * along
-    repeats[slot] = 1 if zero_output else following[: len(row)] - time
+    first = order[row] * across
+    y_rows = first + (x_time if in_time else time) * along
+    repeats = xp.ones(slots, np.int64) if zero_output else following - time
     direction = -along if go_backwards and in_time else along
-    arrays = at[:longest].copy(), active, order.astype(np.int64), y_rows, repeats
+    arrays = at[:longest].copy(), active[: longest + 1].copy(), order.astype(np.int64), y_rows, repeats
     return Rows(
         (longest, count, 0, 0, 0, 0, direction, 0, *[backend.moved(a, x) for a in arrays]),
-        backend.moved(source, x),
+        backend.moved(first + x_time * along, x),
+        used,
         False,
     )
 
 
-def given_mask(op: str, mask: Any, lengths: Any, count: int, steps: int) -> Any:
-    """The boolean (count, steps) array that a mask or lengths stand for, NumPy's: the order of the steps is the CPU's
-    work, so that the program waits for a mask that is on a GPU. None without either.
+def given_mask(op: str, mask: Any, lengths: Any, count: int, steps: int, to_host: bool) -> Any:
+    """The boolean (count, steps) array that a mask or lengths stand for; None without either.
+
+    Args:
+        op: for errors.
+        mask, lengths: one of them, or neither.
+        count, steps: its shape.
+        to_host: whether it shall be NumPy's; the program waits for one that is on a GPU. Else it stays where it is.
 
     Raises:
-        ValueError: for a wrong shape, lengths below 0 or beyond `steps`, or both at once.
+        ValueError: for a wrong shape, lengths below 0 or beyond `steps` (on the CPU), or both at once.
         TypeError: for a mask that is not boolean, or lengths that are no integers.
     """
     if mask is None and lengths is None:
         return None
     if mask is not None and lengths is not None:
         raise ValueError(f"{op}: give a mask or lengths, not both")
+    given = as_tensor(lengths if mask is None else mask).array
+    if to_host:
+        given = backend.to_host(given)
     if mask is not None:
-        mask = backend.to_host(as_tensor(mask).array)
-        if mask.shape != (count, steps):
-            raise ValueError(f"{op}: mask must have shape (batch, steps) = {(count, steps)}, got {mask.shape}")
-        if mask.dtype != np.bool_:
-            raise TypeError(f"{op}: mask must be boolean, got {mask.dtype}")
-        return mask
-    lengths = backend.to_host(as_tensor(lengths).array)
-    if lengths.shape != (count,):
-        raise ValueError(f"{op}: lengths must have shape (batch,) = {(count,)}, got {lengths.shape}")
-    if lengths.dtype.kind not in "iu":
-        raise TypeError(f"{op}: lengths must be integers, got {lengths.dtype}")
-    outside = (lengths < 0) | (lengths > steps)
-    if outside.any():
+        if given.shape != (count, steps):
+            raise ValueError(f"{op}: mask must have shape (batch, steps) = {(count, steps)}, got {given.shape}")
+        if given.dtype != np.bool_:
+            raise TypeError(f"{op}: mask must be boolean, got {given.dtype}")
+        return given
+    if given.shape != (count,):
+        raise ValueError(f"{op}: lengths must have shape (batch,) = {(count,)}, got {given.shape}")
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"{op}: lengths must be integers, got {given.dtype}")
+    if backend.on_host(given) and (outside := (given < 0) | (given > steps)).any():
         place = int(np.argmax(outside))
-        raise ValueError(f"{op}: lengths must be from 0 to {steps} steps, got {lengths[place]} at {place}")
-    return np.arange(steps) < lengths[:, None]
+        raise ValueError(f"{op}: lengths must be from 0 to {steps} steps, got {given[place]} at {place}")
+    return backend.array_module(given).arange(steps) < given[:, None]

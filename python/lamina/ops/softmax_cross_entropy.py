@@ -186,7 +186,7 @@ def _cross_entropy(
         if ignore_index is not None:
             raise ValueError(f"{op}: ignore_index needs class indices for labels, got probabilities")
         return _soft(functions[1], x, array, weights, reduction, label_smoothing, of_classes, None)
-    count: float | None = None
+    count: Any = None
     kept = None if ignore_index is None else indices != ignore_index
     if of_classes is not None:
         of_samples = of_classes.take(indices.clip(0, classes - 1))  # the kernel refuses what is out of range
@@ -201,7 +201,7 @@ def _cross_entropy(
             return _soft(functions[1], x, one_hot, weights, reduction, label_smoothing, of_classes, count)
         weights = backend.contiguous(of_samples if weights is None else weights * of_samples)
     elif kept is not None:
-        count = float(kept.sum())
+        count = kept.sum()
     ignored = NONE_IGNORED if ignore_index is None else ignore_index
     plain = type(label_smoothing) is float and label_smoothing == 0.0  # as most are
     smoothing = 0.0 if plain else 1.0 - smoothing_of(label_smoothing, 0.0, op)[0]
@@ -226,7 +226,7 @@ def _soft(
     reduction: str,
     label_smoothing: float,
     of_classes: Any,
-    count: float | None,
+    count: Any,
 ) -> Tensor:
     scale, shift = smoothing_of(label_smoothing, 1 / x.shape[-1], function.name)
     targets = like_predictions(targets, x, function.name, ("labels", ""))
