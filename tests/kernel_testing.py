@@ -31,7 +31,7 @@ FLOATS = (np.float32, np.float64)
 #: Kernels whose sums of 16-bit numbers have another order than the CPU's in float32: they have tests of their own.
 OTHER_ORDER = {
     "attention_backward", "attention_forward", "conv2d_backward_input", "conv2d_backward_kernel", "conv2d_forward",
-    "gemm", "gemm_batched",
+    "gemm", "gemm_batched", "recurrent_backward", "recurrent_forward",
 }  # fmt: skip
 #: (schedule, whether asynchronous copies are late)
 SCHEDULES = (
@@ -125,24 +125,24 @@ def check_sixteen_bits(name: str, /, **arguments: Any) -> None:
         def narrowed(array: np.ndarray, kind: str = kind) -> np.ndarray:
             return rounded(array, kind)[0] if array.dtype == np.float32 else array
 
-        given = {key: value if key in (wide or ()) else _mapped(value, narrowed) for key, value in arguments.items()}
+        given = {key: value if key in (wide or ()) else mapped(value, narrowed) for key, value in arguments.items()}
         if wide is not None:
-            _compare(name, given, None, functools.partial(_in_float32, name, kind), SCHEDULES[4:5], None)
+            _compare(name, given, None, functools.partial(in_float32, name, kind), SCHEDULES[4:5], None)
         else:
             with pytest.raises(TypeError):
                 getattr(emulated(), name)(**_place(given, 0).values, stream=0)
 
 
-def _in_float32(name: str, kind: str, /, **arguments: Any) -> None:
-    """The CPU's kernel for numbers of 16 bits."""
+def in_float32(name: str, kind: str, /, **arguments: Any) -> None:
+    """The CPU's kernel for numbers of 16 bits: in float32, its results rounded."""
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by id, as an output may be an input
 
-    def in_float32(array: np.ndarray) -> np.ndarray:
+    def widely(array: np.ndarray) -> np.ndarray:
         wide = _floats(array)
         return array if wide is array else found.setdefault(id(array), (array, wide))[1]
 
     with np.errstate(all="ignore"):
-        getattr(_cpu, name)(**{key: _mapped(value, in_float32) for key, value in arguments.items()})
+        getattr(_cpu, name)(**{key: mapped(value, widely) for key, value in arguments.items()})
     for array, wide in found.values():
         array[...] = rounded(wide, kind)[0]
 
@@ -152,12 +152,12 @@ def _floats(array: np.ndarray) -> np.ndarray:
     return np.asarray(widened(array)) if array.dtype in (np.float16, np.uint16) else array
 
 
-def _mapped(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
+def mapped(value: Any, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     """An argument with `change` done to its arrays."""
     if isinstance(value, Output):
         return Output(change(value.start))
     if isinstance(value, (list, tuple)):
-        return type(value)(_mapped(item, change) for item in value)
+        return type(value)(mapped(item, change) for item in value)
     return change(value) if isinstance(value, np.ndarray) else value
 
 
@@ -168,7 +168,7 @@ def _arrays(value: Any) -> list[np.ndarray]:
         found.append(array)
         return array
 
-    _mapped(value, keep)
+    mapped(value, keep)
     return found
 
 

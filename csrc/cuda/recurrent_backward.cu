@@ -1,4 +1,4 @@
-#include "cuda/support/recurrent.cuh"
+#include "cuda/support/recurrent_16.cuh"
 #include "ops/bias_backward.h"
 #include "support/activation.h"
 
@@ -36,27 +36,32 @@ struct UnitWeights {
   }
 };
 
-template <class T>
+/// As on the CPU: the gradients of the gates, of two steps in turn, for the products; of the candidate; what passes
+/// from step to step beside U.
+template <class S>
 struct Steps {
   StepPlan plan;
-  Recurrent<T> s[2];
-  RecurrentGradients<T> to[2];
+  Recurrent<S> s[2];
+  RecurrentGradients<S> to[2];
   int64_t y_rows[2];
   int64_t line, units_line, pitch;
-  T *d, *d_candidate, *carry;  // as on the CPU: gradients of the gates, of two steps in turn, for the products; of the
-                               // candidate; what passes from step to step beside U
+  S *d, *d_candidate;
+  Computed<S>* carry;
+  PackedUnits<S> packed;  // 16 bits: U's rows
   unsigned* counters;
 };
 
-template <RecurrentKind KIND, class T>
+template <RecurrentKind KIND, class S>
 struct Layer {
-  const Recurrent<T>& s;
-  const RecurrentGradients<T>& to;
+  using T = Computed<S>;
+  const Recurrent<S>& s;
+  const RecurrentGradients<S>& to;
   const RecurrentRows& q;
   int64_t y_rows, units, kept, line, units_line;
-  T *d, *d_candidate, *carry;
+  S *d, *d_candidate;
+  T* carry;
 
-  __device__ Layer(const Steps<T>& p, int64_t layer)
+  __device__ Layer(const Steps<S>& p, int64_t layer)
       : s(layer ? p.s[1] : p.s[0]),
         to(layer ? p.to[1] : p.to[0]),
         q(s.rows),
@@ -69,10 +74,10 @@ struct Layer {
         d_candidate(p.d_candidate + layer * q.count * units_line),
         carry(p.carry + layer * q.count * units_line) {}
 
-  __device__ T* d_of(int64_t t) const { return d + (t & 1) * q.count * line; }
+  __device__ S* d_of(int64_t t) const { return d + (t & 1) * q.count * line; }
   __device__ T scaled(T v, int64_t row, int64_t j) const { return s.scale ? v * s.scale[row * units + j] : v; }
   /// The gradient of a state, where nothing came back from a later step.
-  __device__ T ended(const T* last, int64_t row, int64_t j) const { return last ? last[row * units + j] : T(0); }
+  __device__ T ended(const S* last, int64_t row, int64_t j) const { return last ? T(last[row * units + j]) : T(0); }
   /// dy of every row of y that has this h.
   __device__ T with_dy(T dh, int64_t t, int64_t r, int64_t slot, int64_t j) const {
     if (!to.dy) return dh;
@@ -102,8 +107,8 @@ struct Layer {
       return;
     }
     const T one = 1;
-    T* const p = s.gates + slot * kept + j;
-    T* const product = d_of(t) + r * line + j;
+    S* const p = s.gates + slot * kept + j;
+    S* const product = d_of(t) + r * line + j;
     const auto give = [&](int g, T value) {
       p[g * n] = value;
       product[g * n] = value;
@@ -111,12 +116,13 @@ struct Layer {
     const T dh = with_dy(back, t, r, slot, j);
     if constexpr (KIND == RecurrentKind::simple) {
       T value = dh;
-      with_activation(s.activation, [&](auto f) { value = activation_gradient<decltype(f)::value, T>(p[0], value); });
+      with_activation(s.activation,
+                      [&](auto f) { value = activation_gradient<decltype(f)::value, T>(T(p[0]), value); });
       give(0, value);
     } else if constexpr (KIND == RecurrentKind::lstm) {
-      const T input = p[0], forget = p[n], g = p[2 * n], output = p[3 * n], tanh_c = tanh(s.c[slot * n + j]);
+      const T input = p[0], forget = p[n], g = p[2 * n], output = p[3 * n], tanh_c = tanh(T(s.c[slot * n + j]));
       const int64_t before = t ? slot_of(q, t - 1, r) : 0;
-      const T c_before = t ? (before < 0 ? T(0) : s.c[before * n + j]) : ended(s.c0, row, j);
+      const T c_before = t ? (before < 0 ? T(0) : T(s.c[before * n + j])) : ended(s.c0, row, j);
       const T dc = fma(dh * output, fnma(tanh_c, tanh_c, one), dc_back);
       *carried = dc * forget;
       give(0, (dc * g) * (input * (one - input)));
@@ -145,7 +151,7 @@ struct Layer {
     const int64_t n = units, row = batch_row_of(q, r), slot = slot_of(q, t, r);
     if (row < 0 || slot < 0) return;
     T* const carried = carry + r * units_line + j;
-    T* const p = s.gates + slot * kept + j;
+    S* const p = s.gates + slot * kept + j;
     const T reset = p[n], h = s.h_before[slot * n + j], back = scaled(sum, row, j);
     *carried = fma(back, reset, *carried);
     const T value = (back * h) * (reset * (T(1) - reset));
@@ -154,102 +160,146 @@ struct Layer {
   }
 };
 
-/// f(row, unit, i) for the rows of a thread before `rows`.
-template <int ROWS, class F>
-__device__ void each_own(const StepPlan& plan, const StepTile& at, int64_t rows, int64_t units, F&& f) {
-  const int64_t j = at.unit0 + int(threadIdx.x) % plan.width;
-  const int slot = int(threadIdx.x) / plan.width;
-#pragma unroll
-  for (int i = 0; i < ROWS; ++i) {
-    const int64_t r = at.row0 + slot + i * plan.slots;
-    if (r < rows && j < units) f(r, j, i);
+/// d . U' for a tile's rows before `rows`: of the leading gates, or of gru_reset_before's candidate.
+template <bool CANDIDATE, RecurrentKind KIND, int ROWS, class S>
+__device__ void multiply(const Steps<S>& p, const StepTile& at, const Layer<KIND, S>& layer, const S* d, int64_t rows,
+                         bool wanted, Computed<S> (&sums)[ROWS][1]) {
+  const StepPlan& plan = p.plan;
+  const int64_t n = layer.units, leading = leading_gates(KIND) * n, depth = CANDIDATE ? n : leading;
+  const int64_t line = CANDIDATE ? layer.units_line : layer.line;
+  if constexpr (sizeof(S) == 2) {
+    const auto weights = p.packed.of(plan, at, CANDIDATE ? UNITS_16 * layer.line : 0, depth);
+    step_product_16(plan, d, line, at.row0, rows, wanted, weights, sums);
+  } else {
+    const StepMemory<S> memory(plan, int64_t(ROW_PITCH<S>) * plan.width);
+    const S* const own = plan.resident ? memory.weights[0] + (CANDIDATE ? whole_packs<S>(leading) : 0) : nullptr;
+    const UnitWeights<S> weights{
+        layer.s.u + (CANDIDATE ? leading : 0), own, gates_of(KIND) * n, n, at.unit0, p.pitch, plan.width};
+    step_product(plan, memory, d, line, at.row0, rows, wanted ? depth : 0, weights, sums);
   }
 }
 
-template <RecurrentKind KIND, int ROWS, class T>
-__device__ void run_tile(const Steps<T>& p, const StepMemory<T>& memory, int64_t tile, int64_t t) {
+template <RecurrentKind KIND, int ROWS, class S>
+__device__ void run_tile(const Steps<S>& p, int64_t tile, int64_t t) {
   const StepTile at(p.plan, tile);
-  const Layer<KIND, T> layer(p, at.layer);
+  const Layer<KIND, S> layer(p, at.layer);
   if (t < 0 && !layer.to.dh0 && !layer.to.dc0) return;
   const int64_t later = active_rows(layer.q, t + 1), now = t < 0 ? layer.q.count : active_rows(layer.q, t);
   if (at.row0 >= now) return;
-  const int64_t columns = gates_of(KIND) * layer.units, depth = leading_gates(KIND) * layer.units;
-  const UnitWeights<T> weights{
-      layer.s.u, p.plan.resident ? memory.weights[0] : nullptr, columns, layer.units, at.unit0, p.pitch, p.plan.width};
-  T sums[ROWS][1];
-  step_product(p.plan, memory, layer.d_of(t + 1), layer.line, at.row0, later, at.row0 < later ? depth : 0, weights,
-               sums);
+  Computed<S> sums[ROWS][1];
+  multiply<false>(p, at, layer, layer.d_of(t + 1), later, at.row0 < later, sums);
   each_own<ROWS>(p.plan, at, now, layer.units,
                  [&](int64_t r, int64_t j, int i) { layer.cell(t, r, j, sums[i][0], r < later); });
 }
-template <int ROWS, class T>
-__device__ void run_candidate(const Steps<T>& p, const StepMemory<T>& memory, int64_t tile, int64_t t) {
+template <int ROWS, class S>
+__device__ void run_candidate(const Steps<S>& p, int64_t tile, int64_t t) {
   const StepTile at(p.plan, tile);
-  const Layer<RecurrentKind::gru_reset_before, T> layer(p, at.layer);
-  const int64_t rows = active_rows(layer.q, t), n = layer.units;
+  const Layer<RecurrentKind::gru_reset_before, S> layer(p, at.layer);
+  const int64_t rows = active_rows(layer.q, t);
   if (at.row0 >= rows) return;
-  const T* const own = p.plan.resident ? memory.weights[0] + whole_packs<T>(2 * n) : nullptr;
-  const UnitWeights<T> weights{layer.s.u + 2 * n, own, 3 * n, n, at.unit0, p.pitch, p.plan.width};
-  T sums[ROWS][1];
-  step_product(p.plan, memory, layer.d_candidate, layer.units_line, at.row0, rows, n, weights, sums);
-  each_own<ROWS>(p.plan, at, rows, n, [&](int64_t r, int64_t j, int i) { layer.candidate_cell(t, r, j, sums[i][0]); });
+  Computed<S> sums[ROWS][1];
+  multiply<true>(p, at, layer, layer.d_candidate, rows, true, sums);
+  each_own<ROWS>(p.plan, at, rows, layer.units,
+                 [&](int64_t r, int64_t j, int i) { layer.candidate_cell(t, r, j, sums[i][0]); });
 }
 
-template <RecurrentKind KIND, int ROWS, class T>
-__global__ void __launch_bounds__(STEP_THREADS) backward_steps(Steps<T> p) {
+/// What stays in shared memory, for a block that has one tile.
+template <RecurrentKind KIND, class S>
+__device__ void load_resident(const Steps<S>& p, const StepTile& at) {
+  if constexpr (sizeof(S) == 2) {
+    p.packed.load(p.plan, at);
+  } else {
+    const Recurrent<S>& s = at.layer ? p.s[1] : p.s[0];
+    const int64_t n = s.units, depth = leading_gates(KIND) * n;
+    const UnitWeights<S> weights{s.u, nullptr, gates_of(KIND) * n, n, at.unit0, p.pitch, p.plan.width};
+    S* const to = StepMemory<S>(p.plan, 0).weights[0];
+    weights.load(to, p.pitch, 0, depth);
+    if (KIND == RecurrentKind::gru_reset_before) weights.load(to + whole_packs<S>(depth), p.pitch, depth, n);
+  }
+  commit_copies();
+  wait_for_copies<0>();
+  __syncthreads();
+}
+
+template <RecurrentKind KIND, int ROWS, class S>
+__global__ void __launch_bounds__(STEP_THREADS, LEAST_BLOCKS<S>) backward_steps(Steps<S> p) {
   constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
   const StepPlan& plan = p.plan;
-  const StepMemory<T> memory(plan, int64_t(ROW_PITCH<T>) * plan.width);
   const StepTile first(plan, blockIdx.x);
   Meeting meeting(plan, p.counters, first.group);
-  if (plan.resident) {
-    const Recurrent<T>& s = first.layer ? p.s[1] : p.s[0];
-    const int64_t n = s.units, depth = leading_gates(KIND) * n;
-    UnitWeights<T> weights{s.u, nullptr, gates_of(KIND) * n, n, first.unit0, p.pitch, plan.width};
-    weights.load(memory.weights[0], p.pitch, 0, depth);
-    if (BEFORE) weights.load(memory.weights[0] + whole_packs<T>(depth), p.pitch, depth, n);
-    commit_copies();
-    wait_for_copies<0>();
-    __syncthreads();
-  }
+  if (plan.resident) load_resident<KIND>(p, first);
   const bool to_start = p.to[0].dh0 || p.to[0].dc0 || p.to[1].dh0 || p.to[1].dc0;
   for (int64_t t = p.s[0].rows.steps - 1; t >= (to_start ? -1 : 0); --t) {
-    for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_tile<KIND, ROWS>(p, memory, tile, t);
+    for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_tile<KIND, ROWS>(p, tile, t);
     meeting.meet();
     if constexpr (BEFORE) {
       if (t < 0) break;
-      for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_candidate<ROWS>(p, memory, tile, t);
+      for (int64_t tile = blockIdx.x; tile < plan.tiles; tile += gridDim.x) run_candidate<ROWS>(p, tile, t);
       meeting.meet();
     }
   }
 }
 
-template <RecurrentKind KIND, int ROWS, class T>
-void run(int64_t layers, Steps<T>& p, Stream stream) {
+/// The kernel, as the plan cuts it.
+template <RecurrentKind KIND, class S>
+void launch_steps(void (*kernel)(Steps<S>), int64_t layers, Steps<S>& p, Stream stream) {
   constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
-  const int64_t n = p.s[0].units, count = p.s[0].rows.count;
-  p.line = whole_packs<T>(leading_gates(KIND) * n);
-  p.units_line = whole_packs<T>(n);
-  p.pitch = p.line + (BEFORE ? p.units_line : 0) + STEP_PACK<T>;
-  p.plan = plan_steps<T>(backward_steps<KIND, ROWS, T>, layers, n, count, ROWS, [&](int width, bool resident) {
-    return width * (resident ? p.pitch : 2 * int64_t(ROW_PITCH<T>));
-  });
-  const int64_t rows = layers * count, groups = layers * p.plan.row_tiles;
-  const Scratch<T> d(2 * rows * p.line, stream), d_candidate(BEFORE ? rows * p.units_line : 0, stream);
-  const Scratch<T> carry(KIND == RecurrentKind::simple ? 0 : rows * p.units_line, stream);
+  const int64_t n = p.s[0].units, rows = layers * p.s[0].rows.count, groups = layers * p.plan.row_tiles;
+  const Scratch<S> d(2 * rows * p.line, stream), d_candidate(BEFORE ? rows * p.units_line : 0, stream);
+  const Scratch<Computed<S>> carry(KIND == RecurrentKind::simple ? 0 : rows * p.units_line, stream);
   const Scratch<unsigned> counters(groups, stream);
   fill_bytes(counters.data(), 0, size_t(groups) * sizeof(unsigned), stream);
+  if (sizeof(S) == 2) {  // mma takes what lies behind the gates
+    if (p.line > leading_gates(KIND) * n) fill_bytes(d.data(), 0, size_t(2 * rows * p.line) * sizeof(S), stream);
+    if (BEFORE && p.units_line > n) fill_bytes(d_candidate.data(), 0, size_t(rows * p.units_line) * sizeof(S), stream);
+  }
   p.d = d.data();
   p.d_candidate = d_candidate.data();
   p.carry = carry.data();
   p.counters = counters.data();
-  launch_cooperative(backward_steps<KIND, ROWS, T>, p.plan.grid, STEP_THREADS, p.plan.shared_bytes, stream, p);
+  launch_cooperative(kernel, p.plan.grid, STEP_THREADS, p.plan.shared_bytes, stream, p);
 }
 
-template <RecurrentKind KIND, class T>
-void run_kind(int64_t layers, Steps<T>& p, Stream stream) {
-  constexpr int MANY = sizeof(T) == 4 ? 4 : 1;  // rows a thread; float64 is for checks
-  p.s[0].rows.count <= STEP_THREADS / 16 ? run<KIND, 1>(layers, p, stream) : run<KIND, MANY>(layers, p, stream);
+template <RecurrentKind KIND, int ROWS, class T>
+void run(int64_t layers, Steps<T>& p, Stream stream) {
+  const auto kernel = backward_steps<KIND, ROWS, T>;
+  p.plan = plan_steps<T>(kernel, layers, p.s[0].units, p.s[0].rows.count, ROWS, [&](int width, bool resident) {
+    return width * (resident ? p.pitch : 2 * int64_t(ROW_PITCH<T>));
+  });
+  launch_steps<KIND>(kernel, layers, p, stream);
+}
+
+template <RecurrentKind KIND, class S>
+void run_16(int64_t layers, Steps<S>& p, Stream stream) {
+  constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
+  const int64_t n = p.s[0].units, columns = gates_of(KIND) * n, leading = leading_gates(KIND) * n;
+  const int64_t tile = UNITS_16 * (p.line + (BEFORE ? p.units_line : 0)), of_layer = ceil_div(n, UNITS_16) * tile;
+  const Scratch<S> packed(layers * of_layer, stream);
+  for (int64_t l = 0; l < layers; ++l) {
+    S* const to = packed.data() + l * of_layer;
+    pack_units(PackUnits<S>{p.s[l].u, n, leading, 1, 1, 0, columns, to, tile}, stream);
+    if (BEFORE)
+      pack_units(PackUnits<S>{p.s[l].u + leading, n, n, 1, 1, 0, columns, to + UNITS_16 * p.line, tile}, stream);
+  }
+  p.packed = {packed.data(), tile};
+  void (*const kernels[])(Steps<S>) = {backward_steps<KIND, 1, S>, backward_steps<KIND, 2, S>,
+                                       backward_steps<KIND, 4, S>};
+  const auto chosen = choose_steps<S>(kernels, layers, n, p.s[0].rows.count, 1, tile);
+  p.plan = chosen.plan;
+  launch_steps<KIND>(chosen.kernel, layers, p, stream);
+}
+
+template <RecurrentKind KIND, class S>
+void run_kind(int64_t layers, Steps<S>& p, Stream stream) {
+  constexpr int MANY = sizeof(S) == 4 ? 4 : 1;  // rows a thread; float64 is for checks
+  const int64_t n = p.s[0].units;
+  p.line = whole_packs<S>(leading_gates(KIND) * n);
+  p.units_line = whole_packs<S>(n);
+  p.pitch = p.line + (KIND == RecurrentKind::gru_reset_before ? p.units_line : 0) + STEP_PACK<S>;
+  if constexpr (sizeof(S) == 2)
+    run_16<KIND>(layers, p, stream);
+  else
+    p.s[0].rows.count <= STEP_THREADS / 16 ? run<KIND, 1>(layers, p, stream) : run<KIND, MANY>(layers, p, stream);
 }
 
 /// h_before as it entered the products with U: times the scale.
@@ -308,6 +358,7 @@ using namespace recurrent_backward_op;
 template <class T>
 void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGradients<T>* to, const int64_t* y_rows,
                         Stream stream) {
+  need_products_of<T>();
   Steps<T> p{};
   for (int64_t l = 0; l < layers; ++l) {
     p.s[l] = s[l];
@@ -335,5 +386,9 @@ template void recurrent_backward(int64_t, const Recurrent<float>*, const Recurre
                                  Stream);
 template void recurrent_backward(int64_t, const Recurrent<double>*, const RecurrentGradients<double>*, const int64_t*,
                                  Stream);
+template void recurrent_backward(int64_t, const Recurrent<Float16>*, const RecurrentGradients<Float16>*, const int64_t*,
+                                 Stream);
+template void recurrent_backward(int64_t, const Recurrent<BFloat16>*, const RecurrentGradients<BFloat16>*,
+                                 const int64_t*, Stream);
 
 }  // namespace lamina::cuda

@@ -105,7 +105,7 @@ static void check_kind(int kind) { require(kind >= 0 && kind <= int(RecurrentKin
 static void forward(int kind, int activation, const nb::list& layers, uintptr_t stream) {
   check_kind(kind);
   const std::vector<Arrays> all = layers_of(layers, 0, 3);
-  launch(*all[0].in[0], [&]<class T>(T) {
+  launch_any(*all[0].in[0], [&]<class T>(T) {
     std::vector<Recurrent<T>> s;
     std::vector<RecurrentOutputs<T>> to;
     std::vector<int64_t> y_rows;
@@ -126,7 +126,7 @@ static void forward(int kind, int activation, const nb::list& layers, uintptr_t 
 static void backward(int kind, int activation, const nb::list& layers, uintptr_t stream) {
   check_kind(kind);
   const std::vector<Arrays> all = layers_of(layers, 3, 10);
-  launch(*all[0].in[0], [&]<class T>(T) {
+  launch_any(*all[0].in[0], [&]<class T>(T) {
     std::vector<Recurrent<T>> s;
     std::vector<RecurrentGradients<T>> to;
     std::vector<int64_t> y_rows;
@@ -150,6 +150,7 @@ static void backward(int kind, int activation, const nb::list& layers, uintptr_t
 }
 
 static const Registration registration([](nb::module_& m) {
+  takes_sixteen_bits({"recurrent_forward", "recurrent_backward"});
   m.def("recurrent_forward", &forward, nb::arg("kind"), nb::arg("activation"), nb::arg("layers"), nb::arg("stream"));
   m.def("recurrent_backward", &backward, nb::arg("kind"), nb::arg("activation"), nb::arg("layers"), nb::arg("stream"));
 });

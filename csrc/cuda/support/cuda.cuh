@@ -16,6 +16,8 @@
 //   memory     Scratch<T> scratch(count, stream)
 #pragma once
 #include <cstdint>
+#include <stdexcept>
+#include <type_traits>
 
 #ifdef LAMINA_EMULATOR
 #include "emulator/emulator.h"
@@ -64,6 +66,13 @@ __device__ __forceinline__ void store_wide(S* p, const Pack<Computed<S>, N>& v) 
 template <int N, class T>
 bool is_packed(const T* p) {
   return reinterpret_cast<uintptr_t>(p) % (N * sizeof(T)) == 0;
+}
+
+/// Throws if this GPU has no products of T on tensor cores.
+template <class T>
+void need_products_of() {
+  if (std::is_same_v<T, BFloat16> && !multiplies_bfloat16())
+    throw std::runtime_error("products of bfloat16 need a GPU of compute capability 8.0 or later: take float16");
 }
 
 /// Device memory for the length of a launch: in the order of the stream, from a pool, and it may be captured in a

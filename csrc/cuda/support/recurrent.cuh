@@ -21,6 +21,8 @@ struct StepPlan {
   int tile_rows;
   int64_t unit_tiles, row_tiles, tiles;  // tiles: of all layers
   bool resident;
+  int stages, stage, before_weights;  // 16 bits: of shared memory, how many stages of how many values, and where
+                                      // resident weights begin
   unsigned grid;
   size_t shared_bytes;
 };
@@ -35,8 +37,21 @@ struct StepTile {
         group(tile / plan.unit_tiles) {}
 };
 
-template <class T>
-constexpr int STEP_PACK = 16 / int(sizeof(T));
+/// f(row, unit, i) for the rows of a thread before `rows`.
+template <int ROWS, class F>
+__device__ void each_own(const StepPlan& plan, const StepTile& at, int64_t rows, int64_t units, F&& f) {
+  const int64_t j = at.unit0 + int(threadIdx.x) % plan.width;
+  const int slot = int(threadIdx.x) / plan.width;
+#pragma unroll
+  for (int i = 0; i < ROWS; ++i) {
+    const int64_t r = at.row0 + slot + i * plan.slots;
+    if (r < rows && j < units) f(r, j, i);
+  }
+}
+
+/// Values that lines are whole numbers of: 16 bytes; in 16 bits the depth of an mma.
+template <class S>
+constexpr int STEP_PACK = sizeof(S) == 2 ? 16 : 16 / int(sizeof(S));
 template <class T>
 __host__ __device__ constexpr int64_t whole_packs(int64_t n) {
   return (n + STEP_PACK<T> - 1) / STEP_PACK<T> * STEP_PACK<T>;

@@ -5,8 +5,6 @@
 // Within a chain the order is the hardware's. It does not depend on the place in a tile, nor on how many tiles there
 // are: the same bits in every run, and for a row in any batch.
 #pragma once
-#include <stdexcept>
-
 #include "cuda/support/tile_product.cuh"
 
 namespace lamina::cuda {
@@ -295,8 +293,7 @@ struct AddNarrowTerms {
 
 template <class S, class P, class T = typename P::T>
 void run_tensor_product(const P& p, const ProductOutput<T>& o, int64_t chains, int64_t a_term, Stream stream) {
-  if (std::is_same_v<T, BFloat16> && !multiplies_bfloat16())
-    throw std::runtime_error("products of bfloat16 need a GPU of compute capability 8.0 or later: take float16");
+  need_products_of<T>();
   const int64_t size = p.batch * p.m * p.n;
   const int64_t blocks = ceil_div(p.m, S::ROWS) * ceil_div(p.n, S::COLUMNS) * p.batch;
   const auto run = [&](const TensorTerms& terms) {

@@ -55,6 +55,7 @@ WITH_WEIGHTS = frozenset({
 _CONVOLUTION = ("conv2d_forward", "conv2d_backward_input", "conv2d_backward_kernel", "bias_backward")
 _FUNCTION = ("activation_function_forward", "activation_function_backward")
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "reduce_sum")
+_RECURRENT = ("recurrent_forward", "recurrent_backward")
 
 # Ops that run on 16 bits as they are on a GPU whose module has these kernels for them.
 NATIVE: dict[str, tuple[str, ...]] = {
@@ -85,6 +86,8 @@ NATIVE: dict[str, tuple[str, ...]] = {
     "layer_norm": ("row_norm_forward", "row_norm_backward"),
     "dropout": ("dropout",),
     "attention": ("attention_forward", "attention_backward"),
+    **dict.fromkeys(("gru", "lstm", "simple_rnn"), _RECURRENT),
+    **dict.fromkeys(("bidirectional_gru", "bidirectional_lstm", "bidirectional_simple_rnn"), (*_RECURRENT, "add")),
 }  # fmt: skip
 
 

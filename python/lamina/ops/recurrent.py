@@ -122,7 +122,7 @@ def _joined(parts: list[Any], sources: list[Any], shape: tuple[int, ...]) -> Any
         if total is None:
             total = part
         else:
-            total += part
+            backend.kernels(total).add(total, part, total)
     return total.reshape(shape)
 
 
