@@ -182,6 +182,46 @@ def test_layers_follow_float32_within_16_bits(policy, make, shape):
             np.testing.assert_allclose(v.numpy(), w.numpy(), atol=tolerance)
 
 
+class Recording:
+    """Kernels, and of what dtype the floats were that recurrent ones met."""
+
+    def __init__(self, kernels):
+        self.kernels, self.seen = kernels, set()
+
+    def __getattr__(self, name):
+        kernel = getattr(self.kernels, name)
+
+        def call(kind, activation, layers):
+            arrays = [a for layer in layers for a in layer[1:] if a is not None]
+            self.seen |= {(name, a.dtype.name) for a in arrays}
+            kernel(kind, activation, layers)
+
+        return call if name.startswith("recurrent") else kernel
+
+
+@pytest.mark.parametrize("policy", MIXED)
+@pytest.mark.parametrize(
+    "make", [lambda n: LSTM(n), lambda n: lm.layers.GRU(n), lambda n: lm.layers.GRU(n, reset_after=False),
+             lambda n: lm.layers.SimpleRNN(n), lambda n: lm.layers.Bidirectional(LSTM(n))]
+)  # fmt: skip
+def test_recurrent_layers_stay_in_16_bits_on_a_gpu(policy, make, monkeypatch):
+    lm.backend.on("cuda")
+    if "recurrent_forward" not in lm.backend.cuda.narrow_kernels:
+        pytest.skip("there are no kernels of 16 bits")
+    kernels = Recording(lm.backend.cuda.kernels)
+    monkeypatch.setattr(lm.backend.cuda, "kernels", kernels)
+    lm.set_seed(1)
+    lm.set_dtype_policy(policy)
+    x = np.random.default_rng(0).standard_normal((64, 6, 3)).astype("float32")
+    with lm.device("cuda"):
+        model = Sequential([Input((6, 3)), make(8), Dense(1, dtype="float32")])
+        model.compile(lm.optimizers.Adam(1e-2), "mse")
+        losses = model.fit(x, x.sum((1, 2)), epochs=20, batch_size=16, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 2
+    dtype = policy.removeprefix("mixed_")
+    assert kernels.seen == {("recurrent_forward", dtype), ("recurrent_backward", dtype)}
+
+
 def test_symbols_and_graphs_know_the_dtype():
     lm.set_dtype_policy("mixed_bfloat16")
     x = Input((6,))

@@ -111,14 +111,33 @@ def test_others(name):
     check_narrow(op, inputs, exact=name not in ("einsum",), gradients=name != "mean_squared_error")
 
 
-@pytest.mark.parametrize("name", ["lstm", "gru", "simple_rnn"])
-def test_recurrent(name):
+MASK = np.array([[1, 1, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 1]], bool)
+
+
+def weights_of(name):
     gates = {"lstm": 4, "gru": 3, "simple_rnn": 1}[name]
     bias = numbers(2, 12) if name == "gru" else numbers(4 * gates)
-    check_narrow(
-        lambda x, k, r, b: getattr(lm.ops, name)(x, k, r, b)[0],
-        [numbers(3, 6, 5), numbers(5, 4 * gates), numbers(4, 4 * gates), bias], exact=True,
-    )  # fmt: skip
+    return [numbers(5, 4 * gates, scale=0.5), numbers(4, 4 * gates, scale=0.5), bias]
+
+
+def recurrent(name, mask):
+    """The op of x and its weights; both directions are added."""
+    if name.startswith("bidirectional"):
+        return lambda x, *w: lm.ops.add(*(part[0] for part in getattr(lm.ops, name)(x, w[:3], w[3:], mask=mask)))
+    return lambda x, *w: getattr(lm.ops, name)(x, *w, mask=mask)[0]
+
+
+RECURRENT = {
+    f"{before}{name}{' masked' * (mask is not None)}": (
+        recurrent(before + name, mask), [numbers(3, 6, 5), *weights_of(name), *(weights_of(name) if before else [])],
+    )
+    for name in ("lstm", "gru", "simple_rnn") for before in ("", "bidirectional_") for mask in (None, MASK)
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(RECURRENT))
+def test_recurrent(name):
+    check_narrow(*RECURRENT[name], exact="bidirectional" not in name)
 
 
 def test_rounding_is_to_nearest_even():
@@ -230,16 +249,22 @@ class Sixteen:
             wide = [w for _, w in given]
             self.calls += [name] if any(w is not a for a, w in given) else []
             getattr(self.kernels, name)(*wide[: len(args)], **dict(zip(kwargs, wide[len(args) :], strict=True)))
-            for a, w in given:  # inputs get what they held
-                for one, other in zip(*((a, w) if isinstance(a, list) else ([a], [w])), strict=True):
-                    if one is not other:
-                        one[...] = other
+            for a, w in given:
+                self.put(a, w)
 
         return call
 
+    def put(self, a, wide):
+        """Inputs get what they held."""
+        if isinstance(a, (list, tuple)):
+            for one, other in zip(a, wide, strict=True):
+                self.put(one, other)
+        elif a is not wide:
+            a[...] = wide
+
     def widened(self, a):
-        if isinstance(a, list):
-            found = [self.widened(item) for item in a]
+        if isinstance(a, (list, tuple)):
+            found = type(a)(map(self.widened, a))
             return found if any(x is not y for x, y in zip(a, found, strict=True)) else a
         return a.astype("float32") if hasattr(a, "dtype") and backend.is_narrow(a.dtype) else a
 
@@ -249,6 +274,7 @@ NATIVELY = {
     **{name: (getattr(lm.ops, name), [positive(7, 9)]) for name in OF_POSITIVE if name in narrow.NATIVE},
     **{name: (getattr(lm.ops, name), [numbers(7, 9), positive(9)]) for name in TWO if name in narrow.NATIVE},
     **{name: case for name, case in OTHERS.items() if name in narrow.NATIVE},
+    **RECURRENT,
 }
 
 
@@ -256,14 +282,14 @@ NATIVELY = {
 @pytest.mark.parametrize("name", list(NATIVELY))
 def test_natively_within_rounding(name, dtype, monkeypatch):
     op, inputs = NATIVELY[name]
-    results = []
+    results, needed = [], set(narrow.NATIVE[name.split()[0]])
     backend.on("cuda")
     kernels = Sixteen(backend.cuda.kernels)
     if op_testing.DEVICE == "stand-in":
         every = frozenset(kernel for names in narrow.NATIVE.values() for kernel in names)
         monkeypatch.setattr(backend.cuda, "narrow_kernels", every)
         monkeypatch.setattr(backend.cuda, "kernels", kernels)
-    elif not backend.cuda.narrow_kernels.issuperset(narrow.NATIVE[name]):
+    elif not backend.cuda.narrow_kernels.issuperset(needed):
         pytest.skip("there are no kernels of 16 bits")
     for device in ("cpu", "cuda"):
         tensors = [lm.tensor(x.astype("float32"), True, device, dtype) for x in inputs]
@@ -275,7 +301,7 @@ def test_natively_within_rounding(name, dtype, monkeypatch):
         results.append([np.array(v, "float32") for v in (y.numpy(), *[t.grad.numpy() for t in tensors])])
     if op_testing.DEVICE == "stand-in":
         assert kernels.calls
-        assert set(kernels.calls) <= set(narrow.NATIVE[name]), "other kernels than those that are asked for"
+        assert set(kernels.calls) <= needed, "other kernels than those that are asked for"
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=8 * NARROW[dtype], atol=8 * NARROW[dtype] * max(1, abs(one).max()))
 

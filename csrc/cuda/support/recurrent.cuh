@@ -21,20 +21,20 @@ struct StepPlan {
   int tile_rows;
   int64_t unit_tiles, row_tiles, tiles;  // tiles: of all layers
   bool resident;
-  int stages, stage, before_weights;  // 16 bits: of shared memory, how many stages of how many values, and where
+  int stages, stage, before_weights;  // 16 bits, shared memory: how many stages of how many values, and where
                                       // resident weights begin
   unsigned grid;
   size_t shared_bytes;
 };
 
-/// A thread's part of a tile.
+/// A thread's part of a tile. 64-bit division is slow, and there is one for every step.
 struct StepTile {
-  int64_t layer, unit0, row0, group;
+  int64_t group, layer, unit0, row0;
   __device__ StepTile(const StepPlan& plan, int64_t tile)
-      : layer(tile / (plan.unit_tiles * plan.row_tiles)),
-        unit0(tile % plan.unit_tiles * plan.width),
-        row0(tile / plan.unit_tiles % plan.row_tiles * plan.tile_rows),
-        group(tile / plan.unit_tiles) {}
+      : group(uint32_t(tile) / uint32_t(plan.unit_tiles)),
+        layer(uint32_t(group) / uint32_t(plan.row_tiles)),
+        unit0((tile - group * plan.unit_tiles) * plan.width),
+        row0((group - layer * plan.row_tiles) * plan.tile_rows) {}
 };
 
 /// f(row, unit, i) for the rows of a thread before `rows`.

@@ -94,7 +94,7 @@ __device__ void step_product_16(const StepPlan& plan, const S* a, int64_t line, 
   const int thread = int(threadIdx.x), lane = thread % 32, warp = thread / 32;
   const int part = warp % W::PARTS, first = warp / W::PARTS * W::TILES;
   S* const memory = dynamic_shared<S>();
-  const int64_t deep = whole_packs<S>(weights.depth);
+  const int deep = int(whole_packs<S>(weights.depth));
   if (!wanted) {
 #pragma unroll
     for (int i = 0; i < ROWS; ++i)
@@ -105,21 +105,26 @@ __device__ void step_product_16(const StepPlan& plan, const S* a, int64_t line, 
 
   // Packs of a row are exchanged so that the eight rows of a matrix that ldmatrix reads lie in different banks.
   const auto place = [](int row, int pack) { return row * DEPTH_16 + (pack ^ (row & 7)) * CHUNK; };
-  const auto stage = [&](int64_t k0) {
+  const auto following = [&](auto* stage) -> decltype(stage) {
+    return stage + plan.stage == memory + plan.stages * plan.stage ? memory : stage + plan.stage;
+  };
+  S* next = memory;  // the stage that is filled next
+  const auto fill = [&](int k0) {
     if (k0 < deep) {
-      S* const to = memory + k0 / DEPTH_16 % plan.stages * plan.stage;
-      const int left = int(min_of(deep - k0, DEPTH_16));
+      const int left = deep - k0 < DEPTH_16 ? deep - k0 : DEPTH_16;
       for (int i = thread; i < TILE_ROWS * PACKS; i += STEP_THREADS) {
         const int row = i / PACKS, pack = i % PACKS;
         if (row0 + row < count && pack * CHUNK < left)
-          copy_async<16>(to + place(row, pack), a + (row0 + row) * line + k0 + pack * CHUNK);
+          copy_async<16>(next + place(row, pack), a + (row0 + row) * line + k0 + pack * CHUNK);
       }
       if (!weights.own)
         for (int i = thread; i < 2 * COUNT * DEPTH_16; i += STEP_THREADS) {
           const int column = i / DEPTH_16, k = i % DEPTH_16;
           if (k < left)
-            copy_async<16>(to + TILE_ROWS * DEPTH_16 + i * CHUNK, weights.packed + (column * deep + k0 + k) * CHUNK);
+            copy_async<16>(next + TILE_ROWS * DEPTH_16 + i * CHUNK,
+                           weights.packed + (int64_t(column) * deep + k0 + k) * CHUNK);
         }
+      next = following(next);
     }
     commit_copies();
   };
@@ -131,9 +136,10 @@ __device__ void step_product_16(const StepPlan& plan, const S* a, int64_t line, 
     for (int j = 0; j < W::TILES; ++j)
 #pragma unroll
       for (int e = 0; e < 4; ++e) sum[i][j][e] = 0;
-  const int64_t ahead = int64_t(plan.stages - 1) * DEPTH_16;
-  for (int64_t k0 = 0; k0 < ahead; k0 += DEPTH_16) stage(k0);
-  for (int64_t k0 = 0; k0 < deep; k0 += DEPTH_16) {
+  const int ahead = (plan.stages - 1) * DEPTH_16;
+  for (int k0 = 0; k0 < ahead; k0 += DEPTH_16) fill(k0);
+  const S* rows = memory;
+  for (int k0 = 0; k0 < deep; k0 += DEPTH_16, rows = following(rows)) {
     if (plan.stages == MANY_STAGES)
       wait_for_copies<MANY_STAGES - 2>();
     else if (plan.stages == MORE_STAGES)
@@ -141,10 +147,9 @@ __device__ void step_product_16(const StepPlan& plan, const S* a, int64_t line, 
     else
       wait_for_copies<FEW_STAGES - 2>();
     __syncthreads();
-    stage(k0 + ahead);
-    const S* const rows = memory + k0 / DEPTH_16 % plan.stages * plan.stage;
+    fill(k0 + ahead);
     const S* const columns = weights.own ? weights.own + k0 * CHUNK : rows + TILE_ROWS * DEPTH_16;
-    const int pitch = weights.own ? int(deep) : DEPTH_16, left = int(min_of(deep - k0, DEPTH_16));
+    const int pitch = weights.own ? deep : DEPTH_16, left = deep - k0 < DEPTH_16 ? deep - k0 : DEPTH_16;
     for (int k = part * 16; k < left; k += W::PARTS * 16) {
       uint32_t x[ROWS][4];
 #pragma unroll
