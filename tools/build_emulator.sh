@@ -3,6 +3,7 @@
 #   tools/build_emulator.sh            into build/emulator
 #   tools/build_emulator.sh address    into build/emulator-address, with AddressSanitizer and UBSan
 #   tools/build_emulator.sh thread     into build/emulator-thread, with ThreadSanitizer
+#   tools/build_emulator.sh counted    into build/emulator-counted, counts what memory accesses cost: bench/gpu_accesses.py
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sanitizer=${1:-}

@@ -5,13 +5,16 @@
 #pragma once
 #include <type_traits>
 
+#include "emulator/counters.h"
 #include "emulator/scheduler.h"
 
 namespace lamina::cuda {
 
 template <class T, class F>
-T atomic_update(T* p, F&& f) {
+__forceinline__ T atomic_update(T* p, F&& f) {
   static_assert(std::is_integral_v<T>, "atomic operations are on whole numbers");
+  if constexpr (emulator::COUNTED) emulator::count_access(emulator::Access::atomic, p, sizeof(T));
+  const emulator::Uncounted rest;
   T old = __atomic_load_n(p, __ATOMIC_RELAXED);
   if (emulator::take_fence())
     while (!__atomic_compare_exchange_n(p, &old, f(old), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) continue;
@@ -20,27 +23,27 @@ T atomic_update(T* p, F&& f) {
   return old;
 }
 template <class T>
-T atomicAdd(T* p, std::type_identity_t<T> value) {
+__forceinline__ T atomicAdd(T* p, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T old) { return T(old + value); });
 }
 template <class T>
-T atomicMax(T* p, std::type_identity_t<T> value) {
+__forceinline__ T atomicMax(T* p, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T old) { return old > value ? old : value; });
 }
 template <class T>
-T atomicMin(T* p, std::type_identity_t<T> value) {
+__forceinline__ T atomicMin(T* p, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T old) { return old < value ? old : value; });
 }
 template <class T>
-T atomicOr(T* p, std::type_identity_t<T> value) {
+__forceinline__ T atomicOr(T* p, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T old) { return T(old | value); });
 }
 template <class T>
-T atomicExch(T* p, std::type_identity_t<T> value) {
+__forceinline__ T atomicExch(T* p, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T) { return value; });
 }
 template <class T>
-T atomicCAS(T* p, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
+__forceinline__ T atomicCAS(T* p, std::type_identity_t<T> expected, std::type_identity_t<T> value) {
   return atomic_update(p, [&](T old) { return old == expected ? value : old; });
 }
 

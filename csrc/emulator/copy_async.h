@@ -1,6 +1,7 @@
 // Asynchronous copies from global to shared memory (cp.async): done when they are waited for, or at once. A program
 // that is right gives the same either way.
 #pragma once
+#include "emulator/counters.h"
 #include "emulator/scheduler.h"
 
 namespace lamina::emulator {
@@ -29,10 +30,15 @@ using emulator::Place;
 
 /// BYTES (4, 8 or 16) from global to shared memory, zeros where not `valid`; both aligned to BYTES.
 template <int BYTES>
-void copy_async(void* to, const void* from, bool valid = true, Place where = Place::current()) {
+__forceinline__ void copy_async(void* to, const void* from, bool valid = true, Place where = Place::current()) {
   static_assert(BYTES == 4 || BYTES == 8 || BYTES == 16);
   if (reinterpret_cast<uintptr_t>(to) % BYTES || (valid && reinterpret_cast<uintptr_t>(from) % BYTES))
     emulator::fail(where, "copy_async of %d bytes between addresses that are not multiples of it", BYTES);
+  if constexpr (emulator::COUNTED) {
+    if (valid) emulator::count_access(emulator::Access::load, from, BYTES);
+    emulator::count_access(emulator::Access::store, to, BYTES);
+  }
+  const emulator::Uncounted rest;
   const emulator::Copy copy{to, from, BYTES, valid ? BYTES : 0};
   if (!emulator::settings().lazy_copies) return emulator::perform(copy);
   Copies& c = emulator::copies_of_thread();
@@ -42,6 +48,7 @@ void copy_async(void* to, const void* from, bool valid = true, Place where = Pla
 }
 
 inline void commit_copies() {
+  const emulator::Uncounted all;
   Copies& c = emulator::copies_of_thread();
   c.end_of_group[c.groups++ % Copies::MOST_GROUPS] = c.count;
 }
@@ -49,6 +56,7 @@ inline void commit_copies() {
 /// Until at most PENDING of the groups committed last are on their way.
 template <int PENDING>
 void wait_for_copies() {
+  const emulator::Uncounted all;
   Copies& c = emulator::copies_of_thread();
   for (; c.groups_done < c.groups - PENDING; ++c.groups_done)
     for (const int end = c.end_of_group[c.groups_done % Copies::MOST_GROUPS]; c.done < end; ++c.done)

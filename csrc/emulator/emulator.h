@@ -6,6 +6,12 @@
 #include <new>
 #include <type_traits>
 
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+
 #include "emulator/atomics.h"
 #include "emulator/copy_async.h"
 #include "emulator/scheduler.h"
@@ -13,12 +19,6 @@
 #include "emulator/warp.h"
 #include "support/narrow.h"
 #include "support/stream.h"
-
-#define __global__
-#define __device__
-#define __host__
-#define __forceinline__ inline __attribute__((always_inline))
-#define __launch_bounds__(...)
 
 namespace lamina::cuda {
 
@@ -64,6 +64,18 @@ T* dynamic_shared(Place where = Place::current()) {
   return static_cast<T*>(emulator::shared_memory_of_launch(where));
 }
 
+/// One access of sizeof(P) bytes. As a vector, which g++ does not take apart.
+template <class P>
+using Whole [[gnu::may_alias, gnu::vector_size(sizeof(P))]] = unsigned char;
+template <class P>
+__forceinline__ P load_whole(const void* p) {
+  return __builtin_bit_cast(P, *static_cast<const Whole<P>*>(p));
+}
+template <class P>
+__forceinline__ void store_whole(void* p, const P& v) {
+  *static_cast<Whole<P>*>(p) = __builtin_bit_cast(Whole<P>, v);
+}
+
 template <class... Parameters, class... Arguments>
 void launch_as(bool cooperative, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
                Arguments&&... arguments) {
@@ -107,11 +119,13 @@ void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
   emulator::matrix_product({type, a, b, c, d}, where);
 }
 template <bool TRANSPOSED = false>
-void ldmatrix_x4(uint32_t (&r)[4], const void* row, Place where = Place::current()) {
+__forceinline__ void ldmatrix_x4(uint32_t (&r)[4], const void* row, Place where = Place::current()) {
   if (reinterpret_cast<uintptr_t>(row) % 16)
     emulator::fail(where, "ldmatrix from an address that is not a multiple of 16");
   const void* rows[emulator::WARP];
   emulator::share_pointers(row, rows, where);
+  if constexpr (emulator::COUNTED) emulator::count_access(emulator::Access::load, row, 16);
+  const emulator::Uncounted rest;
   const int lane = emulator::lane_of_thread(), outer = lane / 4, inner = lane % 4 * 2;
   for (int i = 0; i < 4; ++i) {  // each lane reads for itself, so that sanitizers see it
     uint32_t pair = 0;

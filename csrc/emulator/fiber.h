@@ -25,6 +25,7 @@ class Fiber {
   void adopt();
   /// Stops `from`, goes on with `to`; `from_ends`: it will not be switched to again before a restart.
   static void change(Fiber& from, Fiber& to, bool from_ends = false);
+  bool has_on_stack(const void* p) const { return p >= stack_ && p < stack_ + STACK_BYTES; }
 
  private:
   static constexpr size_t STACK_BYTES = size_t(128) << 10, GUARD_BYTES = 4096;

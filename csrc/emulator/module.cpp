@@ -1,5 +1,6 @@
 // lamina._cuda_emulated: every CUDA kernel, over NumPy arrays, run by the emulator. For tests; no wheel has it.
 #include "bind/cuda/bind.h"
+#include "emulator/counters.h"
 #include "emulator/scheduler.h"
 
 namespace lamina::bind {
@@ -30,6 +31,27 @@ static nb::dict counts() {
   return d;
 }
 
+#ifdef LAMINA_EMULATOR_COUNTED
+static nb::list take_accesses() {
+  nb::list all;
+  for (const emulator::AccessCounts& c : emulator::take_access_counts()) {
+    nb::dict d;
+    d["place"] = c.place;
+    d["memory"] = c.shared ? "shared" : "global";
+    d["access"] = c.access == emulator::Access::load    ? "load"
+                  : c.access == emulator::Access::store ? "store"
+                                                        : "atomic";
+    d["bytes"] = c.bytes;
+    d["requests"] = c.requests;
+    d["lanes"] = c.lanes;
+    d["cost"] = c.cost;
+    d["fewest"] = c.fewest;
+    all.append(d);
+  }
+  return all;
+}
+#endif
+
 }  // namespace lamina::bind
 
 NB_MODULE(_cuda_emulated, m) {
@@ -37,5 +59,8 @@ NB_MODULE(_cuda_emulated, m) {
   m.def("emulator_configure", &lamina::bind::configure, nanobind::arg("schedule") = "forward",
         nanobind::arg("lazy_copies") = true, nanobind::arg("strict") = true);
   m.def("emulator_counts", &lamina::bind::counts);
+#ifdef LAMINA_EMULATOR_COUNTED
+  m.def("emulator_take_accesses", &lamina::bind::take_accesses);
+#endif
   lamina::bind::define_kernels(m);
 }

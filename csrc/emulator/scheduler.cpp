@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "emulator/counters.h"
 #include "emulator/fiber.h"
 
 namespace lamina::emulator {
@@ -34,6 +35,7 @@ struct Thread {
   uint32_t mask;  // of the warp operation that it is in
   void* request;
   Operation operation;
+  uint32_t waits;
   bool fence;
   Copies copies;
 };
@@ -51,6 +53,8 @@ struct Shared {
 };
 
 struct Block {
+  uint64_t number;
+  uint32_t slot;
   uint3 index;
   int live, waiting;
   uint32_t phase;
@@ -60,7 +64,7 @@ struct Block {
   std::vector<Shared> shared;
   void* of_launch;
   size_t bytes_used;
-  char* arena;  // ThreadSanitizer only
+  char* arena;  // where ARENA is set
 };
 
 constexpr int64_t MOST_RESIDENT = 16384;    // threads at once: stacks are mappings, of which there are not many more
@@ -71,6 +75,9 @@ constexpr bool TSAN = true;
 #else
 constexpr bool TSAN = false;
 #endif
+/// A block's shared memory lies together, in a fresh mapping: ThreadSanitizer would take an allocation for a write, and
+/// banks follow from where it begins.
+constexpr bool ARENA = TSAN || COUNTED;
 
 /// One launch at a time, in one thread of the operating system.
 struct Scheduler {
@@ -268,7 +275,7 @@ void check_size(dim3 grid, dim3 block, size_t shared_bytes, bool cooperative, in
 }
 
 void free_shared(Block& b) {
-  if (TSAN) {
+  if (ARENA) {
     munmap(b.arena, ARENA_BYTES);
   } else {
     for (const Shared& s : b.shared) free(s.memory);
@@ -276,14 +283,13 @@ void free_shared(Block& b) {
   }
 }
 
-/// Shared memory of exactly this size, so that AddressSanitizer sees its ends. ThreadSanitizer would take an
-/// allocation for a write: it gets a fresh mapping a block.
+/// Shared memory of exactly this size, so that AddressSanitizer sees its ends.
 void* allocate_shared(Block& b, size_t bytes, size_t align, Place where) {
   const size_t before = b.bytes_used;
   b.bytes_used = (before + bytes + 127) / 128 * 128;
   if (b.bytes_used > MOST_SHARED_BYTES) fail(where, "%zu bytes of shared memory", b.bytes_used);
   void* memory;
-  if (TSAN)
+  if (ARENA)
     memory = b.arena + before;
   else if (posix_memalign(&memory, align < 16 ? 16 : align, bytes))
     fail(where, "no memory");
@@ -300,7 +306,7 @@ void prepare_block(Block& b, int64_t number, dim3 grid, int threads) {
   b.bytes_used = 0;
   b.shared.clear();
   std::memset(b.warp, 0, sizeof b.warp);
-  if (TSAN)
+  if (ARENA)
     b.arena = static_cast<char*>(
         mmap(nullptr, ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   const size_t bytes = scheduler().shared_bytes;
@@ -312,6 +318,7 @@ void prepare_thread(Thread& t, Block& b, int number, dim3 block) {
   t.index = {number % block.x, number / block.x % block.y, number / block.x / block.y};
   t.lane = number % WARP;
   t.warp = number / WARP;
+  t.waits = 0;
   t.fence = false;
   t.copies.count = t.copies.done = t.copies.groups = t.copies.groups_done = 0;
   t.fiber.restart(&run_thread);
@@ -397,6 +404,8 @@ void launch_grid(dim3 grid, dim3 block, size_t shared_bytes, bool cooperative, v
     for (int64_t i = 0; i < wave; ++i) {
       Block& b = *s.blocks[i];
       prepare_block(b, order[begin + i], grid, int(threads));
+      b.slot = uint32_t(i);
+      b.number = s.counts.blocks + uint64_t(i) + 1;
       for (int64_t t = 0; t < threads; ++t) {
         Thread& thread = *s.pool[slot + size_t(i * threads + t)];
         prepare_thread(thread, b, int(t), block);
@@ -417,6 +426,7 @@ void wait_for_block(Place where) {
   Thread& t = *s.running;
   Block& b = *t.block;
   t.where = where;
+  ++t.waits;
   s.moments = 0;
   if (s.now.strict && b.live < int(blockDim.x * blockDim.y * blockDim.z))
     fail(where, "a barrier that a thread of the block returned before");
@@ -451,6 +461,7 @@ void wait_for_warp(uint32_t mask, Operation operation, void* request, Place wher
   s.moments = 0;
   if (!(mask >> t.lane & 1)) fail(where, "lane %d is not in its own mask %08x", t.lane, mask);
   t.where = where;
+  ++t.waits;
   t.mask = mask;
   t.operation = operation;
   t.request = request;
@@ -483,6 +494,17 @@ void* shared_memory_of_launch(Place where) {
   Block& b = *scheduler().running->block;
   if (!b.of_launch) fail(where, "dynamic shared memory is used, but the launch asked for none");
   return b.of_launch;
+}
+
+Runner runner() {
+  const Thread* const t = scheduler().running;
+  if (!t) return {};
+  return {t->block->number, t->block->slot, uint32_t(t->warp), uint32_t(t->lane), t->block->phase, t->waits};
+}
+bool is_local(const void* p) { return scheduler().running->fiber.has_on_stack(p); }
+bool is_shared(const void* p) {
+  const Block& b = *scheduler().running->block;
+  return ARENA && p >= b.arena && p < b.arena + ARENA_BYTES;
 }
 
 Copies& copies_of_thread() { return scheduler().running->copies; }

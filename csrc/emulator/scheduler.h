@@ -80,6 +80,21 @@ struct Copies {
 };
 Copies& copies_of_thread();
 
+// For counters.h.
+
+/// The thread that runs, and how far it is.
+struct Runner {
+  uint64_t block;  // numbered through all launches; 0: no thread runs, but the host
+  uint32_t slot;   // the block's number among those that are resident
+  uint32_t warp, lane;
+  uint32_t barriers;  // that its block has come to
+  uint32_t waits;     // how often it has waited for its block or warp
+};
+Runner runner();
+/// Whether it lies on the stack of the thread that runs, in shared memory of its block.
+bool is_local(const void* p);
+bool is_shared(const void* p);
+
 /// A fence before an atomic operation gives it an order that others see. False from then on.
 void set_fence();
 bool take_fence();

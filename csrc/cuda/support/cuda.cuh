@@ -40,11 +40,11 @@ struct alignas(N * sizeof(T)) Pack {
 };
 template <int N, class T>
 __device__ __forceinline__ Pack<T, N> load_pack(const T* p) {
-  return *reinterpret_cast<const Pack<T, N>*>(p);
+  return load_whole<Pack<T, N>>(p);
 }
 template <int N, class T>
 __device__ __forceinline__ void store_pack(T* p, const Pack<T, N>& v) {
-  *reinterpret_cast<Pack<T, N>*>(p) = v;
+  store_whole(p, v);
 }
 /// The same where numbers of 16 bits are widened on the way in and rounded on the way out; others stay what they are.
 template <int N, class S>

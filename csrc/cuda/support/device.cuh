@@ -103,6 +103,16 @@ __device__ __forceinline__ T* dynamic_shared() {
   return reinterpret_cast<T*>(bytes);
 }
 
+/// One access of sizeof(P) bytes.
+template <class P>
+__device__ __forceinline__ P load_whole(const void* p) {
+  return *static_cast<const P*>(p);
+}
+template <class P>
+__device__ __forceinline__ void store_whole(void* p, const P& v) {
+  *static_cast<P*>(p) = v;
+}
+
 /// What another block has written before its fence is seen after this.
 __device__ __forceinline__ unsigned load_acquire(const unsigned* p) {
   unsigned v;
