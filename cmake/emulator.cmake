@@ -38,7 +38,7 @@ target_link_libraries(lamina_emulator PRIVATE lamina_options)
 target_compile_definitions(lamina_emulator PRIVATE LAMINA_EMULATOR ${seen})
 target_compile_options(lamina_emulator PRIVATE -O2 -fno-sanitize=all)
 
-nanobind_add_module(_cuda_emulated NOMINSIZE NB_STATIC ${emulator_bindings} ${emulator_kernels}
+nanobind_add_module(_cuda_emulated NOMINSIZE NOSTRIP NB_STATIC ${emulator_bindings} ${emulator_kernels}
   csrc/emulator/module.cpp $<TARGET_OBJECTS:lamina_emulator>)
 set_source_files_properties(${emulator_kernels} PROPERTIES LANGUAGE CXX)
 # What nvcc is asked to unroll, g++ does not know.

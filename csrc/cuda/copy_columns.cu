@@ -25,15 +25,15 @@ struct CopyWords {
     const int64_t byte = (i - int64_t(row) * words) * int64_t(sizeof(Word)), inside = byte - s.before;
     const int64_t source = s.index ? s.index[row] : int64_t(row);
     if (source >= x_rows) return;
-    auto* const to = reinterpret_cast<Word*>(s.to + int64_t(row) * s.y_stride + byte);
+    char* const to = s.to + int64_t(row) * s.y_stride + byte;
     if (source >= 0 && inside >= 0 && inside < s.bytes) {
-      *to = *reinterpret_cast<const Word*>(s.from + source * s.x_stride + inside);
+      store_whole(to, load_whole<Word>(s.from + source * s.x_stride + inside));
       return;
     }
     uint64_t value = 0;
     if (fill)
       for (int k = 0; k < 8; ++k) value |= uint64_t(uint8_t(fill[k % fill_size])) << (8 * k);
-    *to = filling<Word>(value, byte);
+    store_whole(to, filling<Word>(value, byte));
   }
 };
 
@@ -66,13 +66,12 @@ __global__ void parts_kernel(Parts parts, int64_t rows, char* whole, int64_t str
   const bool small = all <= int64_t(UINT32_MAX);
   for (int64_t i = int64_t(blockIdx.x) * blockDim.x + threadIdx.x; i < all; i += step) {
     const int64_t row = small ? int64_t(uint32_t(i) / uint32_t(words)) : i / words;
-    auto* const outside = reinterpret_cast<Word*>(p.data) + i;
-    auto* const inside =
-        reinterpret_cast<Word*>(whole + row * stride + p.offset + (i - row * words) * int64_t(sizeof(Word)));
+    char* const outside = p.data + i * int64_t(sizeof(Word));
+    char* const inside = whole + row * stride + p.offset + (i - row * words) * int64_t(sizeof(Word));
     if (join)
-      *inside = *outside;
+      store_whole(inside, load_whole<Word>(outside));
     else
-      *outside = *inside;
+      store_whole(outside, load_whole<Word>(inside));
   }
 }
 

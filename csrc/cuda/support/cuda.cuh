@@ -11,8 +11,9 @@
 //   copies     copy_async<16>(to, from, valid), commit_copies(), wait_for_copies<PENDING>()
 //   atomics    atomicAdd, Max, Min, Or, Exch, CAS on whole numbers; none on floats (sums have a fixed order)
 //   grid       wait_for_grid(arrived, round), wait_for_blocks(arrived, all) in a cooperative launch
-//   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once,
-//              load_wide, store_wide the same for numbers of 16 bits that are computed with as floats
+//   vectors    float4 and its like; Pack<T, N> is N values that are read or written at once: load_pack, store_pack;
+//              load_wide, store_wide the same for numbers of 16 bits that are computed with as floats;
+//              load_whole<P>, store_whole for any other P of 1, 2, 4, 8 or 16 bytes
 //   memory     Scratch<T> scratch(count, stream)
 #pragma once
 #include <cstdint>
