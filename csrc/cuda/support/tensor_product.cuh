@@ -96,17 +96,12 @@ __global__ void __launch_bounds__(S::THREADS)
   const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
   const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
 
-  // Rows and columns beyond the end repeat the last ones, which is safe to read, and are not written.
-  constexpr int A_STEP = P::A_ALONG == Along::depth ? 1 : A::PACK, B_STEP = P::B_ALONG == Along::depth ? 1 : B::PACK;
-  for (int i = tid; i < S::ROWS; i += S::THREADS) {
-    const int64_t row = i0 + i;
-    all.a_spot[i] = p.a_spot(row < p.m ? row : p.packed_a ? (p.m - 1) / A_STEP * A_STEP : p.m - 1, z);
-    all.to_row[i] = row >= p.m ? 0 : terms.partial ? row * p.n : p.target(row);
-  }
-  for (int j = tid; j < S::COLUMNS; j += S::THREADS) {
-    const int64_t column = j0 + j;
-    all.b_spot[j] = p.b_spot(column < p.n ? column : p.packed_b ? (p.n - 1) / B_STEP * B_STEP : p.n - 1, z);
-  }
+  using SpotsOfA = Spots<S::ROWS, A::PACK, P::A_ALONG>;
+  using SpotsOfB = Spots<S::COLUMNS, B::PACK, P::B_ALONG>;
+  SpotsOfA::template set<S::THREADS>(all.a_spot, p.packed_a, i0, p.m, [&](int64_t i) { return p.a_spot(i, z); });
+  SpotsOfB::template set<S::THREADS>(all.b_spot, p.packed_b, j0, p.n, [&](int64_t j) { return p.b_spot(j, z); });
+  for (int i = tid; i < S::ROWS; i += S::THREADS)
+    all.to_row[i] = i0 + i >= p.m ? 0 : terms.partial ? (i0 + i) * p.n : p.target(i0 + i);
 
   const int64_t first = terms.first + term * terms.a_term;
   const int64_t end = min_of(first + terms.a_term, terms.first + terms.chains);
@@ -134,10 +129,10 @@ __global__ void __launch_bounds__(S::THREADS)
   };
   const auto load_unit = [&](int stage, int unit, int slot) {
     A::template load<S::THREADS>(all.a[stage][unit], p.packed_a, next.depth, [&](int i, int step) {
-      return p.a_from(all.a_spot[i], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
+      return p.a_from(all.a_spot[SpotsOfA::at(p.packed_a, i)], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
     });
     B::template load<S::THREADS>(all.b[stage][unit], p.packed_b, next.depth, [&](int j, int step) {
-      return p.b_from(all.b_spot[j], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
+      return p.b_from(all.b_spot[SpotsOfB::at(p.packed_b, j)], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
     });
   };
   enum : int { EXISTS = 1, SECOND = 2, ENDS_CHAIN = 4 };

@@ -32,6 +32,21 @@ struct From {
   bool valid;  // else zeros
 };
 
+/// The spots of an operand of a tile: one for each place along its side, or for each pack where packs are copied.
+template <int SIDE, int PACK, Along ALONG>
+struct Spots {
+  static __device__ __forceinline__ int at(bool packed, int i) { return ALONG == Along::side && packed ? i / PACK : i; }
+  /// By a whole block: spot(place) for places from `first` on. Those beyond the end repeat the last one, which is safe
+  /// to read.
+  template <int THREADS, class Spot, class F>
+  static __device__ __forceinline__ void set(Spot* spots, bool packed, int64_t first, int64_t count, F&& spot) {
+    const bool packs = ALONG == Along::side && packed;
+    const int64_t last = packs ? (count - 1) / PACK * PACK : count - 1;
+    for (int i = int(threadIdx.x); i < (packs ? SIDE / PACK : SIDE); i += THREADS)
+      spots[i] = spot(min_of(first + (packs ? i * PACK : i), last));
+  }
+};
+
 /// How a tile of ROWS x COLUMNS is shared out: each thread has M x N of it.
 template <int ROWS_, int COLUMNS_, int M_, int N_>
 struct TileShape {
@@ -204,17 +219,12 @@ __global__ void __launch_bounds__(S::THREADS)
   const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
   const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
 
-  // Rows and columns beyond the end repeat the last ones, which is safe to read, and are not written.
-  constexpr int A_STEP = A::ALONG == Along::depth ? 1 : A::PACK, B_STEP = B::ALONG == Along::depth ? 1 : B::PACK;
-  for (int i = tid; i < S::ROWS; i += S::THREADS) {
-    const int64_t row = i0 + i;
-    a_spot[i] = p.a_spot(row < p.m ? row : p.packed_a ? (p.m - 1) / A_STEP * A_STEP : p.m - 1, z);
-    to_row[i] = row >= p.m ? 0 : terms.partial ? row * p.n : p.target(row);
-  }
-  for (int j = tid; j < S::COLUMNS; j += S::THREADS) {
-    const int64_t column = j0 + j;
-    b_spot[j] = p.b_spot(column < p.n ? column : p.packed_b ? (p.n - 1) / B_STEP * B_STEP : p.n - 1, z);
-  }
+  using SpotsOfA = Spots<S::ROWS, A::PACK, P::A_ALONG>;
+  using SpotsOfB = Spots<S::COLUMNS, B::PACK, P::B_ALONG>;
+  SpotsOfA::template set<S::THREADS>(a_spot, p.packed_a, i0, p.m, [&](int64_t i) { return p.a_spot(i, z); });
+  SpotsOfB::template set<S::THREADS>(b_spot, p.packed_b, j0, p.n, [&](int64_t j) { return p.b_spot(j, z); });
+  for (int i = tid; i < S::ROWS; i += S::THREADS)
+    to_row[i] = i0 + i >= p.m ? 0 : terms.partial ? (i0 + i) * p.n : p.target(i0 + i);
 
   int64_t chain = terms.first + term * terms.a_term;
   const int64_t end = min_of(chain + terms.a_term, terms.first + terms.chains);
@@ -240,10 +250,10 @@ __global__ void __launch_bounds__(S::THREADS)
   }
   const auto load = [&](int stage, const typename P::Cursor& c) {
     A::template load<S::THREADS>(a_tile[stage], p.packed_a, c.depth, [&](int i, int step) {
-      return p.a_from(a_spot[i], c, step, lines[P::LINES ? stage : 0][P::LINES ? step : 0]);
+      return p.a_from(a_spot[SpotsOfA::at(p.packed_a, i)], c, step, lines[P::LINES ? stage : 0][P::LINES ? step : 0]);
     });
     B::template load<S::THREADS>(b_tile[stage], p.packed_b, c.depth, [&](int j, int step) {
-      return p.b_from(b_spot[j], c, step, lines[P::LINES ? stage : 0][P::LINES ? step : 0]);
+      return p.b_from(b_spot[SpotsOfB::at(p.packed_b, j)], c, step, lines[P::LINES ? stage : 0][P::LINES ? step : 0]);
     });
     commit_copies();
   };
