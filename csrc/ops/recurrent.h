@@ -90,6 +90,16 @@ void recurrent_backward(int64_t layers, const Recurrent<T>* s, const RecurrentGr
 
 namespace cuda {  // the same, and the same bits, over device memory; one cooperative kernel for all steps
 
+/// T = Float16 or BFloat16: all arrays are of 16 bits, products run on tensor cores, with sums in float.
+///   forward   x.W + b is rounded once, where the gates lie that take its place for backward. h' meets U in 16 bits; c,
+///             and h where a gru's cell reads it, go from step to step in float; y, the last h and c and what is kept
+///             are rounded where they are written. gru_reset_before rounds z and r * h' before it uses them
+///   backward  gradients of gates are rounded once, as operands of all products; those of h and c go from step to step
+///             in float
+/// What is kept has 16 bits, not 32: half as much is written and read beside the products, and the gradients that take
+/// its place are operands of 16 bits. Sums of h'.U and d.U': 4 parts (of one gate 8) that take 16 steps of k in turn,
+/// by mma, the parts added in order. The same bits in every run, and for a row in any batch.
+///
 /// y_rows[l]: how many rows layer l's y (or dy) has. Places beyond the arrays are passed over.
 template <class T>
 void recurrent_forward(int64_t layers, const Recurrent<T>* s, const RecurrentOutputs<T>* to, const int64_t* y_rows,

@@ -9,13 +9,13 @@
 //
 // What a step takes at least, LSTM, 512 units, 64 rows, 128 blocks of an H100: 0.13 GFLOP, 0.2 us; a block's 64 KB of
 // U from shared memory, 0.3 us; its 16 KB of h' from L2, 0.15 us (backward 64 KB of d, 0.6 us); the meeting, 1 to 2 us.
-// With 2048 units U stays nowhere: 32 MB from L2 for every 64 rows, 6 us.
+// With 2048 units U does not fit: 32 MB of it from L2 for every 64 rows, 6 us.
 #pragma once
 #include "cuda/support/recurrent.cuh"
 
 namespace lamina::cuda {
 
-constexpr int UNITS_16 = 16, ROWS_16 = STEP_THREADS / UNITS_16;  // of a tile; ROWS_16 of each of a thread's rows
+constexpr int UNITS_16 = 16, ROWS_16 = STEP_THREADS / UNITS_16;  // of a tile; as many times ROWS_16 as a thread has
 constexpr int DEPTH_16 = 128, CHUNK = 8;                         // DEPTH_16: steps of k in a stage
 constexpr int FEW_STAGES = 3, MORE_STAGES = 4, MANY_STAGES = 8;  // with weights in them; without; of ROWS_16 rows
 
@@ -23,7 +23,7 @@ constexpr int FEW_STAGES = 3, MORE_STAGES = 4, MANY_STAGES = 8;  // with weights
 template <class S>
 constexpr int LEAST_BLOCKS = sizeof(S) == 2 ? 1 : 0;
 
-/// How the eight warps share a product for COUNT gates: two tiles of 8 columns each.
+/// How the eight warps share a product for COUNT gates: its columns, by tiles of 8, and its depth.
 template <int COUNT>
 struct StepWarps {
   static constexpr int TILES = COUNT == 1 ? 2 : COUNT, ACROSS = 2 * COUNT / TILES;  // tiles of a warp, warps across
@@ -197,14 +197,14 @@ __device__ void step_product_16(const StepPlan& plan, const S* a, int64_t line, 
   __syncthreads();  // before the next tile's rows
 }
 
-/// For kernels of 1, 2 and 4 rows a thread: which, and how. The fewest rows with which every tile has a block of its
-/// own, weights and all; if there are none, the most that there are, in blocks that take tiles by turns. gates: of the
-/// widest product; weights: values of a tile.
 template <class Steps>
 struct ChosenSteps {
   StepPlan plan;
   void (*kernel)(Steps);
 };
+/// Of kernels of 1, 2 and 4 rows a thread, the one of the fewest with which every tile has a block of its own, weights
+/// and all; if there is none, that of the most rows that are there, in blocks that take tiles by turns. gates: of the
+/// widest product; weights: values of a tile.
 template <class S, class Steps>
 ChosenSteps<Steps> choose_steps(void (*const (&kernels)[3])(Steps), int64_t layers, int64_t units, int64_t count,
                                 int gates, int64_t weights) {
