@@ -202,6 +202,17 @@ def test_class_weights_and_ignored_labels_of_the_cross_entropies(op: Any, dtype:
                     np.testing.assert_array_equal(a, b)
 
 
+def test_integers_are_divided_without_a_look_at_what_is_on_the_gpu():
+    divide = lm.cuda_graph(lambda a, b: (a // b, a % b, a // 2, lm.ops.mod(7, b)), warm_up=1)
+    for b in ([1, 2, 3], [3, 2, -1], [0, 1, 5], [2, 0, 2]):
+        found = [t.numpy().tolist() for t in divide(gpu([7, -7, 8]), gpu(b))]
+        with np.errstate(divide="ignore"):
+            a = np.array([7, -7, 8])
+            assert found == [(a // b).tolist(), (a % b).tolist(), (a // 2).tolist(), (7 % np.array(b)).tolist()]
+    with pytest.raises(ValueError, match="floor_divide: integers cannot be divided by 0"):
+        lm.ops.floor_divide(gpu([1, 2]), 0)
+
+
 def test_two_optimizers_and_two_steps_in_one_graph():
     def run(captured: bool) -> Any:
         weights = [lm.Variable(np.float32([1.0, -2.0])) for _ in range(2)]

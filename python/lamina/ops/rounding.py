@@ -181,7 +181,7 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 def mod(a: Any, b: Any) -> Tensor:
     """The remainder a - b floor(a / b), with the sign of b, element by element; see `add` for shapes and errors.
 
-    NaN where b is 0 (integers: an error). Its gradient is 1 for a and -floor(a / b) for b.
+    NaN where b is 0 (integers: an error, or 0 where b is on a GPU already). Its gradient is 1 for a and -floor(a / b) for b.
 
     Raises:
         ValueError: also for a division of integers by 0.
@@ -217,10 +217,11 @@ def reciprocal(x: Any) -> Tensor:
 
 
 def _divisible(op: str, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    divisor = b.array if isinstance(b, Tensor) else backend.as_array(b)
     a, b = operands(op, a, b)
     a, b = number_tensor(a, op), number_tensor(b, op)
     if a.dtype.kind != "f":
-        if not b.array.all():
+        if backend.on_host(divisor) and not divisor.all():
             raise ValueError(f"{op}: integers cannot be divided by 0")
         dtype = np.result_type(a.dtype, b.dtype)
         if dtype.kind == "f":  # unsigned with signed numbers of 64 bits
