@@ -65,19 +65,24 @@ struct GradientSums {
     const int64_t c = p.column;
     const T scale = scaled(s.gamma, c, s.inverse[c]), mean = s.mean[c];
     T sum = 0, along = 0;
-#pragma unroll 4
-    for (int64_t row = 0; row < p.count; ++row) {
+    struct Row {
+      S x, y, dy;
+    };
+    const auto read = [&](int64_t row) {
       const int64_t at = p.first + row * C;
-      const T x = s.x[at];
-      T d = dy[at];
+      return Row{s.x[at], RELU == BY_Y ? y[at] : S{}, dy[at]};
+    };
+    each_row_ahead<16>(0, p.count, read, [&](int64_t row, const Row& of) {
+      const T x = of.x;
+      T d = of.dy;
       if constexpr (RELU == BY_X) d = through_relu(normalised(s, x, c, scale), d);
       if constexpr (RELU == BY_Y) {
-        d = through_relu(T(y[at]), d);
-        dz[at] = d;
+        d = through_relu(T(of.y), d);
+        dz[p.first + row * C] = d;
       }
       sum = sum + d;
       along = fma(d, x - mean, along);
-    }
+    });
     T* const to = sums + p.part * 2 * C + c;
     to[0] = sum;
     to[C] = along;

@@ -55,12 +55,15 @@ struct PixelSums {
     const ColumnPart p(i, s.pixels, C, parts_of(s.pixels));
     const T centre = mean[p.sample * s.groups + p.column / (C / s.groups)];
     T sum = 0, along = 0;
-#pragma unroll 4
-    for (int64_t row = 0; row < p.count; ++row) {
-      const T d = dy[p.first + row * C];
+    struct Row {
+      S x, dy;
+    };
+    const auto read = [&](int64_t row) { return Row{s.x[p.first + row * C], dy[p.first + row * C]}; };
+    each_row_ahead<16>(0, p.count, read, [&](int64_t, const Row& of) {
+      const T d = of.dy;
       sum = sum + d;
-      along = fma(d, s.x[p.first + row * C] - centre, along);
-    }
+      along = fma(d, of.x - centre, along);
+    });
     T* const to = sums + (i - p.column) * 2 + p.column;
     to[0] = sum;
     to[C] = along;

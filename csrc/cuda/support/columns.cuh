@@ -24,6 +24,20 @@ struct ColumnPart {
   }
 };
 
+/// use(row, read(row)) for the rows from `row` on, in order, N of which are read before any is used: a column has few
+/// threads, which have to keep many bytes on their way, and the compiler moves no load before a store.
+template <int N, class Read, class Use>
+__device__ __forceinline__ void each_row_ahead(int64_t row, int64_t rows, Read&& read, Use&& use) {
+  for (; row + N <= rows; row += N) {
+    decltype(read(row)) values[N];
+#pragma unroll
+    for (int k = 0; k < N; ++k) values[k] = read(row + k);
+#pragma unroll
+    for (int k = 0; k < N; ++k) use(row + k, values[k]);
+  }
+  if constexpr (N > 1) each_row_ahead<(N + 3) / 4>(row, rows, read, use);
+}
+
 /// For each part the mean of its first rows (the shift), the sum of the differences from it, and of their squares:
 /// sums[sample][part][shift, sum, squares][column].
 template <class S>
@@ -37,15 +51,16 @@ struct Moments {
     const S* const from = x + p.first;
     const int64_t few = min_of(SHIFT_ROWS, p.count);
     T shift = 0, sum = 0, squares = 0;
-#pragma unroll 4
-    for (int64_t row = 0; row < few; ++row) shift = shift + from[row * columns];
+    each_row_ahead<SHIFT_ROWS>(
+        0, few, [&](int64_t row) { return from[row * columns]; }, [&](int64_t, T x) { shift = shift + x; });
     shift = shift * (T(1) / T(few));
-#pragma unroll 8
-    for (int64_t row = 0; row < p.count; ++row) {
-      const T d = from[row * columns] - shift;
-      sum = sum + d;
-      squares = fma(d, d, squares);
-    }
+    each_row_ahead<32>(
+        0, p.count, [&](int64_t row) { return from[row * columns]; },
+        [&](int64_t, T x) {
+          const T d = x - shift;
+          sum = sum + d;
+          squares = fma(d, d, squares);
+        });
     T* const to = sums + (i - p.column) * 3 + p.column;
     to[0] = shift;
     to[columns] = sum;
