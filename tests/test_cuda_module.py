@@ -30,11 +30,6 @@ CPU_ONLY = {
     "glove": "as word2vec",
     "all_binary": "its answer is for the host, which would wait for the GPU",
 }
-#: Arguments that a GPU's namesake lacks, and why.
-CPU_ONLY_ARGUMENTS = {
-    "batch_norm_backward": {"more_dy": "gradients stay unsummed in the host's memory alone (Unsummed.holds)"},
-    "gemm": {"addend": "a GPU takes convolution, sum and relu one by one (ops/conv2d_sum.py)"},
-}
 RUNTIME = {  # memory, threads and instruction sets of the CPU
     "contiguous", "empty", "empty_like", "isa", "isas", "measure_copy", "measure_fma", "num_threads", "pool_set_cap",
     "pool_stats", "pool_trim", "set_isa", "set_num_threads",
@@ -96,8 +91,7 @@ def check_names_and_arguments(module: ModuleType) -> None:
     for name, found in kernels.items():
         assert name in cpu, f"{name} has no namesake in lamina._cpu"
         assert name not in CPU_ONLY, f"{name} is no longer the CPU's alone"
-        assert not set(found) & set(CPU_ONLY_ARGUMENTS.get(name, ())), f"{name} has them on both"
-        assert found == [*(a for a in cpu[name] if a not in CPU_ONLY_ARGUMENTS.get(name, ())), "stream"], name
+        assert found == [*cpu[name], "stream"], name
 
 
 def test_status_where_there_is_no_gpu_or_is(cuda: ModuleType) -> None:

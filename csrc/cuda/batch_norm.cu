@@ -43,8 +43,9 @@ struct Forward {
   }
 };
 
-/// How dz comes from dy: as it is; through relu, y computed anew from x; through relu by y, and dz is kept.
-enum Through { NONE, BY_X, BY_Y };
+/// How dz comes from dy: as it is; through relu, y computed anew from x; through relu by y, and dz is kept; the same of
+/// a sum of two gradients.
+enum Through { NONE, BY_X, BY_Y, OF_SUM };
 
 template <class T>
 __device__ T through_relu(T y, T dy) {
@@ -56,7 +57,7 @@ template <Through RELU, class S>
 struct GradientSums {
   using T = Computed<S>;
   BatchNorm<S> s;
-  const S *y, *dy;
+  const S *y, *dy, *more_dy;
   S* dz;
   T* sums;
   __device__ void operator()(int64_t i) const {
@@ -66,17 +67,18 @@ struct GradientSums {
     const T scale = scaled(s.gamma, c, s.inverse[c]), mean = s.mean[c];
     T sum = 0, along = 0;
     struct Row {
-      S x, y, dy;
+      S x, y, dy, more_dy;
     };
     const auto read = [&](int64_t row) {
       const int64_t at = p.first + row * C;
-      return Row{s.x[at], RELU == BY_Y ? y[at] : S{}, dy[at]};
+      return Row{s.x[at], RELU >= BY_Y ? y[at] : S{}, dy[at], RELU == OF_SUM ? more_dy[at] : S{}};
     };
     each_row_ahead<16>(0, p.count, read, [&](int64_t row, const Row& of) {
       const T x = of.x;
       T d = of.dy;
       if constexpr (RELU == BY_X) d = through_relu(normalised(s, x, c, scale), d);
-      if constexpr (RELU == BY_Y) {
+      if constexpr (RELU == OF_SUM) d = d + T(of.more_dy);
+      if constexpr (RELU >= BY_Y) {
         d = through_relu(T(of.y), d);
         dz[p.first + row * C] = d;
       }
@@ -108,12 +110,14 @@ struct Join {
   }
 };
 
-template <class S>
+/// SUMMED: dz, which was rounded where it is kept, is computed anew from dy and more_dy.
+template <bool SUMMED, class S>
 struct Backward {
   using T = Computed<S>;
   BatchNorm<S> s;
   bool training, relu;
-  const S* dz;  // dy where relu is still to come
+  const S* dz;  // dy where relu is still to come, and where it is summed
+  const S *more_dy, *y;
   const T *slope, *offset;
   S* dx;
   template <int N>
@@ -122,6 +126,11 @@ struct Backward {
     const Pack<T, N> mean = load_pack<N>(s.mean + c), scale = scales<N>(s, c), beta = load_or_zero<N>(s.beta, c);
     Pack<T, N> d = load_wide<N>(dz + at), x{};
     if (training || relu) x = load_wide<N>(s.x + at);
+    if constexpr (SUMMED) {
+      const Pack<T, N> more = load_wide<N>(more_dy + at), output = load_wide<N>(y + at);
+#pragma unroll
+      for (int e = 0; e < N; ++e) d[e] = through_relu(output[e], d[e] + more[e]);
+    }
     Pack<T, N> along{}, plain{};
     if (training) along = load_pack<N>(slope + c), plain = load_pack<N>(offset + c);
 #pragma unroll
@@ -173,8 +182,8 @@ void batch_norm_forward(const BatchNorm<S>& s, const S* residual, S* y, Stream s
 }
 
 template <class S, class T>
-void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, S* dz, S* dx, T* dgamma,
-                         T* dbeta, Stream stream) {
+void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, const S* more_dy, S* dz, S* dx,
+                         T* dgamma, T* dbeta, Stream stream) {
   const int64_t C = s.channels, parts = parts_of(s.rows);
   const Scratch<T> lines(2 * C, stream);
   T *const slope = lines.data(), *const offset = slope + C;
@@ -182,17 +191,23 @@ void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const
     const Scratch<T> scratch(parts * 2 * C, stream);
     T* const sums = scratch.data();
     if (!s.relu)
-      each(parts * C, stream, GradientSums<NONE, S>{s, y, dy, dz, sums});
+      each(parts * C, stream, GradientSums<NONE, S>{s, y, dy, more_dy, dz, sums});
+    else if (more_dy)
+      each(parts * C, stream, GradientSums<OF_SUM, S>{s, y, dy, more_dy, dz, sums});
     else if (dz)
-      each(parts * C, stream, GradientSums<BY_Y, S>{s, y, dy, dz, sums});
+      each(parts * C, stream, GradientSums<BY_Y, S>{s, y, dy, more_dy, dz, sums});
     else
-      each(parts * C, stream, GradientSums<BY_X, S>{s, y, dy, dz, sums});
+      each(parts * C, stream, GradientSums<BY_X, S>{s, y, dy, more_dy, dz, sums});
     each(C, stream, Join<S>{s, sums, slope, offset, dgamma, dbeta});
   }
   if (!dx) return;
+  if constexpr (sizeof(S) == 2)
+    if (s.relu && more_dy)
+      return each_pack<S>(s.rows * C, packs_fit<S>(C, s.x, dy, more_dy, y, dx) && lines_fit(s), stream,
+                          Backward<true, S>{s, training, false, dy, more_dy, y, slope, offset, dx});
   const S* const from = dz ? dz : dy;
   each_pack<S>(s.rows * C, packs_fit<S>(C, s.x, from, dx) && lines_fit(s), stream,
-               Backward<S>{s, training, s.relu && !dz, from, slope, offset, dx});
+               Backward<false, S>{s, training, s.relu && !dz, from, nullptr, nullptr, slope, offset, dx});
 }
 
 template void batch_norm_statistics(int64_t, int64_t, const float*, double, double, float*, float*, float*, float*,
@@ -203,19 +218,19 @@ template void batch_norm_inverse(int64_t, const float*, double, float*, Stream);
 template void batch_norm_inverse(int64_t, const double*, double, double*, Stream);
 template void batch_norm_forward(const BatchNorm<float>&, const float*, float*, Stream);
 template void batch_norm_forward(const BatchNorm<double>&, const double*, double*, Stream);
-template void batch_norm_backward(const BatchNorm<float>&, bool, const float*, const float*, float*, float*, float*,
-                                  float*, Stream);
-template void batch_norm_backward(const BatchNorm<double>&, bool, const double*, const double*, double*, double*,
-                                  double*, double*, Stream);
+template void batch_norm_backward(const BatchNorm<float>&, bool, const float*, const float*, const float*, float*,
+                                  float*, float*, float*, Stream);
+template void batch_norm_backward(const BatchNorm<double>&, bool, const double*, const double*, const double*, double*,
+                                  double*, double*, double*, Stream);
 template void batch_norm_statistics(int64_t, int64_t, const Float16*, double, double, float*, float*, float*, float*,
                                     Stream);
 template void batch_norm_forward(const BatchNorm<Float16>&, const Float16*, Float16*, Stream);
-template void batch_norm_backward(const BatchNorm<Float16>&, bool, const Float16*, const Float16*, Float16*, Float16*,
-                                  float*, float*, Stream);
+template void batch_norm_backward(const BatchNorm<Float16>&, bool, const Float16*, const Float16*, const Float16*,
+                                  Float16*, Float16*, float*, float*, Stream);
 template void batch_norm_statistics(int64_t, int64_t, const BFloat16*, double, double, float*, float*, float*, float*,
                                     Stream);
 template void batch_norm_forward(const BatchNorm<BFloat16>&, const BFloat16*, BFloat16*, Stream);
-template void batch_norm_backward(const BatchNorm<BFloat16>&, bool, const BFloat16*, const BFloat16*, BFloat16*,
-                                  BFloat16*, float*, float*, Stream);
+template void batch_norm_backward(const BatchNorm<BFloat16>&, bool, const BFloat16*, const BFloat16*, const BFloat16*,
+                                  BFloat16*, BFloat16*, float*, float*, Stream);
 
 }  // namespace lamina::cuda

@@ -15,7 +15,7 @@ template <class T_, bool BACKWARD>
 struct Gathered {
   using T = T_;
   static constexpr Along A_ALONG = Along::depth, B_ALONG = BACKWARD ? Along::depth : Along::side;
-  static constexpr bool LINES = false;
+  static constexpr bool LINES = false, ADDS = false;
   using ASpot = Spot;
   using BSpot = int64_t;
   struct Line {};
@@ -103,7 +103,7 @@ template <class T_>
 struct KernelGradient {
   using T = T_;
   static constexpr Along A_ALONG = Along::side, B_ALONG = Along::side;
-  static constexpr bool LINES = true;
+  static constexpr bool LINES = true, ADDS = false;
   using ASpot = Spot;
   using BSpot = int64_t;
   struct Line {  // a pixel

@@ -11,7 +11,7 @@ struct Product {
   using T = T_;
   static constexpr Along A_ALONG = TRANSPOSE_A ? Along::side : Along::depth;
   static constexpr Along B_ALONG = TRANSPOSE_B ? Along::depth : Along::side;
-  static constexpr bool LINES = false;
+  static constexpr bool LINES = false, ADDS = true;
   using ASpot = int64_t;  // the offset of a row of A, of a column of B
   using BSpot = int64_t;
   struct Line {};
@@ -67,7 +67,8 @@ void multiply(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_
                                          stride_b,
                                          lines_are_packed(g.a, TRANSPOSE_A ? g.m : g.k, g.lda, stride_a),
                                          lines_are_packed(g.b, TRANSPOSE_B ? g.k : g.n, g.ldb, stride_b)};
-  const ProductOutput<T> o{g.c, stride_c, g.bias, 0, g.activation, false, lines_are_packed(g.c, g.n, g.ldc, stride_c)};
+  const bool packed = lines_are_packed(g.c, g.n, g.ldc, stride_c);
+  const ProductOutput<T> o{g.c, stride_c, g.bias, 0, g.activation, false, packed, g.addend};
   if constexpr (sizeof(T) == 2)
     tensor_product(p, o, ceil_div(g.k, CHAIN), 1, stream);
   else

@@ -66,8 +66,8 @@ template <class S>
 void batch_norm_forward(const BatchNorm<S>& s, const S* residual, S* y, Stream stream);
 
 template <class S, class T>
-void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, S* dz, S* dx, T* dgamma,
-                         T* dbeta, Stream stream);
+void batch_norm_backward(const BatchNorm<S>& s, bool training, const S* y, const S* dy, const S* more_dy, S* dz, S* dx,
+                         T* dgamma, T* dbeta, Stream stream);
 
 }  // namespace cuda
 }  // namespace lamina

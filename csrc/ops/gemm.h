@@ -27,7 +27,7 @@ struct Gemm {
   int64_t ldc;
   const T* bias = nullptr;  // n values, or none
   Activation activation = Activation::linear;
-  const T* addend = nullptr;  // laid out as C, or none; gemm alone knows it, for the CPU
+  const T* addend = nullptr;  // laid out as C, or none; gemm alone knows it
 };
 
 /// One product, shared out among the threads.

@@ -57,6 +57,26 @@ def test_gemm_with_bias_and_activation(activation: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("transposed", TRANSPOSED)
+def test_gemm_with_an_addend(transposed: tuple[bool, bool], dtype: Any) -> None:
+    """Every shape of a tile, sums in terms and in one block, packed rows and others."""
+    shapes = [(1, 1, 1), (5, 130, 33), (17, 3, 16), (70, 68, 20), (65, 66, 49), (2, 2, 1030), (3, 4, 0)]
+    for i, (m, n, k) in enumerate(shapes):
+        a, b = operand(m, k, transposed[0], dtype, 1), operand(k, n, transposed[1], dtype, 2)
+        named = {"transpose_a": transposed[0], "transpose_b": transposed[1], "addend": numbers((m, n), dtype, 4)}
+        bias = numbers(n, dtype, 3) if i % 2 else None
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), **named, bias=bias, activation=i % 4, schedules=FEW)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gemm_with_an_addend_of_large_tiles_and_chains(dtype: Any) -> None:
+    for m, n, k, activation in [(260, 140, 20, 1), (257, 131, 19, 2), (5, 800, 519, 1), (16, 801, 1030, 0)]:
+        named = {"bias": numbers(n, dtype, 3), "addend": numbers((m, n), dtype, 4), "activation": activation}
+        a, b = numbers((m, k), dtype, 1), numbers((k, n), dtype, 2)
+        check_kernel("gemm", a=a, b=b, c=written((m, n), dtype), **named, schedules=FEW[:1])
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
 def test_gemm_of_nothing(dtype: Any) -> None:
     for m, n, k in [(0, 4, 3), (4, 0, 3), (3, 4, 0)]:
         check_kernel("gemm", a=numbers((m, k), dtype), b=numbers((k, n), dtype), c=written((m, n), dtype))
@@ -83,6 +103,9 @@ def test_gemm_on_tensor_cores(transposed: tuple[bool, bool], kind: str) -> None:
         expected = np.empty((m, n), np.float32)
         _cpu.gemm(a_wide, b_wide, expected, bias=bias_wide, **named)
         check_narrow("gemm", expected, kind, "c", a=a, b=b, bias=bias, **named)
+        addend, addend_wide = rounded(numbers((m, n), np.float32, 4), kind)
+        _cpu.gemm(a_wide, b_wide, expected, bias=bias_wide, addend=addend_wide, **named)
+        check_narrow("gemm", expected, kind, "c", a=a, b=b, bias=bias, addend=addend, **named)
 
 
 @pytest.mark.parametrize("kind", NARROW)

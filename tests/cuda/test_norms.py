@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernel_testing import FLOATS, check_kernel, numbers, updated, written
+from kernel_testing import FLOATS, check_kernel, emulated, numbers, updated, written
 
 FEW = [("forward", True), ("reverse", True), ("random:1", True)]  # schedules for the large cases
 
@@ -76,6 +76,14 @@ def test_batch_norm_backward(relu: bool, by_y: bool, dtype: Any) -> None:
             check_kernel("batch_norm_backward", **named)
             check_kernel("batch_norm_backward", **(named | {"dgamma": None, "dbeta": None}))
             check_kernel("batch_norm_backward", **(named | {"dx": None}))
+            if by_y:  # a sum of two gradients
+                check_kernel("batch_norm_backward", **named, more_dy=numbers(shape, dtype, 7))
+
+
+def test_a_sum_of_gradients_needs_room_for_the_residuals() -> None:
+    x, line = np.ones((4, 3), np.float32), np.ones(3, np.float32)
+    with pytest.raises(ValueError, match="a sum of gradients needs dz"):
+        emulated().batch_norm_backward(x, line, line, line, line, None, x, None, None, None, None, True, True, x, 0)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -10,6 +10,7 @@ from lamina import backend
 from lamina.layers import (
     GRU,
     LSTM,
+    Add,
     BatchNormalization,
     Bidirectional,
     Conv2D,
@@ -18,14 +19,16 @@ from lamina.layers import (
     Embedding,
     Flatten,
     GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
     Input,
     LayerNormalization,
     MaxPooling2D,
     MultiHeadAttention,
     Normalization,
     RandomFlip,
+    ReLU,
 )
-from lamina.models import Model, Sequential
+from lamina.models import Model, Sequential, fold_batch_norm
 
 DEVICES = ("cpu", "cuda")
 
@@ -118,6 +121,53 @@ def test_training_gives_the_same_numbers(name):
     assert all(isinstance(value, float) for value in told)
     np.testing.assert_allclose(told, here.evaluate(x, y, verbose=0), rtol=2e-4, atol=2e-5)
     assert isinstance(there.train_on_batch(x, y)[0], float)
+
+
+def residual():
+    """Blocks as a ResNet has them: sums behind a normalisation, with a relu and two readers."""
+    x = inputs = Input((6, 6, 4))
+    for stride in (1, 2, 1):
+        y = ReLU()(BatchNormalization()(Conv2D(4, 1, use_bias=False)(x)))
+        y = ReLU()(BatchNormalization()(Conv2D(4, 3, stride, "same", use_bias=False)(y)))
+        y = BatchNormalization()(Conv2D(8, 1, use_bias=False)(y))
+        short = x if x.shape == y.shape else BatchNormalization()(Conv2D(8, 1, stride, use_bias=False)(x))
+        x = ReLU()(Add()([y, short]))
+    return Model(inputs, Dense(3)(GlobalAveragePooling2D()(x)))
+
+
+def test_residual_blocks_have_the_bits_of_the_cpu(monkeypatch):
+    """Sums of gradients and of residuals are part of the kernels beside them."""
+    calls = {"batch_norm_backward": 0, "gemm": 0}
+    kernels = backend.on("cuda") is not None and backend.cuda.kernels
+    gemm, batch_norm_backward = kernels.gemm, kernels.batch_norm_backward
+
+    def spy_gemm(*args):
+        calls["gemm"] += len(args) == 8
+        return gemm(*args)
+
+    def spy_backward(*args, **kwargs):
+        calls["batch_norm_backward"] += "more_dy" in kwargs
+        return batch_norm_backward(*args, **kwargs)
+
+    monkeypatch.setitem(kernels.__dict__, "gemm", spy_gemm)
+    monkeypatch.setitem(kernels.__dict__, "batch_norm_backward", spy_backward)
+    random = np.random.default_rng(3)
+    x, y = random.normal(size=(20, 6, 6, 4)).astype("float32"), random.integers(0, 3, 20)
+    lm.set_convolution("direct")  # as on a GPU
+    try:
+        found = []
+        for device in DEVICES:
+            lm.set_seed(7)
+            model = residual().to(device)
+            model.compile("sgd", lm.losses.SparseCategoricalCrossentropy(True))
+            model.fit(x, y, epochs=2, batch_size=8, verbose=0)
+            folded = fold_batch_norm(model).to(device)
+            found.append([*model.get_weights(), model.predict(x, verbose=0), folded.predict(x, verbose=0)])
+    finally:
+        lm.set_convolution("fast")
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all(calls.values()), calls
 
 
 def test_several_inputs_and_outputs():

@@ -82,6 +82,46 @@ def test_gradients_are_those_of_the_ops():
     assert all(np.array_equal(a, b) for a, b in zip(*grads, strict=True))
 
 
+def called(monkeypatch, name):
+    """The keyword and positional arguments of a kernel's calls on the GPU."""
+    calls = []
+    kernels = lm.backend.on("cuda") is not None and lm.backend.cuda.kernels
+    kernel = getattr(kernels, name)
+
+    def spy(*args, **kwargs):
+        calls.append((args, kwargs))
+        return kernel(*args, **kwargs)
+
+    monkeypatch.setitem(kernels.__dict__, name, spy)
+    return calls
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 5, 3, 37), (1, 1, 1, 9, 2), (2, 5, 3, 530, 33), (0, 4, 4, 3, 5)])
+@pytest.mark.parametrize("activation", [None, "relu"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_on_a_gpu_one_kernel_with_the_bits_of_the_cpu(shape, activation, dtype, monkeypatch):
+    *images, channels, filters = shape
+    arrays = normal(*images, channels, dtype=dtype), normal(1, 1, channels, filters, dtype=dtype)
+    arrays = (*arrays, normal(filters, dtype=dtype), normal(*images, filters, dtype=dtype))
+    there = [lm.tensor(a, device="cuda") for a in arrays]
+    plain = one_by_one(*there, activation).numpy()
+    calls = called(monkeypatch, "gemm")
+    got = together(*there, activation)
+    assert len(calls) == 1
+    assert got.device == "cuda"
+    assert np.array_equal(got.numpy(), together(*arrays, activation).numpy())
+    assert np.array_equal(got.numpy(), plain)
+
+
+def test_tensors_of_two_devices_are_refused():
+    inputs = normal(2, 4, 4, 3), normal(1, 1, 3, 5), normal(5), normal(2, 4, 4, 5)
+    x, kernel, bias, residual = (lm.tensor(a, device="cuda") for a in inputs)
+    with pytest.raises((TypeError, ValueError), match=r"on cuda, .* on cpu"):
+        together(x, kernel, bias, lm.tensor(inputs[3]), "relu")
+    with pytest.raises((TypeError, ValueError), match=r"on cuda, .* on cpu"):
+        together(x, kernel, lm.tensor(inputs[2]), residual, "relu")
+
+
 def test_infinities_and_nan():
     x, kernel, residual = normal(1, 3, 3, 4), normal(1, 1, 4, 6), normal(1, 3, 3, 6)
     residual[0, 0, 0, :3] = np.nan, np.inf, -np.inf

@@ -49,16 +49,18 @@ static void forward(const In& x, const OptionalIn& gamma, const OptionalIn& beta
 
 static void backward(const In& x, const OptionalIn& gamma, const OptionalIn& beta, const In& mean, const In& inverse,
                      const OptionalIn& y, const In& dy, const OptionalOut& dz, const OptionalOut& dx,
-                     const OptionalOut& dgamma, const OptionalOut& dbeta, bool training, bool relu, uintptr_t stream) {
+                     const OptionalOut& dgamma, const OptionalOut& dbeta, bool training, bool relu,
+                     const OptionalIn& more_dy, uintptr_t stream) {
   const Shape shape(x);
   const size_t n = shape.size, C = shape.channels;
   if (!y != !dz) throw nb::value_error("batch_norm: y and dz go together");
+  if (!dz && more_dy) throw nb::value_error("batch_norm: a sum of gradients needs dz");
   launch_any(x, [&]<class S>(S) {
     using T = Computed<S>;
     const BatchNorm<S> s{int64_t(shape.rows), int64_t(C),     in<S>(x, n),       in<T>(gamma, C),
                          in<T>(beta, C),      in<T>(mean, C), in<T>(inverse, C), relu};
-    cuda::batch_norm_backward(s, training, in<S>(y, n), in<S>(dy, n), out<S>(dz, n), out<S>(dx, n), out<T>(dgamma, C),
-                              out<T>(dbeta, C), stream_of(stream));
+    cuda::batch_norm_backward(s, training, in<S>(y, n), in<S>(dy, n), in<S>(more_dy, n), out<S>(dz, n), out<S>(dx, n),
+                              out<T>(dgamma, C), out<T>(dbeta, C), stream_of(stream));
   });
 }
 
@@ -69,7 +71,8 @@ static const Registration registration([](nb::module_& m) {
         nb::arg("stream"));
   m.def("batch_norm_backward", &backward, array("x"), array("gamma").none(), array("beta").none(), array("mean"),
         array("inverse"), array("y").none(), array("dy"), array("dz").none(), array("dx").none(),
-        array("dgamma").none(), array("dbeta").none(), nb::arg("training"), nb::arg("relu"), nb::arg("stream"));
+        array("dgamma").none(), array("dbeta").none(), nb::arg("training"), nb::arg("relu"),
+        array("more_dy") = nb::none(), nb::arg("stream") = 0);
   takes_sixteen_bits({"batch_norm_forward"}, {"gamma", "beta", "moving_mean", "moving_variance", "mean", "inverse"});
   takes_sixteen_bits({"batch_norm_backward"}, {"gamma", "beta", "mean", "inverse", "dgamma", "dbeta"});
 });

@@ -31,12 +31,13 @@ static void check_rank(const In& a, const In& b, const Out& c, size_t rank) {
 }
 
 static void run(const In& a, const In& b, const Out& c, bool transpose_a, bool transpose_b, const OptionalIn& bias,
-                int activation, uintptr_t stream) {
+                int activation, const OptionalIn& addend, uintptr_t stream) {
   check_rank(a, b, c, 2);
   launch_any(a, [&]<class T>(T) {
     Gemm<T> g = product_of<T>(a, b, c, transpose_a, transpose_b, 0);
     g.bias = in<T>(bias, size_t(g.n));
     g.activation = activation_of(activation);
+    g.addend = in<T>(addend, c.size());
     cuda::gemm(g, stream_of(stream));
   });
 }
@@ -54,7 +55,8 @@ static void run_batched(const In& a, const In& b, const Out& c, bool transpose_a
 
 static const Registration registration([](nb::module_& m) {
   m.def("gemm", &run, array("a"), array("b"), array("c"), nb::arg("transpose_a") = false,
-        nb::arg("transpose_b") = false, array("bias") = nb::none(), nb::arg("activation") = 0, nb::arg("stream") = 0);
+        nb::arg("transpose_b") = false, array("bias") = nb::none(), nb::arg("activation") = 0,
+        array("addend") = nb::none(), nb::arg("stream") = 0);
   m.def("gemm_batched", &run_batched, array("a"), array("b"), array("c"), nb::arg("transpose_a") = false,
         nb::arg("transpose_b") = false, nb::arg("stream") = 0);
   takes_sixteen_bits({"gemm", "gemm_batched"});

@@ -246,11 +246,16 @@ __global__ void __launch_bounds__(S::THREADS)
   }
   T* const to = o.c + z * o.c_batch;
   const T* const bias = o.bias ? o.bias + z * o.bias_batch : nullptr;
+  const T* const addend = P::ADDS && o.addend ? o.addend + z * o.c_batch : nullptr;
   each_pair([&](int64_t place, int64_t column, float u, float v) {
     const bool both = column + 1 < p.n;
     if (bias) {
       u = u + float(bias[column]);
       if (both) v = v + float(bias[column + 1]);
+    }
+    if (addend) {
+      u = u + float(addend[place]);
+      if (both) v = v + float(addend[place + 1]);
     }
     u = activated(u, o.activation);
     if (both) v = activated(v, o.activation);
@@ -281,8 +286,10 @@ struct AddNarrowTerms {
       running[at] = sum;
       return;
     }
+    const int64_t place = z * o.c_batch + p.target(i) + j;
     if (o.bias) sum = sum + float(o.bias[z * o.bias_batch + j]);
-    o.c[z * o.c_batch + p.target(i) + j] = T(activated(sum, o.activation));
+    if (P::ADDS && o.addend) sum = sum + float(o.addend[place]);
+    o.c[place] = T(activated(sum, o.activation));
   }
 };
 

@@ -6,7 +6,7 @@
 // chains, which go to scratch memory and are added in order by a second kernel.
 //
 // A problem says where values lie:
-//   T; A_ALONG, B_ALONG: what is contiguous in memory; LINES: see Line
+//   T; A_ALONG, B_ALONG: what is contiguous in memory; LINES: see Line; ADDS: whether there may be an addend
 //   m, n, batch; packed_a, packed_b: whether 16 bytes may be copied at once
 //   Cursor: start(cursor, chain), next(cursor), with cursor.left units of the chain to go (this one too) and .depth
 //   a_spot(i, z), b_spot(j, z): what is computed once a tile, z in the batch; a_from, b_from(spot, cursor, kk, line)
@@ -121,8 +121,9 @@ struct ProductOutput {
   const T* bias;    // n values for each of the batch, or none
   int64_t bias_batch;
   Activation activation;
-  bool from_zero;  // the first chain is added to 0, not taken as it is
-  bool packed;     // rows may be written 16 bytes at a time
+  bool from_zero;             // the first chain is added to 0, not taken as it is
+  bool packed;                // rows may be written 16 bytes at a time
+  const T* addend = nullptr;  // laid out as C, or none
 };
 
 /// Which chains a launch goes through: terms of a_term chains, of `chains` in all. partial: where terms go, each m x n
@@ -270,9 +271,10 @@ __global__ void __launch_bounds__(S::THREADS)
     const T* const bias = last && o.bias ? o.bias + z * o.bias_batch : nullptr;
     constexpr int N = B::ALONG == Along::side ? B::PACK < 4 ? B::PACK : 4 : 1;
     const bool packed = terms.partial ? p.n % N == 0 : o.packed;
-    const auto finish_value = [&](T v, T before, int64_t j) {
+    const auto finish_value = [&](T v, T before, int64_t j, const T* more) {
       if (resume || o.from_zero) v = before + v;
       if (bias) v = v + bias[j];
+      if (more) v = v + more[j];
       return relu ? max(T(0), v) : v;
     };
 #pragma unroll
@@ -280,6 +282,7 @@ __global__ void __launch_bounds__(S::THREADS)
       const int row = A::place(down, S::DOWN, i);
       if (i0 + row >= p.m) continue;
       T* const to = c + to_row[row];
+      const T* const more = P::ADDS && last && o.addend ? o.addend + z * o.c_batch + to_row[row] : nullptr;
 #pragma unroll
       for (int j = 0; j < S::N; j += N) {
         const int64_t column = j0 + B::place(across, S::ACROSS, j);
@@ -287,13 +290,13 @@ __global__ void __launch_bounds__(S::THREADS)
           Pack<T, N> v{};
           if (resume) v = load_pack<N>(to + column);
 #pragma unroll
-          for (int e = 0; e < N; ++e) v[e] = finish_value(sum[i][j + e], v[e], column + e);
+          for (int e = 0; e < N; ++e) v[e] = finish_value(sum[i][j + e], v[e], column + e, more);
           store_pack(to + column, v);
         } else {
 #pragma unroll
           for (int e = 0; e < N; ++e)
             if (column + e < p.n)
-              to[column + e] = finish_value(sum[i][j + e], resume ? to[column + e] : T(0), column + e);
+              to[column + e] = finish_value(sum[i][j + e], resume ? to[column + e] : T(0), column + e, more);
         }
       }
     }
@@ -340,11 +343,13 @@ struct AddTerms {
   bool resume, last;
   __device__ void operator()(int64_t at) const {
     const int64_t size = p.batch * p.m * p.n, row = at / p.n, j = at - row * p.n, z = row / p.m, i = row - z * p.m;
-    T* const to = o.c + z * o.c_batch + p.target(i) + j;
+    const int64_t place = z * o.c_batch + p.target(i) + j;
+    T* const to = o.c + place;
     const bool before = resume || o.from_zero || terms == 0;
     T sum = resume ? *to : before ? T(0) : partial[at];
     for (int64_t term = before ? 0 : 1; term < terms; ++term) sum = sum + partial[term * size + at];
     if (last && o.bias) sum = sum + o.bias[z * o.bias_batch + j];
+    if (P::ADDS && last && o.addend) sum = sum + o.addend[place];
     *to = last ? activated(sum, o.activation) : sum;
   }
 };

@@ -14,7 +14,7 @@ Array = Any
 class Unsummed:
     """a + b. A function that reads its gradient once, with others beside it, adds as it reads: a pass less over memory.
 
-    Functions that do so have `takes_unsummed`, on the CPU; all others are given `dense()`. The bits are the same.
+    Functions that do so have `takes_unsummed`; all others are given `dense()`. The bits are the same.
 
     Attributes:
         a, b: arrays of one shape and dtype; somebody else may hold them too.
@@ -28,9 +28,8 @@ class Unsummed:
 
     @staticmethod
     def holds(a: Any, b: Any) -> bool:
-        """Whether both are plain arrays on the host, of one dtype that kernels add in (sums of 16 bits are rounded)."""
-        arrays = type(a) is np.ndarray and type(b) is np.ndarray
-        return arrays and a.dtype == b.dtype and a.dtype.itemsize > 2
+        """Whether both are plain arrays of one device and dtype that kernels add in (sums of 16 bits are rounded)."""
+        return backend.is_array(a) and type(a) is type(b) and a.dtype == b.dtype and a.dtype.itemsize > 2
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ def _normalization_behind(node: Node, readers: Readers, calls: dict[Any, int]) -
 
 def _sums(layer: Any, normal: Any) -> bool:
     """Whether a convolution can do the sum that its normalisation does."""
-    return type(layer) is Conv2D and layer.takes_sum(normal) and backend.on_host(layer.kernel.array)
+    return type(layer) is Conv2D and layer.takes_sum(normal)
 
 
 def _folded(layer: Any, normal: Any, relu: bool) -> Layer:
