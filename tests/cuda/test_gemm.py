@@ -118,9 +118,20 @@ def test_gemm_batched_on_tensor_cores(kind: str) -> None:
         check_narrow("gemm_batched", expected, kind, "c", a=a, b=b)
 
 
+@pytest.mark.parametrize("m, n, k", [(136, 260, 2100), (70, 66, 2048), (70, 66, 4100), (9, 11, 4097)])
+def test_several_runs_of_chains_on_tensor_cores(m: int, n: int, k: int) -> None:
+    """Runs of 2048 products: kept in memory between them by one block, or summed by blocks of their own."""
+    a, b = numbers((m, k), np.float16, 1), numbers((k, n), np.float16, 2)
+    expected = np.empty((m, n), np.float32)
+    _cpu.gemm(a.astype(np.float32), b.astype(np.float32), expected)
+    check_narrow("gemm", expected, "float16", "c", a=a, b=b, schedules=FEW)
+
+
 def test_a_row_alone_has_the_same_bits_on_tensor_cores() -> None:
-    a, b = numbers((140, 2200), np.float16, 1), numbers((2200, 130), np.float16, 2)
-    whole, one = np.empty((140, 130), np.float16), np.empty((1, 130), np.float16)
+    a, b = numbers((260, 2200), np.float16, 1), numbers((2200, 130), np.float16, 2)
+    whole = np.empty((260, 130), np.float16)
     emulated().gemm(a, b, whole)
-    emulated().gemm(a[77:78].copy(), b, one)
-    np.testing.assert_array_equal(whole[77:78].view(np.uint16), one.view(np.uint16))
+    for rows in (1, 140):
+        some = np.empty((rows, 130), np.float16)
+        emulated().gemm(a[77 : 77 + rows].copy(), b, some)
+        np.testing.assert_array_equal(whole[77 : 77 + rows].view(np.uint16), some.view(np.uint16))

@@ -1,22 +1,24 @@
-// The products of tile_product.cuh for float16 and bfloat16, on tensor cores: the same problems, units and chains, each
-// chain summed in float by mma, the chains added in order in float, one rounding at the end. A block keeps three stages
-// of two units in shared memory, two of them on their way while the third is multiplied.
+// The products of tile_product.cuh for float16 and bfloat16, on tensor cores: the same problems, units and chains. Four
+// chains are a run, summed in float by mma; runs are added in order in float, with one rounding at the end. A block
+// keeps stages of two units in shared memory: one is multiplied while the others are on their way.
 //
-// Within a chain the order is the hardware's. It does not depend on the place in a tile, nor on how many tiles there
-// are: the same bits in every run, and for a row in any batch.
+// Within a run the order is the hardware's. It does not depend on the place in a tile, nor on how many tiles there are:
+// the same bits in every launch, and for a row in any batch.
 #pragma once
 #include "cuda/support/tile_product.cuh"
+#include "support/pixel_chains.h"
 
 namespace lamina::cuda {
 
-/// A block's tile, and a warp's part of it.
-template <int ROWS_, int COLUMNS_, int WARP_ROWS_, int WARP_COLUMNS_>
+/// A block's tile, a warp's part of it, and the stages that it keeps.
+template <int ROWS_, int COLUMNS_, int WARP_ROWS_, int WARP_COLUMNS_, int STAGES_>
 struct TensorShape {
   static constexpr int ROWS = ROWS_, COLUMNS = COLUMNS_, WARP_ROWS = WARP_ROWS_, WARP_COLUMNS = WARP_COLUMNS_;
+  static constexpr int STAGES = STAGES_;
   static constexpr int M = WARP_ROWS / 16, N = WARP_COLUMNS / 8, WARPS_ACROSS = COLUMNS / WARP_COLUMNS;
   static constexpr int THREADS = 32 * WARPS_ACROSS * (ROWS / WARP_ROWS);
 };
-constexpr int STAGES = 3;
+constexpr int64_t RUN = PART;  // chains that are one sum of mma
 
 /// One unit of an operand: lines of 16 steps for each row, or of rows for each step, in chunks of 16 bytes. Chunks are
 /// exchanged so that the eight rows of a matrix that ldmatrix reads lie in different banks.
@@ -65,18 +67,19 @@ struct TensorShared {
   using T = typename P::T;
   using A = TensorTile<T, S::ROWS, P::A_ALONG>;
   using B = TensorTile<T, S::COLUMNS, P::B_ALONG>;
-  alignas(128) T a[STAGES][2][A::SIZE];
-  alignas(128) T b[STAGES][2][B::SIZE];
+  alignas(128) T a[S::STAGES][2][A::SIZE];
+  alignas(128) T b[S::STAGES][2][B::SIZE];
   typename P::ASpot a_spot[S::ROWS];
   typename P::BSpot b_spot[S::COLUMNS];
   int64_t to_row[S::ROWS];
   typename P::Line lines[2][2][P::LINES ? UNIT : 1];
+  int64_t i0, j0, z, term;  // not in registers, of which the sums leave few
 };
 
-/// `partial` of the terms holds floats.
+/// `partial` of the terms holds floats. running: where a block whose term has several runs keeps what it has so far.
 struct TensorTerms {
   int64_t first, chains, a_term;
-  float* partial;
+  float *partial, *running;
 };
 
 template <class S, class P, class T = typename P::T>
@@ -89,28 +92,32 @@ __global__ void __launch_bounds__(S::THREADS)
   const int tid = int(threadIdx.x), warp = tid / 32, lane = tid % 32;
   const int warp_row = warp / S::WARPS_ACROSS * S::WARP_ROWS, warp_column = warp % S::WARPS_ACROSS * S::WARP_COLUMNS;
 
-  const uint32_t tiles_down = uint32_t(ceil_div(p.m, S::ROWS)), tiles_across = uint32_t(ceil_div(p.n, S::COLUMNS));
-  const uint32_t rest = blockIdx.x / (tiles_down * tiles_across);
-  uint32_t tile_row, tile_column;
-  tile_of(blockIdx.x - rest * tiles_down * tiles_across, tiles_down, tiles_across, tile_row, tile_column);
-  const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
-  const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
-
   using SpotsOfA = Spots<S::ROWS, A::PACK, P::A_ALONG>;
   using SpotsOfB = Spots<S::COLUMNS, B::PACK, P::B_ALONG>;
-  SpotsOfA::template set<S::THREADS>(all.a_spot, p.packed_a, i0, p.m, [&](int64_t i) { return p.a_spot(i, z); });
-  SpotsOfB::template set<S::THREADS>(all.b_spot, p.packed_b, j0, p.n, [&](int64_t j) { return p.b_spot(j, z); });
-  for (int i = tid; i < S::ROWS; i += S::THREADS)
-    all.to_row[i] = i0 + i >= p.m ? 0 : terms.partial ? (i0 + i) * p.n : p.target(i0 + i);
+  int first, end;  // chains
+  {
+    const uint32_t tiles_down = uint32_t(ceil_div(p.m, S::ROWS)), tiles_across = uint32_t(ceil_div(p.n, S::COLUMNS));
+    const uint32_t rest = blockIdx.x / (tiles_down * tiles_across);
+    uint32_t tile_row, tile_column;
+    tile_of(blockIdx.x - rest * tiles_down * tiles_across, tiles_down, tiles_across, tile_row, tile_column);
+    const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
+    const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
 
-  const int64_t first = terms.first + term * terms.a_term;
-  const int64_t end = min_of(first + terms.a_term, terms.first + terms.chains);
-  // Cursors go from stage to stage: two units of one chain, or its last one alone.
+    SpotsOfA::template set<S::THREADS>(all.a_spot, p.packed_a, i0, p.m, [&](int64_t i) { return p.a_spot(i, z); });
+    SpotsOfB::template set<S::THREADS>(all.b_spot, p.packed_b, j0, p.n, [&](int64_t j) { return p.b_spot(j, z); });
+    for (int i = tid; i < S::ROWS; i += S::THREADS)
+      all.to_row[i] = i0 + i >= p.m ? 0 : terms.partial ? (i0 + i) * p.n : p.target(i0 + i);
+
+    first = int(terms.first + term * terms.a_term);
+    end = int(min_of(first + terms.a_term, terms.first + terms.chains));
+    if (tid == 0) all.i0 = i0, all.j0 = j0, all.z = z, all.term = term;
+  }
+  // Cursors go from stage to stage: two units of one chain, or its last one and zeros.
   typename P::Cursor next, ahead;  // what is loaded next; ahead: lines, a stage further
-  int64_t next_chain = first, ahead_chain = first;
+  int next_chain = first, ahead_chain = first;
   p.start(next, first);
   ahead = next;
-  const auto advance = [&](typename P::Cursor& c, int64_t& chain) {
+  const auto advance = [&](typename P::Cursor& c, int& chain) {
     if (c.left > 1)
       p.next(c);
     else if (++chain < end)
@@ -127,40 +134,42 @@ __global__ void __launch_bounds__(S::THREADS)
       advance(ahead, ahead_chain);
     }
   };
-  const auto load_unit = [&](int stage, int unit, int slot) {
-    A::template load<S::THREADS>(all.a[stage][unit], p.packed_a, next.depth, [&](int i, int step) {
+  const auto load_unit = [&](int stage, int unit, int slot, int depth) {
+    A::template load<S::THREADS>(all.a[stage][unit], p.packed_a, depth, [&](int i, int step) {
       return p.a_from(all.a_spot[SpotsOfA::at(p.packed_a, i)], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
     });
-    B::template load<S::THREADS>(all.b[stage][unit], p.packed_b, next.depth, [&](int j, int step) {
+    B::template load<S::THREADS>(all.b[stage][unit], p.packed_b, depth, [&](int j, int step) {
       return p.b_from(all.b_spot[SpotsOfB::at(p.packed_b, j)], next, step, all.lines[slot][unit][P::LINES ? step : 0]);
     });
   };
-  enum : int { EXISTS = 1, SECOND = 2, ENDS_CHAIN = 4 };
+  enum : uint32_t { EXISTS = 1, ENDS_RUN = 2, BITS = 4 };
   /// What the stage holds. A group of copies is committed for a stage that does not exist too.
   const auto load = [&](int stage, int slot) {
-    int state = 0;
+    uint32_t state = 0;
     if (next_chain < end) {
-      state = EXISTS;
-      load_unit(stage, 0, slot);
-      if (next.left > 1) {
-        p.next(next);
-        load_unit(stage, 1, slot);
-        state |= SECOND;
+      int depth = next.depth;
+#pragma unroll 1
+      for (int unit = 0; unit < 2; ++unit) {
+        load_unit(stage, unit, slot, depth);
+        const bool more = unit == 0 && next.left > 1;
+        if (more) p.next(next);
+        depth = more ? next.depth : 0;
       }
-      if (next.left == 1) state |= ENDS_CHAIN;
+      state = next.left == 1 && (next_chain + 1) % RUN == 0 ? EXISTS | ENDS_RUN : EXISTS;
       advance(next, next_chain);
     }
     commit_copies();
     return state;
   };
 
-  float sum[S::M][S::N][4], total[S::M][S::N][4];
+  float sum[S::M][S::N][4];
+  const auto each_sum = [&](auto f) {
 #pragma unroll
-  for (int i = 0; i < S::M; ++i)
+    for (int i = 0; i < S::M; ++i)
 #pragma unroll
-    for (int j = 0; j < S::N; ++j)
-#pragma unroll
-      for (int e = 0; e < 4; ++e) sum[i][j][e] = total[i][j][e] = 0;
+      for (int j = 0; j < S::N; ++j) f(sum[i][j], (i * S::N + j) * 4 * S::THREADS);
+  };
+  each_sum([](float (&v)[4], int) { v[0] = v[1] = v[2] = v[3] = 0; });
   const auto multiply = [&](const T* a, const T* b) {
     uint32_t x[S::M][4], y[S::N / 2][4];
     const int eight = lane % 8, half = lane / 8 % 2, quarter = lane / 16;
@@ -188,41 +197,44 @@ __global__ void __launch_bounds__(S::THREADS)
         mma_m16n8k16<T>(sum[i][j], x[i], pair, sum[i][j]);
       }
   };
+  // A run's sums are added to those of the runs before, which lie in memory meanwhile: there are no registers for both.
+  constexpr int VALUES = S::ROWS * S::COLUMNS;
+  const auto before = [&] { return terms.running + int64_t(blockIdx.x) * VALUES + 4 * again(int(threadIdx.x)); };
+  bool resume = false;
+  const auto add_before = [&](float (&v)[4], int at) {
+    Pack<float, 4> sums{};
+    if (resume) sums = load_pack<4>(before() + at);
+#pragma unroll
+    for (int e = 0; e < 4; ++e) v[e] = resume || o.from_zero ? sums[e] + v[e] : v[e];
+  };
 
   set_lines(0);
-  set_lines(1);
-  __syncthreads();
-  int state[STAGES];  // of the stage to be multiplied, and of those behind it
-  state[0] = load(0, 0);
-  state[1] = load(1, 1);
-  bool resume = false;
-  for (int at = 0, slot = 0; state[0]; at = at == STAGES - 1 ? 0 : at + 1, slot ^= 1) {
-    wait_for_copies<STAGES - 2>();
+  uint32_t queue = 0;  // of the stages on their way: what the first holds is lowest
+  for (int step = 1 - S::STAGES, to = 0, from = 0, slot = 0;; ++step, slot ^= 1) {
+    if (step >= 0) wait_for_copies<S::STAGES - 2>();
     __syncthreads();
-    if constexpr (P::LINES) {  // the lines of the stage that is loaded now: their slot is free since the last barrier
-      set_lines(slot);
-      __syncthreads();
-    }
-    state[2] = load(at == 0 ? STAGES - 1 : at - 1, slot);
-    multiply(all.a[at][0], all.b[at][0]);
-    if (state[0] & SECOND) multiply(all.a[at][1], all.b[at][1]);
-    if (state[0] & ENDS_CHAIN) {
+    const uint32_t state = queue % (1u << BITS);
+    if (step >= 0 && !state) break;
+    queue = queue >> BITS | load(to, slot) << BITS * (S::STAGES - 2);
+    set_lines(slot ^ 1);
+    to = to == S::STAGES - 1 ? 0 : to + 1;
+    if (step < 0) continue;
 #pragma unroll
-      for (int i = 0; i < S::M; ++i)
-#pragma unroll
-        for (int j = 0; j < S::N; ++j)
-#pragma unroll
-          for (int e = 0; e < 4; ++e) {
-            total[i][j][e] = resume || o.from_zero ? total[i][j][e] + sum[i][j][e] : sum[i][j][e];
-            sum[i][j][e] = 0;
-          }
+    for (int unit = 0; unit < 2; ++unit) multiply(all.a[from][unit], all.b[from][unit]);
+    from = from == S::STAGES - 1 ? 0 : from + 1;
+    if (state & ENDS_RUN && queue) {
+      each_sum([&](float (&v)[4], int at) {
+        add_before(v, at);
+        store_pack(before() + at, Pack<float, 4>{{v[0], v[1], v[2], v[3]}});
+        v[0] = v[1] = v[2] = v[3] = 0;
+      });
       resume = true;
     }
-    state[0] = state[1];
-    state[1] = state[2];
   }
   wait_for_copies<0>();
+  each_sum(add_before);
 
+  const int64_t i0 = all.i0, j0 = all.j0, z = all.z, term = all.term;
   const auto each_pair = [&](auto f) {  // f(place in C, column, the two values)
 #pragma unroll
     for (int i = 0; i < S::M; ++i)
@@ -233,7 +245,7 @@ __global__ void __launch_bounds__(S::THREADS)
 #pragma unroll
         for (int j = 0; j < S::N; ++j) {
           const int64_t column = j0 + warp_column + 8 * j + lane % 4 * 2;
-          if (column < p.n) f(all.to_row[row] + column, column, total[i][j][2 * half], total[i][j][2 * half + 1]);
+          if (column < p.n) f(all.to_row[row] + column, column, sum[i][j][2 * half], sum[i][j][2 * half + 1]);
         }
       }
   };
@@ -302,25 +314,38 @@ void run_tensor_product(const P& p, const ProductOutput<T>& o, int64_t chains, i
     launch(tensor_product_kernel<S, P>, dim3(unsigned(blocks * ceil_div(terms.chains, terms.a_term))),
            dim3(unsigned(S::THREADS)), sizeof(TensorShared<S, P>), stream, p, o, terms);
   };
-  if (chains > 0 && (chains <= a_term || (a_term == 1 && blocks >= multiprocessors())))
-    return run({0, chains, chains, nullptr});
+  if (chains > 0 && (chains <= a_term || blocks >= multiprocessors())) {
+    const Scratch<float> running(chains > RUN ? blocks * S::ROWS * S::COLUMNS : 0, stream);
+    return run({0, chains, chains, nullptr, running.data()});
+  }
   const int64_t terms = ceil_div(chains, a_term), round = max_of(1, min_of(terms, MOST_PARTIALS / size));
   Scratch<float> partial(terms > 0 ? round * size : 0, stream), running(round < terms ? size : 0, stream);
   int64_t term = 0;
   do {  // once even for no chains: C = activation(bias)
     const int64_t count = min_of(round, terms - term);
-    if (count > 0) run({term * a_term, min_of(count * a_term, chains - term * a_term), a_term, partial.data()});
+    if (count > 0)
+      run({term * a_term, min_of(count * a_term, chains - term * a_term), a_term, partial.data(), nullptr});
     each(size, stream, AddNarrowTerms<P>{p, o, partial.data(), running.data(), count, term > 0, term + count == terms});
     term += count;
   } while (term < terms);
 }
 
+/// The shape of the tile by the shape of C and the device. No choice here changes a bit of the result.
 template <class P, class T = typename P::T>
 void tensor_product(const P& p, const ProductOutput<T>& o, int64_t chains, int64_t a_term, Stream stream) {
   if (p.m <= 0 || p.n <= 0 || p.batch <= 0) return;
-  const bool large = p.m > 64 && p.n > 64 && ceil_div(p.m, 128) * ceil_div(p.n, 128) * p.batch >= multiprocessors();
-  large ? run_tensor_product<TensorShape<128, 128, 64, 32>>(p, o, chains, a_term, stream)
-        : run_tensor_product<TensorShape<64, 64, 32, 32>>(p, o, chains, a_term, stream);
+  using Large = TensorShape<256, 128, 64, 64, 4>;
+  using Middle = TensorShape<128, 128, 64, 64, 3>;
+  using Small = TensorShape<64, 64, 32, 32, 4>;
+  a_term = max_of(a_term, RUN);
+  const auto fills = [&]<class S>(S) {  // most of the device, which takes them
+    const int64_t blocks = ceil_div(p.m, S::ROWS) * ceil_div(p.n, S::COLUMNS) * p.batch;
+    return p.m > S::ROWS / 2 && p.n > S::COLUMNS / 2 && 4 * blocks >= 3 * multiprocessors() &&
+           sizeof(TensorShared<S, P>) <= most_shared_bytes();
+  };
+  if (fills(Large{})) return run_tensor_product<Large>(p, o, chains, a_term, stream);
+  if (fills(Middle{})) return run_tensor_product<Middle>(p, o, chains, a_term, stream);
+  run_tensor_product<Small>(p, o, chains, a_term, stream);
 }
 
 }  // namespace lamina::cuda
