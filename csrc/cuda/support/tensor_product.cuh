@@ -235,48 +235,63 @@ __global__ void __launch_bounds__(S::THREADS)
   each_sum(add_before);
 
   const int64_t i0 = all.i0, j0 = all.j0, z = all.z, term = all.term;
-  const auto each_pair = [&](auto f) {  // f(place in C, column, the two values)
+  // A lane has pairs of columns: f(i, half, j, row, column).
+  const auto each_pair = [&](auto f) {
 #pragma unroll
     for (int i = 0; i < S::M; ++i)
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int row = warp_row + 16 * i + 8 * half + lane / 4;
-        if (i0 + row >= p.m) continue;
+      for (int half = 0; half < 2; ++half)
 #pragma unroll
-        for (int j = 0; j < S::N; ++j) {
-          const int64_t column = j0 + warp_column + 8 * j + lane % 4 * 2;
-          if (column < p.n) f(all.to_row[row] + column, column, sum[i][j][2 * half], sum[i][j][2 * half + 1]);
-        }
-      }
+        for (int j = 0; j < S::N; ++j)
+          f(i, half, j, warp_row + 16 * i + 8 * half + lane / 4, j0 + warp_column + 8 * j + lane % 4 * 2);
   };
   if (terms.partial) {
     float* const to = terms.partial + (term * p.batch + z) * p.m * p.n;
-    return each_pair([&](int64_t place, int64_t column, float u, float v) {
-      to[place] = u;
-      if (column + 1 < p.n) to[place + 1] = v;
+    return each_pair([&](int i, int half, int j, int row, int64_t column) {
+      if (i0 + row >= p.m || column >= p.n) return;
+      float* const place = to + all.to_row[row] + column;
+      const float u = sum[i][j][2 * half], v = sum[i][j][2 * half + 1];
+      if (p.n % 2 == 0) return store_pack(place, Pack<float, 2>{{u, v}});
+      place[0] = u;
+      if (column + 1 < p.n) place[1] = v;
     });
   }
   T* const to = o.c + z * o.c_batch;
   const T* const bias = o.bias ? o.bias + z * o.bias_batch : nullptr;
   const T* const addend = P::ADDS && o.addend ? o.addend + z * o.c_batch : nullptr;
-  each_pair([&](int64_t place, int64_t column, float u, float v) {
-    const bool both = column + 1 < p.n;
+  const bool odd = lane % 2;
+  uint32_t left = 0;
+  each_pair([&](int i, int half, int j, int row, int64_t column) {
+    float u = sum[i][j][2 * half], v = sum[i][j][2 * half + 1];
+    const bool inside = i0 + row < p.m, one = inside && column < p.n, both = inside && column + 1 < p.n;
     if (bias) {
-      u = u + float(bias[column]);
+      if (one) u = u + float(bias[column]);
       if (both) v = v + float(bias[column + 1]);
     }
     if (addend) {
-      u = u + float(addend[place]);
-      if (both) v = v + float(addend[place + 1]);
+      const T* const place = addend + all.to_row[row] + column;
+      if (one) u = u + float(place[0]);
+      if (both) v = v + float(place[1]);
     }
-    u = activated(u, o.activation);
+    if (one) u = activated(u, o.activation);
     if (both) v = activated(v, o.activation);
-    if (o.packed) {
-      store_pack(to + place, Pack<T, 2>{{T(u), T(v)}});
-    } else {
-      to[place] = T(u);
-      if (both) to[place + 1] = T(v);
+    if (!o.packed) {
+      T* const place = to + all.to_row[row] + column;
+      if (one) place[0] = T(u);
+      if (both) place[1] = T(v);
+      return;
     }
+    // Neighbours exchange pairs of two matrices: each then has four columns of one, and those of a row are a sector.
+    const uint32_t pair = narrow_pair<T>(u, v);
+    if (j % 2 == 0) {
+      left = pair;
+      return;
+    }
+    const uint32_t other = __shfl_xor_sync(ALL_LANES, odd ? left : pair, 1);
+    column = odd ? column - 2 : column - 8;
+    if (inside && column < p.n)
+      store_pack(reinterpret_cast<uint32_t*>(to + all.to_row[row] + column),
+                 odd ? Pack<uint32_t, 2>{{other, pair}} : Pack<uint32_t, 2>{{left, other}});
   });
 }
 
