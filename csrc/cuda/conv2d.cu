@@ -200,7 +200,8 @@ void gather(const Conv2D& c, const Sights& s, const T* source, const T* w, const
   p.target_pitch = BACKWARD ? c.channels : c.filters;
   p.packed_a = runs_are_packed(source, p.channels);
   p.packed_b = runs_are_packed(w, K);
-  const ProductOutput<T> o{target, p.n, bias, p.n, activation, false, runs_are_packed(target, p.n)};
+  const bool packed_c = runs_are_packed(target, p.n) && runs_are_packed(bias, p.n);
+  const ProductOutput<T> o{target, p.n, bias, p.n, activation, false, packed_c};
   conv2d_op::multiply(p, o, ceil_div(p.units, CHAIN_UNITS), 1, stream);
 }
 

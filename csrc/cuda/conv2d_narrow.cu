@@ -89,12 +89,13 @@ struct Gather {
         }
     if (later) each_value([&](int x, int e) { sum[x][e] = total[x][e] + sum[x][e]; });
     const int64_t first = target_of(s, p) * targets + t, step = s.w.step * targets;
+    const Pack<T, N> added = bias ? load_pack<N>(bias + t) : Pack<T, N>{};
 #pragma unroll
     for (int x = 0; x < X; ++x) {
       if (p.w + x >= s.w.positions) break;
       Pack<T, N> y;
 #pragma unroll
-      for (int e = 0; e < N; ++e) y[e] = T(activated(bias ? sum[x][e] + Wide<T>(bias[t + e]) : sum[x][e], activation));
+      for (int e = 0; e < N; ++e) y[e] = T(activated(bias ? sum[x][e] + Wide<T>(added[e]) : sum[x][e], activation));
       store_pack(target + first + x * step, y);
     }
   }
@@ -207,17 +208,17 @@ void gather_by(const Conv2D& c, const Sights& s, bool backward, const T* source,
 
 /// Whether 16 bytes of channels may be taken at once.
 template <class T>
-bool is_packed_depthwise(const Conv2D& c, const T* a, const T* b, const T* w) {
+bool is_packed_depthwise(const Conv2D& c, const T* a, const T* b, const T* w, const T* bias = nullptr) {
   constexpr int N = 16 / int(sizeof(T));
   return c.groups == c.channels && c.groups == c.filters && c.groups % N == 0 && is_packed<N>(a) && is_packed<N>(b) &&
-         is_packed<N>(w);
+         is_packed<N>(w) && is_packed<N>(bias);
 }
 
 template <class T>
 void gather(const Conv2D& c, const Sights& s, bool backward, const T* source, const T* w, const T* bias,
             Activation activation, T* target, Stream stream) {
   constexpr int N = 16 / int(sizeof(T));
-  if (is_packed_depthwise(c, source, target, w))
+  if (is_packed_depthwise(c, source, target, w, bias))
     gather_by<T, N, 4>(c, s, backward, source, w, bias, activation, target, stream);
   else
     gather_by<T, 1, 4>(c, s, backward, source, w, bias, activation, target, stream);

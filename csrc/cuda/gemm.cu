@@ -67,8 +67,10 @@ void multiply(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_
                                          stride_b,
                                          lines_are_packed(g.a, TRANSPOSE_A ? g.m : g.k, g.lda, stride_a),
                                          lines_are_packed(g.b, TRANSPOSE_B ? g.k : g.n, g.ldb, stride_b)};
-  const bool packed = lines_are_packed(g.c, g.n, g.ldc, stride_c);
-  const ProductOutput<T> o{g.c, stride_c, g.bias, 0, g.activation, false, packed, g.addend};
+  constexpr int PACK = 16 / int(sizeof(T));
+  const bool packed_c =
+      lines_are_packed(g.c, g.n, g.ldc, stride_c) && is_packed<PACK>(g.bias) && is_packed<PACK>(g.addend);
+  const ProductOutput<T> o{g.c, stride_c, g.bias, 0, g.activation, false, packed_c, g.addend};
   if constexpr (sizeof(T) == 2)
     tensor_product(p, o, ceil_div(g.k, CHAIN), 1, stream);
   else

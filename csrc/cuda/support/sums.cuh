@@ -17,6 +17,7 @@ constexpr int64_t ROW_PIECE = CHAIN * ROW_LANES;
 template <int SUMS, class T, class Value, class Add>
 __device__ __forceinline__ T sum_by_block(int64_t n, Value&& value, Add&& add) {
   auto& tile = shared<T[SUMS][SUM_TILE]>();
+  const auto place = [](int s, int i) { return i ^ (s % 2 * ROW_LANES); };  // two sums of a warp lie in different banks
   const int thread = int(threadIdx.x), which = thread / ROW_LANES;
   const RowLane lane{thread % ROW_LANES, 0xffffu << (threadIdx.x & 16)};
   T sum = 0;
@@ -28,12 +29,12 @@ __device__ __forceinline__ T sum_by_block(int64_t n, Value&& value, Add&& add) {
       if (i >= count) break;
       T v[SUMS];
       value(begin + i, v);
-      for (int s = 0; s < SUMS; ++s) tile[s][i] = v[s];
+      for (int s = 0; s < SUMS; ++s) tile[s][place(s, i)] = v[s];
     }
     __syncthreads();
     if (which < SUMS) {
 #pragma unroll 8
-      for (int i = lane.lane; i < count; i += ROW_LANES) sum = add(sum, tile[which][i]);
+      for (int i = lane.lane; i < count; i += ROW_LANES) sum = add(sum, tile[which][place(which, i)]);
     }
     __syncthreads();
   }

@@ -122,7 +122,7 @@ struct ProductOutput {
   int64_t bias_batch;
   Activation activation;
   bool from_zero;             // the first chain is added to 0, not taken as it is
-  bool packed;                // rows may be written 16 bytes at a time
+  bool packed;                // rows may be written, and bias and addend read, 16 bytes at a time
   const T* addend = nullptr;  // laid out as C, or none
 };
 
@@ -271,10 +271,11 @@ __global__ void __launch_bounds__(S::THREADS)
     const T* const bias = last && o.bias ? o.bias + z * o.bias_batch : nullptr;
     constexpr int N = B::ALONG == Along::side ? B::PACK < 4 ? B::PACK : 4 : 1;
     const bool packed = terms.partial ? p.n % N == 0 : o.packed;
-    const auto finish_value = [&](T v, T before, int64_t j, const T* more) {
+    const bool sums = P::ADDS && last && o.addend;
+    const auto finish_value = [&](T v, T before, T added, T summed) {
       if (resume || o.from_zero) v = before + v;
-      if (bias) v = v + bias[j];
-      if (more) v = v + more[j];
+      if (bias) v = v + added;
+      if (sums) v = v + summed;
       return relu ? max(T(0), v) : v;
     };
 #pragma unroll
@@ -282,21 +283,24 @@ __global__ void __launch_bounds__(S::THREADS)
       const int row = A::place(down, S::DOWN, i);
       if (i0 + row >= p.m) continue;
       T* const to = c + to_row[row];
-      const T* const more = P::ADDS && last && o.addend ? o.addend + z * o.c_batch + to_row[row] : nullptr;
+      const T* const more = sums ? o.addend + z * o.c_batch + to_row[row] : nullptr;
 #pragma unroll
       for (int j = 0; j < S::N; j += N) {
         const int64_t column = j0 + B::place(across, S::ACROSS, j);
         if (packed && column < p.n) {
-          Pack<T, N> v{};
+          Pack<T, N> v{}, added{}, summed{};
           if (resume) v = load_pack<N>(to + column);
+          if (bias) added = load_pack<N>(bias + column);
+          if (sums) summed = load_pack<N>(more + column);
 #pragma unroll
-          for (int e = 0; e < N; ++e) v[e] = finish_value(sum[i][j + e], v[e], column + e, more);
+          for (int e = 0; e < N; ++e) v[e] = finish_value(sum[i][j + e], v[e], added[e], summed[e]);
           store_pack(to + column, v);
         } else {
 #pragma unroll
           for (int e = 0; e < N; ++e)
             if (column + e < p.n)
-              to[column + e] = finish_value(sum[i][j + e], resume ? to[column + e] : T(0), column + e, more);
+              to[column + e] = finish_value(sum[i][j + e], resume ? to[column + e] : T(0),
+                                            bias ? bias[column + e] : T(0), sums ? more[column + e] : T(0));
         }
       }
     }
