@@ -54,6 +54,7 @@ struct Steps {
 template <RecurrentKind KIND, class S>
 struct Layer {
   using T = Computed<S>;
+  static constexpr bool GRU = KIND == RecurrentKind::gru || KIND == RecurrentKind::gru_reset_before;
   const Recurrent<S>& s;
   const RecurrentGradients<S>& to;
   const RecurrentRows& q;
@@ -78,9 +79,8 @@ struct Layer {
   __device__ T scaled(T v, int64_t row, int64_t j) const { return s.scale ? v * s.scale[row * units + j] : v; }
   /// The gradient of a state, where nothing came back from a later step.
   __device__ T ended(const S* last, int64_t row, int64_t j) const { return last ? T(last[row * units + j]) : T(0); }
-  /// dy of every row of y that has this h.
-  __device__ T with_dy(T dh, int64_t t, int64_t r, int64_t slot, int64_t j) const {
-    if (!to.dy) return dh;
+  /// The sum of dy over the rows of y that have this h.
+  __device__ T sum_of_dy(int64_t t, int64_t r, int64_t slot, int64_t j) const {
     T sum = 0;
     bool begun = false;
     each_y(q, t, r, slot, y_rows, [&](int64_t at) {
@@ -88,14 +88,31 @@ struct Layer {
       sum = begun ? sum + v : v;
       begun = true;
     });
-    return sum + dh;
+    return sum;
+  }
+
+  /// What the cell of unit j of row r at step t reads that forward has left, and dy.
+  struct Saved {
+    T gates[kept_of(KIND)], c, c_before, h, dy;
+  };
+  __device__ void read(int64_t t, int64_t r, int64_t j, Saved& from) const {
+    const int64_t n = units, row = batch_row_of(q, r), slot = t < 0 ? -1 : slot_of(q, t, r);
+    if (row < 0 || slot < 0) return;
+#pragma unroll
+    for (int g = 0; g < kept_of(KIND); ++g) from.gates[g] = s.gates[slot * kept + g * n + j];
+    if constexpr (KIND == RecurrentKind::lstm) {
+      const int64_t before = t ? slot_of(q, t - 1, r) : 0;
+      from.c = s.c[slot * n + j];
+      from.c_before = t ? (before < 0 ? T(0) : T(s.c[before * n + j])) : ended(s.c0, row, j);
+    }
+    if (GRU) from.h = s.h_before[slot * n + j];
+    if (to.dy) from.dy = sum_of_dy(t, r, slot, j);
   }
 
   /// Unit j of row r at step t. goes_on: the product with U's transpose has brought `sum` from step t + 1.
-  __device__ void cell(int64_t t, int64_t r, int64_t j, T sum, bool goes_on) const {
+  __device__ void cell(int64_t t, int64_t r, int64_t j, const Saved& from, T sum, bool goes_on) const {
     const int64_t n = units, row = batch_row_of(q, r), slot = t < 0 ? 0 : slot_of(q, t, r);
     if (row < 0 || slot < 0) return;
-    constexpr bool GRU = KIND == RecurrentKind::gru || KIND == RecurrentKind::gru_reset_before;
     T* const carried = carry + r * units_line + j;
     T back = goes_on ? scaled(sum, row, j) : ended(to.dh_last, row, j);
     if (GRU && goes_on) back = back + *carried;
@@ -113,28 +130,27 @@ struct Layer {
       p[g * n] = value;
       product[g * n] = value;
     };
-    const T dh = with_dy(back, t, r, slot, j);
+    const T dh = to.dy ? from.dy + back : back;
     if constexpr (KIND == RecurrentKind::simple) {
       T value = dh;
       with_activation(s.activation,
-                      [&](auto f) { value = activation_gradient<decltype(f)::value, T>(T(p[0]), value); });
+                      [&](auto f) { value = activation_gradient<decltype(f)::value, T>(from.gates[0], value); });
       give(0, value);
     } else if constexpr (KIND == RecurrentKind::lstm) {
-      const T input = p[0], forget = p[n], g = p[2 * n], output = p[3 * n], tanh_c = tanh(T(s.c[slot * n + j]));
-      const int64_t before = t ? slot_of(q, t - 1, r) : 0;
-      const T c_before = t ? (before < 0 ? T(0) : T(s.c[before * n + j])) : ended(s.c0, row, j);
+      const T input = from.gates[0], forget = from.gates[1], g = from.gates[2], output = from.gates[3];
+      const T tanh_c = tanh(from.c);
       const T dc = fma(dh * output, fnma(tanh_c, tanh_c, one), dc_back);
       *carried = dc * forget;
       give(0, (dc * g) * (input * (one - input)));
-      give(1, (dc * c_before) * (forget * (one - forget)));
+      give(1, (dc * from.c_before) * (forget * (one - forget)));
       give(2, (dc * input) * fnma(g, g, one));
       give(3, (dh * tanh_c) * (output * (one - output)));
     } else {
-      const T z = p[0], g = p[2 * n], h = s.h_before[slot * n + j];
+      const T z = from.gates[0], g = from.gates[2], h = from.h;
       const T dg = (dh * (one - z)) * fnma(g, g, one);
       *carried = dh * z;
       if constexpr (KIND == RecurrentKind::gru) {
-        const T reset = p[n], inner = p[3 * n];
+        const T reset = from.gates[1], inner = from.gates[3];
         give(0, (dh * (h - g)) * (z * (one - z)));
         give(1, (dg * inner) * (reset * (one - reset)));
         p[3 * n] = dg * reset;
@@ -179,17 +195,24 @@ __device__ void multiply(const Steps<S>& p, const StepTile& at, const Layer<KIND
   }
 }
 
+/// 16 bits: as forward, what cells read comes from memory beside the product.
 template <RecurrentKind KIND, int ROWS, class S>
 __device__ void run_tile(const Steps<S>& p, int64_t tile, int64_t t) {
+  constexpr bool EARLY = sizeof(S) == 2;
   const StepTile at(p.plan, tile);
   const Layer<KIND, S> layer(p, at.layer);
   if (t < 0 && !layer.to.dh0 && !layer.to.dc0) return;
   const int64_t later = active_rows(layer.q, t + 1), now = t < 0 ? layer.q.count : active_rows(layer.q, t);
   if (at.row0 >= now) return;
+  typename Layer<KIND, S>::Saved saved[ROWS];
   Computed<S> sums[ROWS][1];
+  const auto read = [&](int64_t r, int64_t j, int i) { layer.read(t, r, j, saved[i]); };
+  if (EARLY) each_own<ROWS>(p.plan, at, now, layer.units, read);
   multiply<false>(p, at, layer, layer.d_of(t + 1), later, at.row0 < later, sums);
-  each_own<ROWS>(p.plan, at, now, layer.units,
-                 [&](int64_t r, int64_t j, int i) { layer.cell(t, r, j, sums[i][0], r < later); });
+  each_own<ROWS>(p.plan, at, now, layer.units, [&](int64_t r, int64_t j, int i) {
+    if (!EARLY) read(r, j, i);
+    layer.cell(t, r, j, saved[i], sums[i][0], r < later);
+  });
 }
 template <int ROWS, class S>
 __device__ void run_candidate(const Steps<S>& p, int64_t tile, int64_t t) {
@@ -221,8 +244,9 @@ __device__ void load_resident(const Steps<S>& p, const StepTile& at) {
   __syncthreads();
 }
 
+/// In float32 two blocks are worth a few bytes of spills.
 template <RecurrentKind KIND, int ROWS, class S>
-__global__ void __launch_bounds__(STEP_THREADS, LEAST_BLOCKS<S>) backward_steps(Steps<S> p) {
+__global__ void __launch_bounds__(STEP_THREADS, sizeof(S) == 2 ? LEAST_BLOCKS<S> : 2) backward_steps(Steps<S> p) {
   constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
   const StepPlan& plan = p.plan;
   const StepTile first(plan, blockIdx.x);
