@@ -153,7 +153,6 @@ def row_loss(name: str, rows: int, classes: int, dtype: Any) -> Call:
 
 
 def elementwise(name: str, dtype: Any, n: int = 1 << 15) -> Call:
-    outputs = {"y": "dx"} if name.endswith("backward") else {}
     inputs = {"relu_forward": "x", "relu_backward": "y dy", "exp_forward": "x", "exp_backward": "saved dy",
               "dropout": "x", "random_uniform": "", "random_normal": ""}  # fmt: skip
     named: dict[str, Any] = {key: numbers(n, dtype) for key in inputs[name].split()}
@@ -161,7 +160,7 @@ def elementwise(name: str, dtype: Any, n: int = 1 << 15) -> Call:
         named |= {"seed": 1, "random_stream": 2}
     more = {"dropout": {"dropped": 20000}, "random_uniform": {"low": 0.0, "high": 1.0},
             "random_normal": {"mean": 0.0, "stddev": 1.0}}  # fmt: skip
-    return name, {**named, **more.get(name, {}), outputs.get("y", "y"): empty(n, dtype)}
+    return name, {**named, **more.get(name, {}), "dx" if name.endswith("backward") else "y": empty(n, dtype)}
 
 
 def activation(backward: bool, dtype: Any, n: int = 1 << 15) -> Call:
@@ -357,10 +356,9 @@ def _cases() -> dict[str, Callable[[], Call]]:
     for name in ("softmax_cross_entropy", "softmax_cross_entropy_soft", "cosine_similarity_loss", "mean_squared_error"):
         add(f"{name} 128x1024", row_loss, name, 128, 1024, narrow=True)
         add(f"{name} 1024x16", row_loss, name, 1024, 16, narrow=True)
-    for name in ("dropout", "random_uniform", "random_normal"):
-        add(name, elementwise, name, narrow=name == "dropout") if name == "dropout" else add(
-            name, elementwise, name, SINGLE
-        )
+    add("dropout", elementwise, "dropout", narrow=True)
+    for name in ("random_uniform", "random_normal"):
+        add(name, elementwise, name, SINGLE)
     add("add", broadcast, "add", (256, 256), (256, 256))
     add("add to rows", broadcast, "add", (256, 256), (256,))
     add("add to columns", broadcast, "add", (256, 256), (256, 1))

@@ -5,7 +5,7 @@
 
 For the cases whose names have one of these words, or all: sectors of global memory and wavefronts of shared memory,
 against the fewest that could hold the same bytes. --lines N adds each case's N most wasteful lines of code, --output
-writes the table to a file. docs/cuda_emulator.md says what is counted and what is not; counts are not times.
+writes the table to a file too. docs/cuda_emulator.md says what is counted and what is not; counts are not times.
 """
 
 from __future__ import annotations
@@ -25,6 +25,16 @@ ROOT = Path(__file__).parents[1]
 UNIT = {"global": "sectors", "shared": "wavefronts"}
 # Where a kernel's words for an access are spelled out; who used them is the line that is meant.
 SPELLED_OUT = re.compile(r"csrc/(emulator/|support/narrow\.h|cuda/support/(cuda|lane)\.cuh)")
+
+
+HEAD = """# What memory accesses would cost a GPU
+
+Counts, not times: what the CUDA kernels ask of memory, in the emulator, by
+`python -m bench.gpu_accesses --output bench/results/gpu_accesses.md`. Sectors are the 32 bytes in which global memory
+is read and written, wavefronts the turns of shared memory; beside each how many times the fewest that could hold the
+same bytes, request by request, as if there were no cache. The worst line is the one with the most of them to spare.
+docs/cuda_emulator.md has the rules.
+"""
 
 
 @dataclass
@@ -148,10 +158,9 @@ def main() -> None:
         if asked.lines:
             print(title, *counted[title][: asked.lines], sep="\n  ", flush=True)
     text = table(counted)
+    print(text)
     if asked.output:
-        asked.output.write_text(text + "\n")
-    else:
-        print(text)
+        asked.output.write_text(f"{HEAD}\n{text}\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ import lamina
 from kernel_testing import emulated
 from lamina import _cpu, backend, cuda_arrays
 
-OWN = {"device_count", "status", "sixteen_bit", "emulator_configure", "emulator_counts"}  # no namesake on the CPU
+#: no namesake on the CPU
+OWN = {"device_count", "status", "sixteen_bit", "emulator_configure", "emulator_counts", "emulator_take_accesses"}
 
 #: What a GPU has no namesake of, and why.
 CPU_ONLY = {

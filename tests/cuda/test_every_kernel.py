@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kernel_testing import emulated
 
-OWN = {"device_count", "emulator_configure", "emulator_counts", "sixteen_bit", "status"}
+OWN = {"device_count", "emulator_configure", "emulator_counts", "emulator_take_accesses", "sixteen_bit", "status"}
 
 
 def patterns(source: str) -> Iterator[str]:
