@@ -181,7 +181,8 @@ def round(x: Any, decimals: int = 0) -> Tensor:
 def mod(a: Any, b: Any) -> Tensor:
     """The remainder a - b floor(a / b), with the sign of b, element by element; see `add` for shapes and errors.
 
-    NaN where b is 0 (integers: an error, or 0 where b is on a GPU already). Its gradient is 1 for a and -floor(a / b) for b.
+    NaN where b is 0 (integers: an error, or 0 where b is on a GPU already). Its gradient is 1 for a and -floor(a / b)
+    for b.
 
     Raises:
         ValueError: also for a division of integers by 0.
