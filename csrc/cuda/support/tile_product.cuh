@@ -56,17 +56,13 @@ struct TileShape {
   static_assert(DOWN % WARP_DOWN == 0 && ACROSS % WARP_ACROSS == 0);
 };
 
-/// A tile of one operand in shared memory: lines of 16 steps of k for each row, or lines of rows for each k. In lines
-/// of steps packs are exchanged so that eight neighbouring rows have the same step in different banks.
+/// A tile of one operand in shared memory: lines of 16 steps of k for each row, or lines of rows for each k.
 template <class T, int SIDE_, Along ALONG_>
 struct OperandTile {
   static constexpr int PACK = 16 / int(sizeof(T)), SIDE = SIDE_;
   static constexpr Along ALONG = ALONG_;
-  static constexpr int SIZE = SIDE * UNIT;
-  static __device__ __forceinline__ int at(int line, int in) {
-    constexpr int PACKS = UNIT / PACK, LINES = 8 / PACKS;  // LINES go once through the banks
-    return ALONG == Along::depth ? line * UNIT + (in ^ int(uint32_t(line) / LINES % PACKS * PACK)) : line * SIDE + in;
-  }
+  static constexpr int PITCH = ALONG == Along::depth ? UNIT + PACK : SIDE;  // neighbouring rows in different banks
+  static constexpr int SIZE = ALONG == Along::depth ? SIDE * PITCH : UNIT * PITCH;
 
   /// Copies N values at a time. from(place along the side, step).
   template <int N, int THREADS, class F>
@@ -80,7 +76,7 @@ struct OperandTile {
       const int side = ALONG == Along::depth ? line : in, step = ALONG == Along::depth ? in : line;
       if (step < depth) {
         const From<T> f = from(side, step);
-        copy_async<N* int(sizeof(T))>(tile + at(line, in), f.p, f.valid);
+        copy_async<N* int(sizeof(T))>(tile + line * PITCH + in, f.p, f.valid);
       }
     }
   }
@@ -99,7 +95,7 @@ struct OperandTile {
     if constexpr (ALONG == Along::depth) {
 #pragma unroll
       for (int e = 0; e < COUNT; ++e) {
-        const auto pack = load_pack<STEPS>(tile + at(place(thread, threads, e), step));
+        const auto pack = load_pack<STEPS>(tile + place(thread, threads, e) * PITCH + step);
 #pragma unroll
         for (int s = 0; s < STEPS; ++s) to[s][e] = pack[s];
       }
@@ -109,7 +105,7 @@ struct OperandTile {
       for (int s = 0; s < STEPS; ++s)
 #pragma unroll
         for (int e = 0; e < COUNT; e += N) {
-          const auto pack = load_pack<N>(tile + at(step + s, place(thread, threads, e)));
+          const auto pack = load_pack<N>(tile + (step + s) * PITCH + place(thread, threads, e));
 #pragma unroll
           for (int i = 0; i < N; ++i) to[s][e + i] = pack[i];
         }
