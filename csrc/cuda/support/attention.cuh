@@ -1,6 +1,7 @@
 // What attention's forward and backward share: one head's view of the arrays, masks, products of tiles. The
 // constants and the order of every sum are the CPU's (cpu/support/attention.h), and so are the bits.
 #pragma once
+#include "cuda/support/packs.cuh"
 #include "cuda/support/row.cuh"
 #include "ops/attention.h"
 #include "ops/gemm.h"
@@ -34,28 +35,28 @@ struct Head {
         rows(group * a.queries),
         keys(a.lengths ? max_of(0, min_of(a.lengths[batch], a.keys)) : a.keys) {}
 
-  __device__ int64_t query_head(int64_t row) const { return head * group + row / s.queries; }
   /// Where a row of q (or y) begins, and one of k (or v).
   __device__ int64_t row_at(int64_t row, int64_t size) const {
-    return ((batch * s.queries + row % s.queries) * s.heads + query_head(row)) * size;
+    const Split of = split(row, s.queries);
+    return ((batch * s.queries + of.at) * s.heads + head * group + of.rest) * size;
   }
   __device__ int64_t key_at(int64_t key, int64_t size) const {
     return ((batch * s.keys + key) * s.key_heads + head) * size;
   }
   /// A row's place among all: in lse, and for the random numbers.
-  __device__ int64_t place(int64_t row) const {
-    return (batch * s.heads + query_head(row)) * s.queries + row % s.queries;
-  }
+  __device__ int64_t place(int64_t row) const { return (batch * s.heads + head * group) * s.queries + row; }
   /// How many keys the rows [begin, begin + count) see at most.
   __device__ int64_t limit(int64_t begin, int64_t count) const {
     if (!s.causal) return keys;
-    const int64_t first = begin % s.queries;
+    const int64_t first = split(begin, s.queries).at;
     return min_of(keys, first + count <= s.queries ? first + count : s.queries);
   }
   /// A score with what masks add to it; -infinity where the key, which is before the row's limit, is not seen.
   __device__ T masked(T score, int64_t row, int64_t key) const {
-    const int64_t h = query_head(row), i = row % s.queries;
-    const auto place_in = [&](const auto& m) { return batch * m.batch + h * m.head + i * m.query + key; };
+    const auto place_in = [&](const auto& m) {
+      const Split of = split(row, s.queries);
+      return batch * m.batch + (head * group + of.rest) * m.head + of.at * m.query + key;
+    };
     if (s.added.values) score = fma(s.added.values[place_in(s.added)], LOG2_E<T>, score);
     if (s.seen.values && !s.seen.values[place_in(s.seen)]) return -INFINITE<T>;
     return score;
@@ -101,7 +102,7 @@ template <class T, class F>
 __device__ void copy_lines(T* to, int pitch, int lines, int n, bool packed, F&& from) {
   const int each = packed ? PER_PACK<T> : 1, packs = (n + each - 1) / each;
   for (int i = int(threadIdx.x); i < lines * packs; i += ATTENTION_THREADS) {
-    const int line = i / packs, at = i % packs * each;
+    const int line = int(unsigned(i) / unsigned(packs)), at = (i - line * packs) * each;
     const T* const source = from(line);
     if (!source) continue;
     if (packed)
@@ -114,7 +115,7 @@ __device__ void copy_lines(T* to, int pitch, int lines, int n, bool packed, F&& 
 template <class T, class F>
 __device__ void scale_lines(T* to, int pitch, int lines, int n, T factor, F&& from) {
   for (int i = int(threadIdx.x); i < lines * n; i += ATTENTION_THREADS) {
-    const int line = i / n, at = i % n;
+    const int line = int(unsigned(i) / unsigned(n)), at = i - line * n;
     const T* const source = from(line);
     if (source) to[line * pitch + at] = source[at] * factor;
   }
