@@ -9,6 +9,7 @@ stay as they are, and inputs must not change. docs/cuda_emulator.md says what el
 
 The module is looked for at LAMINA_EMULATED_MODULE, then in build/emulator (tools/build_emulator.sh makes it).
 LAMINA_SCHEDULES=2 runs the first two schedules alone, and the arrays off their boundaries; 1 the first: for sanitizers.
+LAMINA_SHARED_KILOBYTES=64 gives a block as much shared memory as sm_75 has, 99 as sm_86, 163 as sm_80.
 LAMINA_KERNEL_TESTS=gpu takes lamina._cuda on the GPU that is here in the emulator's place (gpu_kernels.py).
 """
 
@@ -43,6 +44,7 @@ SCHEDULES = (
     ("random:2", False),
 )
 MARGIN = 64  # bytes around an array
+SHARED = int(os.environ.get("LAMINA_SHARED_KILOBYTES", 227))  # of a block
 BOUNDARY = 64  # of an array that is not shifted: packs of 16-bit numbers have 32 bytes once they are float32
 SANITIZED = bool(os.environ.get("LAMINA_SANITIZED"))  # AddressSanitizer looks after the ends of arrays itself
 
@@ -189,7 +191,7 @@ def _compare(
     runs = runs[:most] + (runs[-1:] if 1 < most < len(runs) else [])
     try:
         for schedule, late, shift in runs:
-            module.emulator_configure(schedule=schedule, lazy_copies=late)
+            module.emulator_configure(schedule=schedule, lazy_copies=late, shared_kilobytes=SHARED)
             where = f"{name}, {schedule}, copies {'late' if late else 'at once'}, shifted by {shift}"
             got = _place(arguments, shift)
             getattr(module, name)(**got.values, stream=0)

@@ -96,7 +96,7 @@ void launch_cooperative(void (*kernel)(Parameters...), dim3 grid, dim3 block, si
 
 inline int multiprocessors() { return emulator::MULTIPROCESSORS; }
 inline bool multiplies_bfloat16() { return true; }
-inline size_t most_shared_bytes() { return emulator::MOST_SHARED_BYTES; }
+inline size_t most_shared_bytes() { return emulator::settings().shared_bytes; }
 /// A small device: what needs more is run in several waves, or refused.
 template <class... Parameters>
 int resident_blocks(void (*)(Parameters...), int threads, size_t) {

@@ -5,11 +5,12 @@
 
 namespace lamina::bind {
 
-static void configure(const std::string& schedule, bool lazy_copies, bool strict) {
+static void configure(const std::string& schedule, bool lazy_copies, bool strict, int shared_kilobytes) {
   using emulator::Order;
   emulator::Settings s;
   s.lazy_copies = lazy_copies;
   s.strict = strict;
+  s.shared_bytes = size_t(shared_kilobytes) << 10;
   if (schedule == "reverse") {
     s.order = Order::reverse;
   } else if (schedule.rfind("random", 0) == 0) {
@@ -57,7 +58,7 @@ static nb::list take_accesses() {
 NB_MODULE(_cuda_emulated, m) {
   m.doc() = "Lamina's CUDA kernels, run on the CPU by an emulator: for tests.";
   m.def("emulator_configure", &lamina::bind::configure, nanobind::arg("schedule") = "forward",
-        nanobind::arg("lazy_copies") = true, nanobind::arg("strict") = true);
+        nanobind::arg("lazy_copies") = true, nanobind::arg("strict") = true, nanobind::arg("shared_kilobytes") = 227);
   m.def("emulator_counts", &lamina::bind::counts);
 #ifdef LAMINA_EMULATOR_COUNTED
   m.def("emulator_take_accesses", &lamina::bind::take_accesses);

@@ -270,7 +270,7 @@ void check_size(dim3 grid, dim3 block, size_t shared_bytes, bool cooperative, in
   if (blocks < 1 || grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535)
     refuse("a grid of " + std::to_string(grid.x) + " x " + std::to_string(grid.y) + " x " + std::to_string(grid.z) +
            " blocks");
-  if (shared_bytes > MOST_SHARED_BYTES) refuse(std::to_string(shared_bytes) + " bytes of shared memory");
+  if (shared_bytes > settings().shared_bytes) refuse(std::to_string(shared_bytes) + " bytes of shared memory");
   if (cooperative && blocks * threads > MOST_RESIDENT) refuse("a cooperative grid that is not resident at once");
 }
 
@@ -287,7 +287,7 @@ void free_shared(Block& b) {
 void* allocate_shared(Block& b, size_t bytes, size_t align, Place where) {
   const size_t before = b.bytes_used;
   b.bytes_used = (before + bytes + 127) / 128 * 128;
-  if (b.bytes_used > MOST_SHARED_BYTES) fail(where, "%zu bytes of shared memory", b.bytes_used);
+  if (b.bytes_used > scheduler().now.shared_bytes) fail(where, "%zu bytes of shared memory", b.bytes_used);
   void* memory;
   if (ARENA)
     memory = b.arena + before;

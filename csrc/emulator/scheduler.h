@@ -24,6 +24,8 @@ struct Settings {
   bool lazy_copies = true;
   /// Refuses what a GPU may let pass: threads that return while others wait for them.
   bool strict = true;
+  /// What a block may have of shared memory: 227 KB, as from sm_90 on; sm_80 has 163, sm_86 and sm_89 99, sm_75 64.
+  size_t shared_bytes = size_t(227) << 10;
 };
 
 /// For the launches from now on. The environment's LAMINA_EMULATOR_SCHEDULE (forward, reverse, random or random:7) and
@@ -37,7 +39,6 @@ struct Counts {
 Counts counts();
 
 constexpr int WARP = 32, MOST_THREADS = 1024, MULTIPROCESSORS = 3;
-constexpr size_t MOST_SHARED_BYTES = size_t(227) << 10;
 
 /// call(closure) once for every thread of the grid. cooperative: all blocks live at once.
 void launch_grid(dim3 grid, dim3 block, size_t shared_bytes, bool cooperative, void (*call)(void*), void* closure);

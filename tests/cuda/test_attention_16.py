@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kernel_testing
 from kernel_testing import NARROW, SCHEDULES, Output, check_kernel, emulated, numbers, rounded, widened
 from lamina import _cpu
 
@@ -177,6 +178,13 @@ def test_heads_of_256(kind: str) -> None:
     check((1, 70, 80, 1, 200), kind, causal=True, schedules=ONE)
     check((1, 20, 40, 1, 256), kind, value_size=40, lengths=[33], seen=(1, 1, 20), dropped=9000, schedules=ONE)
     check((1, 20, 40, 1, 40), kind, value_size=136, schedules=ONE)
+
+
+@pytest.mark.parametrize("kilobytes", [64, 99])
+def test_devices_with_less_shared_memory(kilobytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_testing, "SHARED", kilobytes)
+    for size in (64, 128, 256):
+        check((1, 20, 24, 1, size), "float16", schedules=ONE)
 
 
 @pytest.mark.parametrize("kind", NARROW)

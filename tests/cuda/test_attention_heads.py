@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kernel_testing
 from kernel_testing import FLOATS, check_kernel, numbers, updated, written
 from lamina import _cpu
 
@@ -82,6 +83,12 @@ def test_several_blocks_of_keys_and_of_queries(dtype: Any) -> None:
 
 def test_long_heads() -> None:
     check((1, 3, 5, 1, 520), np.float32, value_size=70, schedules=(("forward", True),))
+
+
+def test_devices_with_less_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_testing, "SHARED", 64)
+    for size in (64, 256):
+        check((1, 20, 24, 1, size), np.float32)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
