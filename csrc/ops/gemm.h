@@ -42,8 +42,8 @@ bool gemm_row(const Gemm<T>& g);
 template <class Target, class T>
 void gemm_batched(const Gemm<T>& g, int64_t count, int64_t stride_a, int64_t stride_b, int64_t stride_c);
 
-// The same, and the same bits, over device memory. Float16 and BFloat16 too, on tensor cores: chains are summed in
-// float in the hardware's order, added in order in float, and C is rounded once; the same bits in every run.
+// The same, and the same bits, over device memory. Float16 and BFloat16 too, on tensor cores: runs of four chains are
+// summed in float in the hardware's order, added in order in float, and C is rounded once; the same bits every time.
 namespace cuda {
 
 template <class T>

@@ -118,7 +118,7 @@ def test_gemm_batched_on_tensor_cores(kind: str) -> None:
         check_narrow("gemm_batched", expected, kind, "c", a=a, b=b)
 
 
-@pytest.mark.parametrize("m, n, k", [(136, 260, 2100), (70, 66, 2048), (70, 66, 4100), (9, 11, 4097)])
+@pytest.mark.parametrize(("m", "n", "k"), [(136, 260, 2100), (70, 66, 2048), (70, 66, 4100), (9, 11, 4097)])
 def test_several_runs_of_chains_on_tensor_cores(m: int, n: int, k: int) -> None:
     """Runs of 2048 products: kept in memory between them by one block, or summed by blocks of their own."""
     a, b = numbers((m, k), np.float16, 1), numbers((k, n), np.float16, 2)
