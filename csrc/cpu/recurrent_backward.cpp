@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "cpu/runtime/isa.h"
 #include "cpu/support/activation.h"
 #include "cpu/support/recurrent.h"
@@ -233,6 +235,10 @@ const T* scaled_states(const Recurrent<T>& s) {
         store(scaled + at + j, load(s.h_before + at + j, mask) * load(scale + j, mask), mask);
       });
     }
+  if (const int64_t last = s.rows.steps - 1; s.rows.at && last >= 0) {  // slots of no step
+    const int64_t used = s.rows.at[last] + active(s.rows, last);
+    std::memset(scaled + used * n, 0, size_t((s.rows.slots - used) * n) * sizeof(T));
+  }
   return scaled;
 }
 

@@ -347,6 +347,7 @@ void weight_gradients(const Recurrent<T>& s, const RecurrentGradients<T>& to, St
   if (to.dw) gemm(Gemm<T>{s.inputs, columns, slots, s.x, s.inputs, true, d, kept, false, to.dw, columns}, stream);
   if (to.du) {
     const Scratch<T> scaled(s.scale ? slots * n : 0, stream);
+    if (s.scale && s.rows.at) fill_bytes(scaled.data(), 0, size_t(slots * n) * sizeof(T), stream);  // slots of no step
     if (s.scale) each(s.rows.steps * s.rows.count * n, stream, ScaledStates<T>{s, scaled.data()});
     const T* const h = s.scale ? scaled.data() : s.h_before;
     const auto part = [&](const T* a, int64_t lda, int64_t from, int64_t column, int64_t width) {

@@ -204,9 +204,7 @@ def recurrent(
     arrays = []
     rows: list[Rows] = []
     units: list[int] = []
-    # The kernels leave h times its scale as it comes in saved rows that are of no step: the CPU leaves these out.
-    to_host = backend.on_host(x.array) or any(scale is not None for scale in scales)
-    mask = given_mask(op, mask, lengths, count, steps, to_host)
+    mask = given_mask(op, mask, lengths, count, steps, to_host=backend.on_host(x.array))
     for i, own in enumerate(weights):
         prefix = ("forward ", "backward ")[i] if both else ""
         states = _states(op, kind, initial_states[i], f"{prefix}initial_state")
