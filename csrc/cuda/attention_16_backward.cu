@@ -63,6 +63,7 @@ struct QueryShape {
 
 template <class S, class T>
 __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) of_queries_16(const Backward<T> a) {
+  if (!has_products_of<T>()) return;
   using Rows = typename S::Rows;
   using Keys = typename S::Keys;
   constexpr bool EXTRAS = S::EXTRAS;
@@ -165,6 +166,7 @@ struct KeyShape {
 
 template <class S, class T>
 __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) of_keys_16(const Backward<T> a) {
+  if (!has_products_of<T>()) return;
   using Keys = typename S::Keys;
   using Queries = typename S::Queries;
   using Line = typename S::Line;

@@ -89,6 +89,7 @@ struct Running {
 
 template <class S, class T>
 __global__ void __launch_bounds__(ATTENTION_THREADS_16, 2) attend_16(const Forward<T> a) {
+  if (!has_products_of<T>()) return;
   using Rows = typename S::Rows;
   using Keys = typename S::Keys;
   constexpr bool EXTRAS = S::EXTRAS;

@@ -247,6 +247,7 @@ __device__ void load_resident(const Steps<S>& p, const StepTile& at) {
 /// In float32 two blocks are worth a few bytes of spills.
 template <RecurrentKind KIND, int ROWS, class S>
 __global__ void __launch_bounds__(STEP_THREADS, sizeof(S) == 2 ? LEAST_BLOCKS<S> : 2) backward_steps(Steps<S> p) {
+  if (!has_products_of<S>()) return;
   constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
   const StepPlan& plan = p.plan;
   const StepTile first(plan, blockIdx.x);

@@ -229,6 +229,7 @@ __device__ void run_tile(const Steps<S>& p, int64_t tile, int64_t t) {
 
 template <RecurrentKind KIND, int ROWS, class S>
 __global__ void __launch_bounds__(STEP_THREADS, LEAST_BLOCKS<S>) forward_steps(Steps<S> p) {
+  if (!has_products_of<S>()) return;
   constexpr int ALL = int(gates_of(KIND));
   constexpr bool BEFORE = KIND == RecurrentKind::gru_reset_before;
   const StepPlan& plan = p.plan;

@@ -69,6 +69,16 @@ bool is_packed(const T* p) {
   return reinterpret_cast<uintptr_t>(p) % (N * sizeof(T)) == 0;
 }
 
+/// Whether the architecture that is compiled for has products of T on tensor cores. Kernels that need what it lacks are
+/// never launched there: they return at once, and the compiler has nothing to do.
+template <class T>
+__device__ constexpr bool has_products_of() {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  return !std::is_same_v<T, BFloat16>;
+#else
+  return true;
+#endif
+}
 /// Throws if this GPU has no products of T on tensor cores.
 template <class T>
 void need_products_of() {

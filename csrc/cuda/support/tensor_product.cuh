@@ -5,6 +5,7 @@
 // Within a run the order is the hardware's. It does not depend on the place in a tile, nor on how many tiles there are:
 // the same bits in every launch, and for a row in any batch.
 #pragma once
+#include "cuda/support/tensor_rows.cuh"
 #include "cuda/support/tile_product.cuh"
 #include "support/pixel_chains.h"
 
@@ -85,6 +86,7 @@ struct TensorTerms {
 template <class S, class P, class T = typename P::T>
 __global__ void __launch_bounds__(S::THREADS)
     tensor_product_kernel(const P p, const ProductOutput<T> o, const TensorTerms terms) {
+  if (!has_products_of<T>()) return;
   using Shared = TensorShared<S, P>;
   using A = typename Shared::A;
   using B = typename Shared::B;
@@ -231,67 +233,45 @@ __global__ void __launch_bounds__(S::THREADS)
       resume = true;
     }
   }
-  wait_for_copies<0>();
   each_sum(add_before);
 
-  const int64_t i0 = all.i0, j0 = all.j0, z = all.z, term = all.term;
-  // A lane has pairs of columns: f(i, half, j, row, column).
-  const auto each_pair = [&](auto f) {
-#pragma unroll
-    for (int i = 0; i < S::M; ++i)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-#pragma unroll
-        for (int j = 0; j < S::N; ++j)
-          f(i, half, j, warp_row + 16 * i + 8 * half + lane / 4, j0 + warp_column + 8 * j + lane % 4 * 2);
-  };
-  if (terms.partial) {
-    float* const to = terms.partial + (term * p.batch + z) * p.m * p.n;
-    return each_pair([&](int i, int half, int j, int row, int64_t column) {
-      if (i0 + row >= p.m || column >= p.n) return;
-      float* const place = to + all.to_row[row] + column;
-      const float u = sum[i][j][2 * half], v = sum[i][j][2 * half + 1];
-      if (p.n % 2 == 0) return store_pack(place, Pack<float, 2>{{u, v}});
-      place[0] = u;
-      if (column + 1 < p.n) place[1] = v;
-    });
-  }
-  T* const to = o.c + z * o.c_batch;
-  const T* const bias = o.bias ? o.bias + z * o.bias_batch : nullptr;
+  // The last product is behind a barrier: the stages are free for the warps' rows.
+  using Rows = WarpRows<S::M, S::N>;
+  constexpr int QUADS = Rows::QUADS;
+  static_assert(S::THREADS / 32 * Rows::SPACE * sizeof(float) <= sizeof(all.a) + sizeof(all.b));
+  wait_for_copies<0>();
+  const int own = again(tid) / 32, own_row = own / S::WARPS_ACROSS * S::WARP_ROWS;
+  const int64_t i0 = all.i0 + own_row, z = all.z;
+  const int64_t column = all.j0 + own % S::WARPS_ACROSS * S::WARP_COLUMNS + Rows::column(0);
+  float* const partial = terms.partial ? terms.partial + (all.term * p.batch + z) * p.m * p.n : nullptr;
+  T* const c = o.c + z * o.c_batch;
   const T* const addend = P::ADDS && o.addend ? o.addend + z * o.c_batch : nullptr;
-  const bool odd = lane % 2;
-  uint32_t left = 0;
-  each_pair([&](int i, int half, int j, int row, int64_t column) {
-    float u = sum[i][j][2 * half], v = sum[i][j][2 * half + 1];
-    const bool inside = i0 + row < p.m, one = inside && column < p.n, both = inside && column + 1 < p.n;
-    if (bias) {
-      if (one) u = u + float(bias[column]);
-      if (both) v = v + float(bias[column + 1]);
-    }
-    if (addend) {
-      const T* const place = addend + all.to_row[row] + column;
-      if (one) u = u + float(place[0]);
-      if (both) v = v + float(place[1]);
-    }
-    if (one) u = activated(u, o.activation);
-    if (both) v = activated(v, o.activation);
-    if (!o.packed) {
-      T* const place = to + all.to_row[row] + column;
-      if (one) place[0] = T(u);
-      if (both) place[1] = T(v);
+  Pack<T, 4> bias[QUADS], added[QUADS];
+#pragma unroll
+  for (int q = 0; q < QUADS; ++q)
+    if (o.bias) bias[q] = load_columns<4>(o.bias + z * o.bias_batch, column + 32 * q, p.n, o.packed);
+  Rows::each(sum, reinterpret_cast<float*>(&all) + own * Rows::SPACE, [&](int row, Pack<float, 4>(&v)[QUADS]) {
+    if (i0 + row >= p.m) return;
+    const int64_t to = all.to_row[own_row + row];
+    if (partial) {
+#pragma unroll
+      for (int q = 0; q < QUADS; ++q) store_columns(partial + to, column + 32 * q, p.n, p.n % 4 == 0, v[q]);
       return;
     }
-    // Neighbours exchange pairs of two matrices: each then has four columns of one, and those of a row are a sector.
-    const uint32_t pair = narrow_pair<T>(u, v);
-    if (j % 2 == 0) {
-      left = pair;
-      return;
+#pragma unroll
+    for (int q = 0; q < QUADS; ++q)
+      if (addend) added[q] = load_columns<4>(addend + to, column + 32 * q, p.n, o.packed);
+#pragma unroll
+    for (int q = 0; q < QUADS; ++q) {
+      Pack<T, 4> rounded;
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        if (o.bias) v[q][e] = v[q][e] + float(bias[q][e]);
+        if (addend) v[q][e] = v[q][e] + float(added[q][e]);
+        rounded[e] = activated(v[q][e], o.activation);
+      }
+      store_columns(c + to, column + 32 * q, p.n, o.packed, rounded);
     }
-    const uint32_t other = __shfl_xor_sync(ALL_LANES, odd ? left : pair, 1);
-    column = odd ? column - 2 : column - 8;
-    if (inside && column < p.n)
-      store_pack(reinterpret_cast<uint32_t*>(to + all.to_row[row] + column),
-                 odd ? Pack<uint32_t, 2>{{other, pair}} : Pack<uint32_t, 2>{{left, other}});
   });
 }
 
