@@ -61,14 +61,18 @@ struct Gathered {
   }
   __device__ void next(Cursor& c) const {
     --c.left;
-    if (++c.block == blocks) {
-      c.block = 0;
-      if (++c.w == taps_w) {
-        c.w = 0;
-        if (++c.h == int(s.h.taps)) {
-          c.h = 0;
-          ++c.d;
-        }
+    if (++c.block < blocks) {  // of the same tap
+      if (!fold) c.way.offset += UNIT;
+      c.weight += UNIT * (BACKWARD ? 1 : filters);
+      c.depth = int(min_of(depth - int64_t(c.block) * UNIT, UNIT));
+      return;
+    }
+    c.block = 0;
+    if (++c.w == taps_w) {
+      c.w = 0;
+      if (++c.h == int(s.h.taps)) {
+        c.h = 0;
+        ++c.d;
       }
     }
     set(c);
