@@ -94,7 +94,8 @@ struct Gathered {
       way.offset += step;
     }
     const bool inside = is_inside(s, spot, way);
-    return {inside ? source + spot.offset + way.offset : source, inside};
+    const int64_t at = spot.offset + way.offset;
+    return {source + (inside ? at : 0), inside};
   }
   __device__ From<T> b_from(int64_t spot, const Cursor& c, int step, Line) const {
     return {w + c.weight + spot + step * (BACKWARD ? 1 : filters), true};
@@ -155,7 +156,8 @@ struct KernelGradient {
   __device__ int64_t b_spot(int64_t j, int64_t z) const { return z * n + j; }
   __device__ From<T> a_from(const Spot& way, const Cursor&, int, const Line& pixel) const {
     const bool inside = is_inside(s, way, pixel.x);
-    return {inside ? x + way.offset + pixel.x.offset : x, inside};
+    const int64_t at = way.offset + pixel.x.offset;
+    return {x + (inside ? at : 0), inside};
   }
   __device__ From<T> b_from(int64_t spot, const Cursor&, int, const Line& pixel) const {
     return {dy + spot + pixel.dy, true};

@@ -113,7 +113,6 @@ def test_gemm_on_tensor_cores(transposed: tuple[bool, bool], kind: str) -> None:
 def test_what_follows_the_sums_on_tensor_cores(activation: int, kind: str) -> None:
     """Sums of small whole numbers are exact in any order: bias, addend, activation and rounding have to be, too. Tiles
     of every shape, sums in terms, whole packs and other rows."""
-    ONE = FEW[:1]
     for m, n, k in [(136, 264, 20), (257, 131, 16), (260, 130, 9), (70, 72, 5), (67, 67, 3), (3, 4, 40), (5, 9, 600)]:
         a, b = (np.rint(numbers(shape, np.float32, seed)) for seed, shape in enumerate([(m, k), (k, n)]))
         (bias, bias_wide), (addend, addend_wide) = (
@@ -125,7 +124,7 @@ def test_what_follows_the_sums_on_tensor_cores(activation: int, kind: str) -> No
                       addend=addend_wide if with_addend else None, activation=activation)  # fmt: skip
             check_narrow("gemm", expected, kind, "c", exact=True, a=rounded(a, kind)[0], b=rounded(b, kind)[0],
                          bias=bias if with_bias else None, addend=addend if with_addend else None,
-                         activation=activation, schedules=ONE)  # fmt: skip
+                         activation=activation, schedules=FEW[:1])  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", NARROW)

@@ -105,9 +105,10 @@ struct Spot {
   int64_t offset;
   int d, h, w;
 };
+/// Without branches: they would take the reads of a place one after another.
 __device__ __forceinline__ bool is_inside(const Sights& s, const Spot& a, const Spot& b) {
-  return uint32_t(a.d + b.d) < uint32_t(s.d.source) && uint32_t(a.h + b.h) < uint32_t(s.h.source) &&
-         uint32_t(a.w + b.w) < uint32_t(s.w.source);
+  return (uint32_t(a.d + b.d) < uint32_t(s.d.source)) & (uint32_t(a.h + b.h) < uint32_t(s.h.source)) &
+         (uint32_t(a.w + b.w) < uint32_t(s.w.source));
 }
 /// What a position reads with tap 0, and the way from there to another tap.
 __device__ __forceinline__ Spot spot_of(const Sights& s, const Position& p, int64_t pitch) {
