@@ -131,10 +131,12 @@ if has xdist; then
 fi
 pytest=("$python" -m pytest -p no:cacheprovider -p no:benchmark --tb=short --no-header -rfE -W default)
 
+of_emulator=(--ignore=tests/cuda/test_planted.py --ignore=tests/cuda/test_accesses.py) # they compile one
+
 # Every kernel on the GPU, against the CPU's bits.
 if wanted kernels; then
   LAMINA_KERNEL_TESTS=gpu LAMINA_SCHEDULES=2 part kernels 90 200 bash -c 'logged "$out/kernels.log" 40 "$@"' - \
-    "${few[@]}" "${pytest[@]}" "${several[@]}" --ignore=tests/cuda/test_planted.py tests/cuda tests/test_cuda_module.py
+    "${few[@]}" "${pytest[@]}" "${several[@]}" "${of_emulator[@]}" tests/cuda tests/test_cuda_module.py
 fi
 
 # The whole suite, with the GPU as a further device. Parity with Keras and PyTorch is a matter of the CPU.
@@ -178,7 +180,7 @@ export -f sanitizers
 if wanted sanitizer; then
   if command -v compute-sanitizer >/dev/null; then
     LAMINA_KERNEL_TESTS=gpu LAMINA_SCHEDULES=1 part sanitizer 80 170 bash -c 'sanitizers "$@"' - \
-      "${pytest[@]}" -x --ignore=tests/cuda/test_planted.py tests/cuda -k "float32 and (rows or sums or norms or pools or softmax or gemm)"
+      "${pytest[@]}" -x "${of_emulator[@]}" tests/cuda -k "float32 and (rows or sums or norms or pools or softmax or gemm)"
   else
     summary+=("sanitizer    0 s  compute-sanitizer is not here: skipped")
   fi
