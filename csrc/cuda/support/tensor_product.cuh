@@ -98,12 +98,7 @@ __global__ void __launch_bounds__(S::THREADS)
   using SpotsOfB = Spots<S::COLUMNS, B::PACK, P::B_ALONG>;
   int first, end;  // chains
   {
-    const uint32_t tiles_down = uint32_t(ceil_div(p.m, S::ROWS)), tiles_across = uint32_t(ceil_div(p.n, S::COLUMNS));
-    const uint32_t rest = blockIdx.x / (tiles_down * tiles_across);
-    uint32_t tile_row, tile_column;
-    tile_of(blockIdx.x - rest * tiles_down * tiles_across, tiles_down, tiles_across, tile_row, tile_column);
-    const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
-    const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
+    const auto [i0, j0, term, z] = block_of<S>(p);
 
     SpotsOfA::template set<S::THREADS>(all.a_spot, p.packed_a, i0, p.m, [&](int64_t i) { return p.a_spot(i, z); });
     SpotsOfB::template set<S::THREADS>(all.b_spot, p.packed_b, j0, p.n, [&](int64_t j) { return p.b_spot(j, z); });

@@ -188,13 +188,20 @@ __device__ __forceinline__ void multiply_unit(const T* a, const T* b, int down, 
   }
 }
 
+/// What a block computes: the tile of C that begins at (i0, j0), of `z` in the batch, one term of its sum.
+struct BlockTile {
+  int64_t i0, j0, term, z;
+};
 /// Rows of tiles are taken eight at a time, so that blocks that run together share A and B in L2.
-__device__ __forceinline__ void tile_of(uint32_t tile, uint32_t down, uint32_t across, uint32_t& row,
-                                        uint32_t& column) {
+template <class S, class P>
+__device__ __forceinline__ BlockTile block_of(const P& p) {
+  const uint32_t down = uint32_t(ceil_div(p.m, S::ROWS)), across = uint32_t(ceil_div(p.n, S::COLUMNS));
+  const uint32_t rest = blockIdx.x / (down * across), tile = blockIdx.x - rest * down * across;
   const uint32_t band = tile / (8 * across), in = tile - band * 8 * across;
-  const uint32_t rows = down - band * 8 < 8 ? down - band * 8 : 8;
-  column = in / rows;
-  row = band * 8 + in - column * rows;
+  const uint32_t rows = down - band * 8 < 8 ? down - band * 8 : 8, column = in / rows,
+                 row = band * 8 + in - column * rows;
+  const int64_t term = rest / uint32_t(p.batch);
+  return {int64_t(row) * S::ROWS, int64_t(column) * S::COLUMNS, term, rest - term * p.batch};
 }
 
 template <class S, class P, class T = typename P::T>
@@ -213,12 +220,7 @@ __global__ void __launch_bounds__(S::THREADS)
   const int across = warp % WARPS_ACROSS * S::WARP_ACROSS + lane % S::WARP_ACROSS;
   const int down = warp / WARPS_ACROSS * S::WARP_DOWN + lane / S::WARP_ACROSS;
 
-  const uint32_t tiles_down = uint32_t(ceil_div(p.m, S::ROWS)), tiles_across = uint32_t(ceil_div(p.n, S::COLUMNS));
-  const uint32_t rest = blockIdx.x / (tiles_down * tiles_across);
-  uint32_t tile_row, tile_column;
-  tile_of(blockIdx.x - rest * tiles_down * tiles_across, tiles_down, tiles_across, tile_row, tile_column);
-  const int64_t i0 = int64_t(tile_row) * S::ROWS, j0 = int64_t(tile_column) * S::COLUMNS;
-  const int64_t term = rest / uint32_t(p.batch), z = rest - term * p.batch;
+  const auto [i0, j0, term, z] = block_of<S>(p);
 
   using SpotsOfA = Spots<S::ROWS, A::PACK, P::A_ALONG>;
   using SpotsOfB = Spots<S::COLUMNS, B::PACK, P::B_ALONG>;
